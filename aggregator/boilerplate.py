@@ -1,0 +1,135 @@
+"""Where does the article end and the page's furniture begin? Pure.
+
+Lines are scored by how much they look like furniture; the best-scoring end of the text is cut off if a marker confirms
+it near its beginning, else everything from the first marker in the later part is. Without a marker nothing is cut:
+losing article text costs more than keeping a tail.
+"""
+
+import re
+from collections.abc import Sequence
+
+from aggregator.models import Cut
+
+CONFIRMED_WITHIN = 6  # lines from the start of the tail in which a marker must stand
+BODY_SHARE = 0.35  # of the words: before that, a marker alone cuts nothing
+
+# What stands behind articles and hardly ever inside them. Each must match a whole line, or begin one.
+_MARKER_PATTERNS = r"""
+source link
+check also
+leave a (?:reply|comment)
+your email address will not
+required fields
+(?:related|recommended|similar|more|latest) (?:articles?|posts?|stor(?:y|ies)|news|reading|from|in|on)\b.{0,60}$
+(?:popular|trending|recent) (?:articles?|posts?|stor(?:y|ies)|news|content|topics?|videos?)\b.{0,60}$
+(?:read|see) (?:more|also|next)\b.{0,80}$
+you (?:may|might) (?:also )?(?:like|be interested).{0,30}$
+also read\b.{0,100}$
+share (?:this|on|via|with)\b.{0,60}$
+share:?$
+(?:follow|like|find) us\b.{0,80}
+tweet$
+facebook$
+twitter$
+whatsapp$
+pinterest$
+linkedin$
+reddit$
+(?:sign|signed) up\b.{0,100}
+subscribe\b.{0,100}
+get (?:the|our) .{0,40}newsletter.{0,80}
+.{0,40}\bnewsletters?$
+(?:most|editor.?s) (?:read|popular|viewed|shared|picks?)\b.{0,20}$
+up next$
+advertisement$
+sponsored(?: content)?$
+promoted$
+previous (?:article|post|story)\b.{0,120}$
+next (?:article|post|story)\b.{0,120}$
+about the (?:author|writer)s?\b.{0,40}$
+(?:filed under|tags?|topics?|categor(?:y|ies)|tagged) ?:?.{0,120}$
+posted in\b.{0,80}$
+(?:©|\(c\)|copyright\b).{0,150}
+all rights reserved.{0,60}
+.{0,100}all rights reserved\.?$
+(?:add|post|write|view|show|leave) (?:a |your |all )?comments?\b.{0,40}$
+comments?(?: \(?\d+\)?)?$
+\d+ comments?$
+no comments yet.{0,40}$
+this site uses (?:akismet|cookies).{0,200}
+(?:save|notify) m[ye]\b.{0,120}
+click (?:here|to)\b.{0,100}$
+print(?: this page)?$
+e?-?mail(?: this)?$
+(?:privacy policy|terms (?:of (?:use|service)|and conditions)|cookie (?:policy|settings))\b.{0,80}$
+for media inquiries.{0,100}
+the post .{0,200} (?:appeared first|first appeared) on\b.{0,100}
+(?:image|photo|picture|featured image) (?:credit|source|by)s?:?.{0,100}$
+have (?:a|any) (?:tip|question|story)\b.{0,120}
+(?:download|get) (?:the|our) app\b.{0,60}
+back to top$
+load more.{0,20}$
+trending(?: now)?$
+related$
+"""
+_MARKERS = re.compile(r"^\W*(?:" + "|".join(_MARKER_PATTERNS.split("\n")[1:-1]) + r")\W*$", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?。！？]['\"”’»)\]]*$")
+_ELLIPSIS = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W*$")
+
+
+def cut(lines: Sequence[str]) -> Cut | None:
+    """Where to cut a text's lines (or paragraphs), the first being line 0; None to leave it whole."""
+    counts = [len(line.split()) for line in lines]
+    markers = [number for number, line in enumerate(lines) if number and is_marker(line)]
+    if not markers:
+        return None
+    start = _best_tail([_score(line, count) for line, count in zip(lines, counts, strict=True)])
+    confirming = [number for number in markers if start <= number < start + CONFIRMED_WITHIN]
+    if start and confirming:
+        return _cut(
+            lines, start, f"the end of the text looks like furniture, as {_quoted(lines[confirming[0]])} confirms"
+        )
+    before = 0
+    total = sum(counts)
+    for number, count in enumerate(counts):
+        if number in markers and before >= BODY_SHARE * total:
+            return _cut(lines, number, f"{_quoted(lines[number])} marks the end of the article")
+        before += count
+    return None
+
+
+def is_marker(line: str) -> bool:
+    """Whether a line is of a kind that stands behind articles and hardly ever inside them."""
+    return len(line) < 300 and _MARKERS.match(line.strip()) is not None
+
+
+def _score(line: str, count: int) -> float:
+    """How much a line looks like furniture: above zero it does, below it looks like prose."""
+    ends = bool(_SENTENCE_END.search(line))
+    if is_marker(line):
+        return 3.0
+    if _ELLIPSIS.search(line):
+        return 1.0
+    if count <= 12 and not ends:
+        return 1.0
+    if not ends:
+        return 0.2
+    return -0.6 if count <= 12 else -min(3.0, count / 10)
+
+
+def _best_tail(scores: Sequence[float]) -> int:
+    """Where the suffix with the greatest sum begins; 0 when no suffix has a positive sum."""
+    best, start, total = 0.0, 0, 0.0
+    for number in range(len(scores) - 1, 0, -1):
+        total += scores[number]
+        if total > best:
+            best, start = total, number
+    return start
+
+
+def _cut(lines: Sequence[str], start: int, reason: str) -> Cut:
+    return Cut(start, tuple(lines[start:]), reason)
+
+
+def _quoted(line: str) -> str:
+    return f"“{line.strip()[:60]}”"

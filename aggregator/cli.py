@@ -1,0 +1,215 @@
+"""The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG)."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aggregator import __version__
+from aggregator.errors import AggregatorError, ConfigError
+
+if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
+    from aggregator.config import Config
+    from aggregator.models import Visit
+
+BAD_CONFIG = 78
+
+
+@contextmanager
+def _failing_well() -> Iterator[None]:
+    """Turn what a person can act on into a line and an exit code."""
+    try:
+        yield
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_CONFIG)
+    except AggregatorError as error:
+        click.echo(f"aggregator: {error}", err=True)
+        sys.exit(1)
+
+
+def _config_of(directory: Path | None) -> "Config":
+    """The configuration, its examples tested. Raises ConfigError."""
+    from aggregator import config, explain
+
+    found = config.load(config.find(directory))
+    failing = list(explain.failing_examples(found))
+    if failing:
+        raise ConfigError(failing)
+    return found
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="aggregator")
+@click.option(
+    "--config",
+    "directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Configuration directory; else $AGGREGATOR_CONFIG, ./config, /etc/aggregator.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Say more about each visit.")
+@click.pass_context
+def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
+    """News by subject: reads feeds and files, folds copies into stories, publishes topics as feeds.
+
+    Example: aggregator --config /etc/aggregator run
+    """
+    context.obj = directory
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("aggregator").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+@main.command()
+@click.pass_obj
+def run(directory: Path | None) -> None:
+    """Run the daemon: visit sources, publish topics, serve feeds, until Ctrl-C or SIGTERM.
+
+    SIGHUP reloads the configuration. Example: aggregator run
+    """
+    with _failing_well():
+        from aggregator import runtime
+        from aggregator.daemon import Daemon
+        from aggregator.errors import StateError
+
+        config = _config_of(directory)
+        with runtime.locked(config.state), runtime.opened(config) as database:
+            daemon = Daemon(config, database, lambda: _config_of(directory))
+            try:
+                asyncio.run(daemon.run(_announce))
+            except OSError as error:
+                raise StateError(f"cannot listen on {config.settings.listen}: {error.strerror or error}") from error
+
+
+@main.command()
+@click.pass_obj
+def once(directory: Path | None) -> None:
+    """Visit every source, publish what changed, and exit.
+
+    Example, from cron: aggregator once
+    """
+    with _failing_well():
+        from aggregator import runtime
+
+        config = _config_of(directory)
+        with runtime.locked(config.state), runtime.opened(config) as database:
+            visits: list[Visit] = []
+
+            def count(visit: "Visit | None") -> None:
+                if visit:
+                    visits.append(visit)
+
+            with _progress(len(config.sources), count) as done:
+                changed = asyncio.run(runtime.once(config, database, done))
+        new = sum(visit.new for visit in visits)
+        failed = len({visit.source for visit in visits if visit.error})
+        click.echo(
+            f"{len(config.sources)} sources visited, {failed} with errors; {new} new articles; {changed} files changed"
+        )
+
+
+@main.command()
+@click.pass_obj
+def check(directory: Path | None) -> None:
+    """Check the configuration and the topics' own examples.
+
+    Example: aggregator --config ./config check
+    """
+    with _failing_well():
+        config = _config_of(directory)
+        examples = len(config.example_places)
+        click.echo(
+            f"{config.directory}: good; {len(config.sources)} sources, {len(config.topics)} topics,"
+            f" {len(config.concepts)} concepts, {examples} examples"
+        )
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def status(directory: Path | None, as_json: bool) -> None:
+    """Show sources with their last visit, and topics with their stories.
+
+    Example: aggregator status --json
+    """
+    with _failing_well():
+        from aggregator import config as configuration
+        from aggregator import runtime, show
+
+        config = configuration.load(configuration.find(directory))
+        with runtime.opened(config) as database:
+            facts = show.status(config, database)
+        if as_json:
+            click.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+        else:
+            show.print_status(facts)
+
+
+@main.command()
+@click.argument("what")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def explain(directory: Path | None, what: str, as_json: bool) -> None:
+    """Show what each stage decides about WHAT: a file, an article's key, or its link.
+
+    Example: aggregator explain seeds/brief.txt
+    """
+    with _failing_well():
+        from aggregator import config as configuration
+        from aggregator import explain as explaining
+        from aggregator import runtime
+        from aggregator.errors import DocumentError
+
+        config = configuration.load(configuration.find(directory))
+        if Path(what).is_file():
+            traces = list(explaining.traces(what, config, None))
+        else:
+            with runtime.opened(config) as database:
+                traces = list(explaining.traces(what, config, database))
+        if not traces:
+            raise DocumentError(f"{what}: neither a file nor an article that is stored (by its key or link)")
+        if as_json:
+            click.echo(json.dumps([explaining.facts(trace) for trace in traces], indent=1, ensure_ascii=False))
+        else:
+            for trace in traces:
+                click.echo("\n".join(explaining.lines(trace, config)))
+
+
+def _announce(config: "Config") -> None:
+    """Say where everything is, once it is there."""
+    from aggregator import compose
+
+    base = config.settings.base_url
+    click.echo(f"aggregator {__version__}: {base}")
+    for slug, topic in config.topics.items():
+        click.echo(f"  {topic.title}: " + "  ".join(compose.urls(slug, base).values()))
+    for source in config.sources.values():
+        if source.watched():
+            click.echo(f"  watching {source.watched()}")
+
+
+@contextmanager
+def _progress(total: int, done: Callable[[Any], None]) -> Iterator[Callable[[Any], None]]:
+    """A bar on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield done
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("visiting sources", total=total)
+
+        def step(visit: Any) -> None:
+            progress.advance(task)
+            done(visit)
+
+        yield step

@@ -1,0 +1,106 @@
+"""topics.yaml: the grammar of the topic language. What its rules mean is in `aggregator.topics`."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
+
+from aggregator.config.units import Duration
+from aggregator.registry import Options
+
+ConceptId = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+$")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Where = Literal["title", "lede", "text"]
+
+
+class About(Options):
+    """`about: country:china` — the article is about it, not just mentions it."""
+
+    about: ConceptId
+    min: int = Field(25, ge=1, le=100, description="The least score: 40 is a main subject, 25 one of several.")
+
+
+class Phrase(Options):
+    """`phrase: no limits partnership` — these words in this order."""
+
+    phrase: str = Field(min_length=1, max_length=200)
+    where: Where = Field("text", alias="in", description="title, lede (the title and first 70 words), or text (all).")
+
+
+class Group(Options):
+    """`all:`, `any:`, `none:` — rules within rules. What is given must all hold."""
+
+    all: tuple["Rule", ...] = ()
+    any: tuple["Rule", ...] = ()
+    none: tuple["Rule", ...] = ()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Group":
+        if not (self.all or self.any):
+            raise ValueError("a rule needs something under 'all' or 'any'")
+        return self
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "concept"
+    if isinstance(value, Options):
+        return type(value).__name__
+    if isinstance(value, dict):
+        for key, kind in (("about", "About"), ("phrase", "Phrase"), ("all", "Group"), ("any", "Group")):
+            if key in value:
+                return kind
+    return None
+
+
+_HELP = "a rule is a concept such as country:china, or has one of the keys about, phrase, all, any"
+Rule = Annotated[
+    Annotated[ConceptId, Tag("concept")]
+    | Annotated[About, Tag("About")]
+    | Annotated[Phrase, Tag("Phrase")]
+    | Annotated[Group, Tag("Group")],
+    Discriminator(
+        _kind,
+        custom_error_type="unknown_kind",
+        custom_error_message=_HELP,
+    ),
+]
+
+
+class Example(Options):
+    """An article made up to test a topic."""
+
+    title: str
+    text: str = ""
+
+
+class Examples(Options):
+    """Articles that must, and must not, be in the topic: files (relative to topics.yaml) or `{title, text}`."""
+
+    match: tuple[str | Example, ...] = ()
+    reject: tuple[str | Example, ...] = ()
+
+
+class Topic(Group):
+    """One topic: a rule, and how its feed is shown."""
+
+    title: str = Field(min_length=1, max_length=200)
+    description: str = Field("", max_length=1000)
+    language: tuple[str, ...] = Field((), description="Only articles in these languages, or of unknown language.")
+    max_age: Duration | None = Field(None, description="Older stories leave the feed.")
+    limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
+    examples: Examples = Examples()
+
+    @property
+    def horizon(self) -> timedelta:
+        """How old a story in the feed may be."""
+        return self.max_age or timedelta(days=36500)
+
+
+class TopicsFile(Options):
+    """The whole of topics.yaml."""
+
+    topics: dict[Slug, Topic] = Field(min_length=1)
+
+
+SCHEMA: TypeAdapter[TopicsFile] = TypeAdapter(TopicsFile)

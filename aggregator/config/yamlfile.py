@@ -1,0 +1,176 @@
+"""YAML text → plain data in which every scalar is the text it looks like, and where each value stands.
+
+YAML 1.1 reads `no` as False, `012` as 10 and `1:30` as 90. Here the schema decides what a value is, never its looks:
+scalars stay text and pydantic turns them into numbers where a number is wanted.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from aggregator.errors import ConfigError
+
+MAX_BYTES = 5_000_000
+MAX_NODES = 500_000  # aliases count each time they are used: 300 bytes can stand for half a million values
+MAX_DEPTH = 40
+
+Location = tuple[int | str, ...]
+_STANDARD_TAG = "tag:yaml.org,2002:"
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """A file's data, and the line and column (from 1) of every key and item in it."""
+
+    path: Path
+    data: Any
+    marks: dict[Location, tuple[int, int]] = field(default_factory=dict)
+
+    def place(self, location: Location) -> str:
+        """`file:line:column` of a value, or of the nearest value around it."""
+        line, column = self.marks.get(self._known(location), (1, 1))
+        return f"{self.path}:{line}:{column}"
+
+    def problem(self, location: Location, message: str) -> str:
+        return f"{self.place(location)}: {message}"
+
+    def validate(self, adapter: TypeAdapter[Any]) -> Any:
+        """The data as the adapter's type. Raises ConfigError with every problem and its place."""
+        try:
+            return adapter.validate_python(self.data)
+        except ValidationError as error:
+            raise ConfigError([self._explain(detail, adapter) for detail in error.errors()]) from None
+
+    def _known(self, location: Location) -> Location:
+        """The part of a location that exists in the file: pydantic adds the names of union members to it."""
+        known: Location = ()
+        for step in location:
+            if (*known, step) in self.marks:
+                known = (*known, step)
+        return known
+
+    def _explain(self, detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
+        location, kind = detail["loc"], detail["type"]
+        last = str(location[-1]) if location else ""
+        if kind == "extra_forbidden":
+            keys = _keys_at(adapter._type, location[:-1])
+            return self.problem(location, f"unknown key '{last}'{suggest(last, keys)}")
+        if kind == "missing":
+            return self.problem(location[:-1], f"the key '{last}' is missing")
+        if kind == "unknown_kind":
+            return self.problem(location, detail["msg"])
+        value = detail["input"]
+        got = f" (got {value!r:.60})" if isinstance(value, str) else ""
+        name = ".".join(str(step) for step in self._known(location)) or "the file"
+        return self.problem(location, f"{name}: {detail['msg'].removeprefix('Value error, ')}{got}")
+
+
+def load(path: Path) -> YamlFile:
+    """Read one YAML file. Raises ConfigError for what is missing, too large, malformed, or said twice."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError([f"{path}:1:1: cannot be read: {error.strerror}"]) from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError([f"{path}:1:1: larger than {MAX_BYTES:,} bytes"])
+    try:
+        root = yaml.compose(raw.decode("utf-8-sig"), Loader=_Loader)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{path}:{line}:1: not UTF-8 text"]) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise ConfigError([f"{path}:{line}:{column}: {error.problem or error.context}"]) from error
+    except yaml.YAMLError as error:  # characters that YAML forbids
+        raise ConfigError([f"{path}:1:1: {' '.join(str(error).split())}"]) from error
+    reader = _Reader(path)
+    data = reader.read(root, ()) if root is not None else {}
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return YamlFile(path, data, reader.marks)
+
+
+class _Reader:
+    """Walks a node tree once, collecting data, marks and problems."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.marks: dict[Location, tuple[int, int]] = {}
+        self.problems: list[str] = []
+        self.budget = MAX_NODES
+
+    def read(self, node: yaml.Node, location: Location) -> Any:
+        self.marks.setdefault(location, _position(node))
+        self.budget -= 1
+        if self.budget < 0 or len(location) > MAX_DEPTH:
+            raise ConfigError([self._at(node, "too many or too deeply nested values")])
+        if not node.tag.startswith(_STANDARD_TAG) and node.tag != "!":
+            self.problems.append(self._at(node, f"tags such as {node.tag!r} are not supported"))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, location)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*location, number)) for number, item in enumerate(node.value)]
+        empty = node.tag == f"{_STANDARD_TAG}null" and not node.value
+        return None if empty else node.value
+
+    def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.problems.append(self._at(key, "a key must be plain text"))
+            elif key.value in data:
+                self.problems.append(self._at(key, f"the key '{key.value}' stands here twice"))
+            else:
+                self.marks[(*location, key.value)] = _position(key)
+                data[key.value] = self.read(value, (*location, key.value))
+        return data
+
+    def _at(self, node: yaml.Node, message: str) -> str:
+        line, column = _position(node)
+        return f"{self.path}:{line}:{column}: {message}"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, or the known names when they are few, or nothing."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean '{close[0]}'?)"
+    return f" (known: {', '.join(names)})" if 0 < len(names) <= 12 else ""
+
+
+def _position(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _keys_at(annotation: Any, location: Sequence[int | str]) -> set[str]:
+    """The keys that a schema knows at a place, following every branch that the place can lie on."""
+    return {key for model in _models_at(annotation, location) for key in _field_names(model)}
+
+
+def _models_at(annotation: Any, location: Sequence[int | str]) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not location:
+            yield annotation
+            return
+        fields = {(info.alias or name): info.annotation for name, info in annotation.model_fields.items()}
+        if location[0] in fields:
+            yield from _models_at(fields[str(location[0])], location[1:])
+        elif location[0] == annotation.__name__:  # the name of a union member
+            yield from _models_at(annotation, location[1:])
+        return
+    items = get_origin(annotation) in (list, tuple, dict)
+    for argument in get_args(annotation):
+        yield from _models_at(argument, location[1:] if items and location else location)
+
+
+def _field_names(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]

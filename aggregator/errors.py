@@ -1,0 +1,55 @@
+"""Everything that is raised on purpose.
+
+AggregatorError
+├── ConfigError     the configuration cannot be used            caught by: cli (exit 78), daemon (keeps the old one)
+├── StateError      state directory or database not usable      caught by: cli (exit 1)
+├── SourceError     this visit failed, the next may not         caught by: pipeline.ingest (recorded at the source)
+│   ├── FetchError      nothing, or nothing acceptable, came over the network
+│   └── DocumentError   the bytes are not what the source promised
+└── LeaseLost       another worker has taken the source over    caught by: pipeline.ingest (nothing was written)
+"""
+
+from collections.abc import Sequence
+
+
+class AggregatorError(Exception):
+    """The root: `except AggregatorError` catches what a person can act on, and no programming error."""
+
+
+class ConfigError(AggregatorError):
+    """The configuration cannot be used. `problems` are lines `file:line:column: message`."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class StateError(AggregatorError):
+    """The state directory or the database cannot be used; the message says what to do."""
+
+
+class SourceError(AggregatorError):
+    """A visit failed. `kind` is a short word for statistics and back-off, the message is for the operator."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class FetchError(SourceError):
+    """Nothing, or nothing acceptable, came over the network. `status` is the HTTP status where there was one."""
+
+    def __init__(self, kind: str, message: str, status: int | None = None) -> None:
+        super().__init__(kind, message)
+        self.status = status
+
+
+class DocumentError(SourceError):
+    """The bytes of a document are not what its source promised."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("document", message)
+
+
+class LeaseLost(AggregatorError):
+    """The lease on a source ran out and another worker has it; nothing of this visit was written."""

@@ -1,0 +1,156 @@
+"""What each stage decided about one article: from a file that is not stored, or from the store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aggregator import compose, topics, urls
+from aggregator.clean import clean
+from aggregator.config import Config, Example
+from aggregator.errors import DocumentError
+from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
+from aggregator.pipeline import Judge, Judgement, parse, utc_now
+from aggregator.registry import sources
+from aggregator.sniff import describe, media_type
+from aggregator.store import Database
+from aggregator.store import articles as stored_articles
+
+_SOURCE = "explain"  # the source of an article that came from none
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One article and all that was decided about it."""
+
+    origin: str
+    article: Article
+    copies: tuple[Copy, ...]  # of its story, if it is stored
+    judgement: Judgement
+
+
+def read_file(path: Path) -> list[Article]:
+    """The articles in a file, as a folder source would read them. Raises DocumentError."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read: {error.strerror}") from error
+    document = Document(body=body, name=str(path), identity=path.name)
+    return [clean(entry, source=_SOURCE, now=utc_now()) for entry in parse(document, sources()["folder"].ACCEPTS)]
+
+
+def traces(what: str, config: Config, database: Database | None) -> Iterator[Trace]:
+    """Everything decided about a file, an article's key, or a link. Nothing where it is not known."""
+    judge = Judge(config)
+    path = Path(what)
+    if path.is_file():
+        kind = describe(media_type(path.read_bytes()[:8192]))
+        for article in read_file(path):
+            yield Trace(f"{path} ({kind})", article, (), judge.judge(article))
+    elif database is not None:
+        found = stored_articles.get(database, urls.canonical(what) or what)
+        if found:
+            copies = tuple(stored_articles.story_of(database, found.key))
+            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found))
+
+
+def failing_examples(config: Config) -> Iterator[str]:
+    """Every example of a topic that does not hold: `file:line:column: …` with the rule that decided."""
+    judge = Judge(config)
+    for (slug, side, number), place in config.example_places.items():
+        example = getattr(config.topics[slug].examples, side)[number]
+        try:
+            articles = _articles(example, config)
+        except DocumentError as error:
+            yield f"{place}: {error}"
+            continue
+        for article in articles:
+            verdict = judge.judge(article).verdicts[slug]
+            if verdict.holds != (side == "match"):
+                decided = topics.deciding(verdict)
+                yield (
+                    f"{place}: topic '{slug}' {'accepts' if verdict.holds else 'rejects'} “{article.title}”:"
+                    f" {decided.rule}: {decided.value}"
+                )
+
+
+def lines(trace: Trace, config: Config) -> Iterator[str]:
+    """A trace for a terminal."""
+    article = trace.article
+    yield f"{article.title}"
+    yield f"  read      {trace.origin}"
+    language, date = article.language or "unknown", f"{article.dated_at:%Y-%m-%d %H:%M} UTC"
+    yield f"  clean     {article.word_count} words, language {language}, dated {date}"
+    if article.cut:
+        words = sum(len(line.split()) for line in article.cut.removed)
+        yield f"  cut       {words} words of furniture from paragraph {article.cut.line + 1} on: {article.cut.reason}"
+        for line in article.cut.removed:
+            yield f"              - {line[:90]}"
+    elif article.html:
+        yield "  cut       nothing"
+    yield f"  key       {article.key}"
+    for copy in trace.copies:
+        own = "this article" if copy.key == article.key else f"copy {copy.key}"
+        why = (
+            "founded it" if copy.placement.rule == "first" else f"same {copy.placement.rule} as {copy.placement.rival}"
+        )
+        yield f"  story     {own}, from {copy.source}: {why}"
+    for tag in trace.judgement.tags.values():
+        level = "about" if tag.score >= 25 else "mentions"
+        yield f"  {level:9} {tag.label} {tag.score} = {' + '.join(f'{name} {points}' for name, points in tag.evidence)}"
+    for slug, verdict in trace.judgement.verdicts.items():
+        answer = "in" if verdict.holds else "not in"
+        yield f"  topic     {slug}: {answer}" + (f", score {verdict.score}" if verdict.holds else "")
+        yield from (f"              {line}" for line in _tree(verdict, 0))
+        if verdict.holds and trace.copies:
+            yield f"              published in {compose.urls(slug, config.settings.base_url)['atom']}"
+
+
+def facts(trace: Trace) -> dict[str, Any]:
+    """A trace for machines."""
+    article = trace.article
+    return {
+        "origin": trace.origin,
+        "key": article.key,
+        "title": article.title,
+        "link": article.link,
+        "words": article.word_count,
+        "language": article.language,
+        "dated_at": article.dated_at.isoformat(),
+        "cut": {"line": article.cut.line, "reason": article.cut.reason, "removed": list(article.cut.removed)}
+        if article.cut
+        else None,
+        "story": [
+            {"key": copy.key, "source": copy.source, "rule": copy.placement.rule, "rival": copy.placement.rival}
+            for copy in trace.copies
+        ],
+        "tags": [
+            {"concept": tag.concept, "label": tag.label, "score": tag.score, "evidence": dict(tag.evidence)}
+            for tag in trace.judgement.tags.values()
+        ],
+        "topics": {slug: _verdict_facts(verdict) for slug, verdict in trace.judgement.verdicts.items()},
+    }
+
+
+def _articles(example: str | Example, config: Config) -> list[Article]:
+    if isinstance(example, str):
+        return read_file(config.directory / example)
+    entry = Entry(title=Markup(example.title), content=Markup(example.text))
+    return [clean(entry, source=_SOURCE, now=utc_now())]
+
+
+def _tree(verdict: Verdict, depth: int) -> Iterator[str]:
+    for part in verdict.parts:
+        mark = "yes" if part.holds else "no "
+        yield f"{'  ' * depth}{mark} {part.rule}: {part.value}"
+        yield from _tree(part, depth + 1)
+
+
+def _verdict_facts(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "holds": verdict.holds,
+        "rule": verdict.rule,
+        "value": verdict.value,
+        "score": verdict.score,
+        "parts": [_verdict_facts(part) for part in verdict.parts],
+    }

@@ -1,0 +1,1 @@
+"""Plug-ins: Feed → bytes. One file each; see `registry.Format`."""

@@ -1,0 +1,58 @@
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/). Score and reasons stand in the extension `_aggregator`."""
+
+import json
+from typing import Any
+
+from aggregator.models import Feed, Item
+from aggregator.registry import Format
+
+
+def render(feed: Feed) -> bytes:
+    document = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": feed.title,
+        "home_page_url": feed.page,
+        "feed_url": feed.urls["jsonfeed"],
+        "description": feed.description,
+        "language": feed.language,
+        "items": [_given(_item(item)) for item in feed.items],
+    }
+    return json.dumps(_given(document), ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "url": item.link,
+        "title": item.title,
+        "content_html": item.html,
+        "summary": item.summary,
+        "date_published": item.published_at.isoformat(),
+        "date_modified": item.updated_at.isoformat(),
+        "authors": [{"name": name} for name in item.authors or (item.origin.name,)],
+        "tags": [tag.label for tag in item.tags],
+        "language": item.language,
+        "attachments": [
+            _given(
+                {"url": one.url, "mime_type": one.media_type or "application/octet-stream", "size_in_bytes": one.length}
+            )
+            for one in item.enclosures
+        ],
+        "_aggregator": _given(
+            {
+                "about": item.trace,
+                "score": item.score,
+                "reasons": list(item.reasons),
+                "source": _given({"title": item.origin.name, "url": item.origin.source_url}),
+                "also_in": [_given({"title": copy.name, "url": copy.link}) for copy in item.also],
+            }
+        ),
+    }
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what is absent: JSON Feed has no nulls."""
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
+
+
+PLUGIN = Format("JSON Feed", "application/feed+json; charset=utf-8", "json", render)

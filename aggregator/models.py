@@ -1,0 +1,295 @@
+"""The nouns, in the order in which an article becomes them. Frozen values; every time is aware UTC.
+
+Document → Entry → Article → Copy, Story → Tag → Verdict, Membership → Item, Feed
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The bytes of one visit to a source and what was said about them. Not stored."""
+
+    body: bytes
+    name: str  # what messages call it: the URL or the file's name
+    url: str | None = None  # where it was found in the end: the base of relative links
+    media_type: str | None = None  # as declared, without parameters: a hint, never believed
+    charset: str | None = None  # as declared over HTTP
+    identity: str | None = None  # the guid of an entry that brings none
+    modified_at: datetime | None = None  # the date of an entry that brings none
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """Text as a publisher wrote it: HTML, or plain text. Untrusted."""
+
+    value: str
+    html: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.value.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """What a publisher files an entry under (RFC 4287 §4.2.2)."""
+
+    term: str
+    scheme: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A file that belongs to an entry. `length` in bytes, None when the publisher does not say."""
+
+    url: str
+    media_type: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the publisher wrote, as parsed. Untrusted in every field."""
+
+    guid: str | None = None
+    link: str | None = None
+    base: str | None = None  # what relative links in this entry are relative to
+    title: Markup = Markup("")
+    summary: Markup = Markup("")
+    content: Markup = Markup("")
+    authors: tuple[str, ...] = ()
+    categories: tuple[Category, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+    published_at: datetime | None = None
+    updated_at: datetime | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Furniture taken off a text: its first line (counted from 0), the lines themselves, and the reason."""
+
+    line: int
+    removed: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A cleaned entry. Text and HTML are safe to publish; identity is (source, guid) and nothing else."""
+
+    key: str  # derived from (source, guid): the public address of the article
+    source: str
+    guid: str
+    title: str
+    text: str  # paragraphs separated by blank lines
+    html: str
+    summary: str  # plain text, may be empty
+    first_seen_at: datetime
+    link: str | None = None  # canonical
+    authors: tuple[str, ...] = ()
+    categories: tuple[Category, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+    published_at: datetime | None = None  # as claimed, if believable
+    updated_at: datetime | None = None
+    language: str | None = None  # ISO 639-1
+    content_hash: str = ""  # of everything published: differs when the publisher changed something
+    text_hash: str = ""  # of the words alone: equal for copies that differ in layout only
+    word_count: int = 0
+    cut: Cut | None = None
+
+    @property
+    def dated_at(self) -> datetime:
+        """The date to sort by: a date in the future never pins an article to the top."""
+        return min(self.published_at or self.first_seen_at, self.first_seen_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store remembers of an article that is seen again."""
+
+    key: str
+    content_hash: str
+    first_seen_at: datetime
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Why an article is in its story. `rival` is the key of the copy it was found equal to."""
+
+    rule: str  # first | link | text
+    rival: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An article as its story sees it: just what is needed to compare it and to choose who leads."""
+
+    key: str
+    source: str
+    rank: int
+    title: str  # folded
+    link: str | None
+    text_hash: str
+    word_count: int
+    dated_at: datetime
+    story: str | None = None
+    placement: Placement = Placement("first")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All copies of one article: the unit we publish. `lead` is the key of the copy that is shown."""
+
+    id: str
+    lead: str
+    copies: tuple[Copy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What an article is about, 0–100, with the parts that make the score up, for people to read."""
+
+    concept: str  # a concept's id, or `category:…` for a publisher's own word
+    label: str
+    score: int
+    evidence: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule's answer about one article: the value it saw against its bound, and the answers below it."""
+
+    holds: bool
+    rule: str  # as a person would write it: "about country:china ≥ 25"
+    value: str  # what was found: "65 = title 35 + lede 25 + density 5"
+    score: int = 0  # 0–100
+    parts: tuple["Verdict", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A story belongs to a topic, and why."""
+
+    topic: str
+    story: str
+    score: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What a source remembers between visits, so that the next one costs little."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a visit brought. No documents: nothing has changed since last time."""
+
+    documents: tuple[Document, ...]
+    state: SourceState
+    refused: tuple["Rejected", ...] = ()  # not even read: a directory entry that is no plain file, too large, …
+    unsettled: bool = False  # something is still being written: come back within seconds
+    status: int | None = None  # HTTP
+    byte_count: int = 0  # as they came over the wire
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A document that could not be used, and what its owner can do about it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's claim on a due source. `until` doubles as the fencing token of `store.save`."""
+
+    source: str
+    until: datetime
+    state: SourceState
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The record that each visit leaves."""
+
+    source: str
+    started_at: datetime
+    outcome: str  # news | unchanged | failed
+    milliseconds: int
+    status: int | None = None
+    byte_count: int = 0
+    new: int = 0
+    updated: int = 0
+    known: int = 0
+    skipped: int = 0  # entries that could not be used
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that one visit changes, written in one transaction."""
+
+    visit: Visit
+    state: SourceState
+    due_at: datetime
+    failures: int = 0
+    articles: tuple[Article, ...] = ()
+    stories: tuple[Story, ...] = ()
+    tags: dict[str, tuple[Tag, ...]] = field(default_factory=dict)  # by article key
+    memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)  # by id of each story judged anew
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Where a copy of a story stands, for credit lines."""
+
+    name: str  # of the source
+    source_url: str | None  # of the feed it was read from
+    link: str | None  # of the copy
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A story as a feed shows it. `id` never changes once published."""
+
+    id: str
+    title: str
+    html: str
+    summary: str
+    published_at: datetime
+    updated_at: datetime
+    link: str  # absolute; our own page where the publisher gave none
+    trace: str  # our page about the lead: why it is here
+    origin: Attribution
+    also: tuple[Attribution, ...] = ()
+    authors: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+    language: str | None = None
+    reasons: tuple[str, ...] = ()
+    score: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A topic as published, before it has a format. All URLs absolute."""
+
+    id: str
+    title: str
+    description: str
+    page: str  # the topic's page for people
+    urls: dict[str, str]  # by format name: where each format of this feed is served
+    updated_at: datetime
+    items: tuple[Item, ...]
+    language: str | None = None

@@ -1,0 +1,1 @@
+"""Plug-ins: Document → Entries. One file each; see `registry.Parser`."""

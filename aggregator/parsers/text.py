@@ -1,0 +1,46 @@
+"""An article as plain text: its title on the first line, then paragraphs, then whatever the page had behind it.
+
+Any encoding: a byte order mark is believed, then UTF-8 if the bytes are that, then a guess.
+"""
+
+from charset_normalizer import from_bytes
+
+from aggregator import sniff
+from aggregator.errors import DocumentError
+from aggregator.models import Document, Entry, Markup
+from aggregator.registry import Parser
+
+MAX_TITLE = 300  # a longer first line is a paragraph: the text has no title of its own
+
+
+def parse(document: Document) -> list[Entry]:
+    """One entry. Raises DocumentError for bytes that are no text."""
+    text = _decoded(document).strip()
+    first, _, rest = text.partition("\n")
+    title, content = (first, rest) if len(first) <= MAX_TITLE else ("", text)
+    return [
+        Entry(
+            guid=document.identity,
+            base=document.url,
+            title=Markup(title),
+            content=Markup(content),
+            published_at=document.modified_at,
+        )
+    ]
+
+
+def _decoded(document: Document) -> str:
+    body = document.body
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if body.startswith(mark):
+            return body.decode(encoding, "replace")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        guess = from_bytes(body).best()
+        if guess is None:
+            raise DocumentError(f"{document.name}: not text in any known encoding; save it as UTF-8") from None
+        return str(guess)
+
+
+PLUGIN = Parser(frozenset({sniff.TEXT}), parse)

@@ -1,0 +1,61 @@
+"""Published files: whole or not there, byte for byte the same when nothing has changed.
+
+Beside each file stands its gzip, so that any web server can serve the folder as it is.
+"""
+
+import gzip
+import os
+import tempfile
+from pathlib import Path
+
+from aggregator import registry
+from aggregator.models import Feed
+
+
+def publish(feed: Feed, slug: str, public: Path) -> int:
+    """Write a topic's feed in every format. Answers with the number of files that changed. Raises OSError."""
+    folder = public / "feeds"
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = 0
+    for kind in registry.formats().values():
+        changed += replace(folder / f"{slug}.{kind.extension}", kind.render(feed))
+    return changed
+
+
+def withdraw(keep: set[str], public: Path) -> None:
+    """Remove the files of topics that are no longer configured."""
+    extensions = {kind.extension for kind in registry.formats().values()}
+    for path in (public / "feeds").glob("*"):
+        slug, _, rest = path.name.partition(".")
+        if slug not in keep and rest.removesuffix(".gz") in extensions:
+            path.unlink(missing_ok=True)
+
+
+def replace(path: Path, data: bytes) -> bool:
+    """Put bytes and their gzip in a file's place at once; False if they were there already."""
+    packed = path.with_name(path.name + ".gz")
+    if path.exists() and packed.exists() and path.read_bytes() == data:
+        return False
+    _write(packed, gzip.compress(data, 6, mtime=0))
+    _write(path, data)
+    return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Temporary file, fsync, rename, fsync of the folder: after a crash there is the old file or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,134 @@
+"""The extension surface on one page: what a plug-in is, and which ones there are.
+
+Each plural folder (`sources`, `parsers`, `taggers`, `formats`) is a plug-in point: one file there, whose docstring is
+its manual, defines `PLUGIN`. A package of somebody else's offers one through an entry point in the group
+`aggregator.sources` (…) that names the same kind of object; built-in and foreign plug-ins are treated alike.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aggregator.models import Document, Entry, Feed, Found, Rejected, SourceState, Tag
+
+if TYPE_CHECKING:
+    from aggregator.features import Features, Vocabulary
+    from aggregator.fetch import Fetcher
+
+
+class Options(BaseModel):
+    """What a person may write in YAML: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Source(Options, ABC):
+    """A place we read. A plug-in of `sources` is a subclass; its fields are the keys of an item of sources.yaml."""
+
+    KEY: ClassVar[str]  # the key that tells this kind of source from others: `url`, `folder`
+    ACCEPTS: ClassVar[frozenset[str]]  # sniffed media types that mean what this source promises
+
+    id: str | None = Field(None, pattern=r"^\S{1,500}$", description="Identity of the source; item ids depend on it.")
+    name: str | None = Field(None, min_length=1, max_length=200, description="What readers see as the origin.")
+    rank: int = Field(50, ge=0, le=1000, description="Whose copy leads a story: the lower number.")
+    language: str | None = Field(
+        None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
+    )
+
+    def located(self, config_directory: Path, state_directory: Path) -> "Source":
+        """This source with relative paths made absolute."""
+        return self
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """The default id: as independent of host, scheme and path as the kind allows."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The default name."""
+
+    @property
+    def key(self) -> str:
+        return self.id or self.identity
+
+    @property
+    def title(self) -> str:
+        return self.name or self.label
+
+    @property
+    def address(self) -> str | None:
+        """The URL to give as credit, if it has one."""
+        return None
+
+    @abstractmethod
+    async def visit(self, state: SourceState, fetcher: "Fetcher", now: datetime) -> Found:
+        """What is there that `state` does not cover yet. Raises SourceError."""
+
+    def settle(self, documents: Iterable[Document], rejected: Iterable[Rejected]) -> None:
+        """Tidy up after the articles of a visit are durable. Must bear being repeated after a crash. Raises OSError."""
+
+    def watched(self) -> Path | None:
+        """A folder whose changes mean news, if there is one on this machine."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """A plug-in of `parsers`: Document → Entries. `parse` raises DocumentError when there is nothing to be had."""
+
+    media_types: frozenset[str]  # as `sniff.media_type` names them; each belongs to one parser
+    parse: Callable[[Document], list[Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tagger:
+    """A plug-in of `taggers`: what one article is about. Pure."""
+
+    tag: Callable[["Features", "Vocabulary"], Iterable[Tag]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A plug-in of `formats`: Feed → bytes. The same feed gives the same bytes."""
+
+    title: str  # for people: "Atom"
+    media_type: str  # with charset, as sent in Content-Type
+    extension: str
+    render: Callable[[Feed], bytes]
+
+
+@cache
+def _plugins(kind: str) -> Mapping[str, Any]:
+    package = import_module(f"aggregator.{kind}")
+    names = sorted(module.name for module in iter_modules(package.__path__) if not module.name.startswith("_"))
+    found = {name: import_module(f"aggregator.{kind}.{name}").PLUGIN for name in names}
+    return found | {point.name: point.load() for point in entry_points(group=f"aggregator.{kind}")}
+
+
+def sources() -> Mapping[str, type[Source]]:
+    """Kinds of source by the key that names them in sources.yaml."""
+    return {plugin.KEY: plugin for plugin in _plugins("sources").values()}
+
+
+def parsers() -> Mapping[str, Parser]:
+    """Parsers by the sniffed media type they take."""
+    return {media_type: parser for parser in _plugins("parsers").values() for media_type in parser.media_types}
+
+
+def taggers() -> Mapping[str, Tagger]:
+    return _plugins("taggers")
+
+
+def formats() -> Mapping[str, Format]:
+    return _plugins("formats")

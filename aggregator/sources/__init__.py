@@ -1,0 +1,1 @@
+"""Plug-ins: places to read. One file each; see `registry.Source`."""

@@ -1,0 +1,167 @@
+"""Articles: what is known of them, and the copies a story has."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select
+
+from aggregator.models import Article, Category, Copy, Cut, Enclosure, Known, Placement, Tag
+from aggregator.store.database import Database
+from aggregator.store.schema import articles, sources, stories, tags
+
+_CHUNK = 500  # values in one IN (…): far below what either database allows
+
+
+def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
+    """What the store remembers of articles, by key."""
+    columns = (articles.c.key, articles.c.content_hash, articles.c.first_seen_at, articles.c.updated_at)
+    found: dict[str, Known] = {}
+    with database.reading() as connection:
+        for chunk in chunks(keys):
+            for row in connection.execute(select(*columns).where(articles.c.key.in_(chunk))):
+                found[row.key] = Known(*row)
+    return found
+
+
+def copies(
+    database: Database, *, keys: Collection[str], links: Collection[str], text_hashes: Collection[str]
+) -> list[Copy]:
+    """Every copy of every story that has one of these articles, links or texts."""
+    wanted: set[str] = set()
+    found: list[Copy] = []
+    columns = ((articles.c.key, keys), (articles.c.story_link, links), (articles.c.text_hash, text_hashes))
+    with database.reading() as connection:
+        for column, values in columns:
+            for chunk in chunks(values):
+                wanted.update(connection.execute(select(articles.c.story).where(column.in_(chunk))).scalars())
+        for chunk in chunks(wanted):
+            found += [_copy(row) for row in connection.execute(_COPIES.where(articles.c.story.in_(chunk)))]
+    return found
+
+
+def get(database: Database, key_or_link: str) -> Article | None:
+    """An article by its key, or the latest one with this canonical link."""
+    statement = (
+        select(articles)
+        .where(or_(articles.c.key == key_or_link, articles.c.link == key_or_link))
+        .order_by(articles.c.dated_at.desc(), articles.c.key)
+        .limit(1)
+    )
+    with database.reading() as connection:
+        row = connection.execute(statement).one_or_none()
+    return article_of(row) if row else None
+
+
+def story_of(database: Database, key: str) -> list[Copy]:
+    """All copies of the story that an article is in, the article among them."""
+    return copies(database, keys=[key], links=[], text_hashes=[])
+
+
+def tags_of(database: Database, key: str) -> list[Tag]:
+    """An article's tags, highest score first."""
+    statement = select(tags).where(tags.c.article == key).order_by(tags.c.score.desc(), tags.c.concept)
+    with database.reading() as connection:
+        return [tag_of(row) for row in connection.execute(statement)]
+
+
+def leads(database: Database, *, after: str = "", limit: int = 200) -> list[tuple[str, Article]]:
+    """Stories and their leading articles in the order of story ids, to walk the whole store piece by piece."""
+    statement = (
+        select(stories.c.id.label("story_id"), articles)
+        .join(articles, articles.c.key == stories.c.lead)
+        .where(stories.c.id > after)
+        .order_by(stories.c.id)
+        .limit(limit)
+    )
+    with database.reading() as connection:
+        return [(row.story_id, article_of(row)) for row in connection.execute(statement)]
+
+
+def count(database: Database) -> tuple[int, int]:
+    """How many articles and stories there are."""
+    with database.reading() as connection:
+        return (
+            connection.execute(select(func.count()).select_from(articles)).scalar_one(),
+            connection.execute(select(func.count()).select_from(stories)).scalar_one(),
+        )
+
+
+def row_of(article: Article, copy: Copy) -> dict[str, Any]:
+    """An article and its place in a story as a row."""
+    fields = asdict(article)
+    return fields | {
+        "dated_at": article.dated_at,
+        "story": copy.story,
+        "rule": copy.placement.rule,
+        "rival": copy.placement.rival,
+        "story_link": copy.link,
+        "folded_title": copy.title,
+    }
+
+
+def article_of(row: Row[Any]) -> Article:
+    """The article in a row that has all columns of the table."""
+    cut = row.cut
+    return Article(
+        key=row.key,
+        source=row.source,
+        guid=row.guid,
+        title=row.title,
+        text=row.text,
+        html=row.html,
+        summary=row.summary,
+        first_seen_at=row.first_seen_at,
+        link=row.link,
+        authors=tuple(row.authors),
+        categories=tuple(Category(**category) for category in row.categories),
+        enclosures=tuple(Enclosure(**enclosure) for enclosure in row.enclosures),
+        published_at=row.published_at,
+        updated_at=row.updated_at,
+        language=row.language,
+        content_hash=row.content_hash,
+        text_hash=row.text_hash,
+        word_count=row.word_count,
+        cut=Cut(cut["line"], tuple(cut["removed"]), cut["reason"]) if cut else None,
+    )
+
+
+def tag_of(row: Row[Any]) -> Tag:
+    return Tag(row.concept, row.label, row.score, tuple((name, points) for name, points in row.evidence))
+
+
+_COPIES = select(
+    articles.c.key,
+    articles.c.source,
+    sources.c.rank,
+    articles.c.folded_title,
+    articles.c.story_link,
+    articles.c.text_hash,
+    articles.c.word_count,
+    articles.c.dated_at,
+    articles.c.story,
+    articles.c.rule,
+    articles.c.rival,
+).join(sources, sources.c.id == articles.c.source)
+
+
+def _copy(row: Any) -> Copy:
+    return Copy(
+        row.key,
+        row.source,
+        row.rank,
+        row.folded_title,
+        row.story_link,
+        row.text_hash,
+        row.word_count,
+        row.dated_at,
+        row.story,
+        Placement(row.rule, row.rival),
+    )
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values in order, in lists that fit into one IN (…)."""
+    ordered = sorted({value for value in values if value})
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]

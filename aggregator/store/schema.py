@@ -1,0 +1,167 @@
+"""The tables. Comments are for operators who look at the database with their own tools.
+
+A change here needs a migration in `migrations/versions`; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python; `timestamptz` on PostgreSQL, ISO text in UTC on SQLite, which knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without its zone must not be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+KEY = String(32)  # of an article: 128 bits in hexadecimal
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", String(2100), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("url", Text, comment="what readers see as the origin; empty for folders"),
+    Column("rank", Integer, nullable=False, comment="whose copy leads a story: the lower number"),
+    Column("active", Boolean, nullable=False, comment="false: no longer in the configuration"),
+    Column("due_at", UtcDateTime, nullable=False, comment="the next visit"),
+    Column("leased_until", UtcDateTime, comment="a worker has claimed it until then, and proves it with this value"),
+    Column("failures", Integer, nullable=False, comment="failed visits in a row"),
+    Column("etag", Text, comment="of the last document, for conditional requests"),
+    Column("last_modified", Text, comment="likewise, as the server wrote it"),
+    Column("body_hash", String(64), comment="SHA-256 of the last document, or of a folder's listing"),
+    Index(None, "due_at"),  # claim
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String(2100), ForeignKey("sources.id"), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("outcome", String(16), nullable=False, comment="news, unchanged or failed"),
+    Column("milliseconds", Integer, nullable=False),
+    Column("status", Integer, comment="HTTP"),
+    Column("byte_count", Integer, nullable=False, comment="as they came over the wire"),
+    Column("new", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    Column("known", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False, comment="entries that could not be used"),
+    Column("error", Text),
+    Index(None, "source", "id"),  # the last visits of a source
+)
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("key", KEY, primary_key=True, comment="derived from source and guid: the same after a rebuild"),
+    Column("source", String(2100), ForeignKey("sources.id"), nullable=False),
+    Column("guid", Text, nullable=False),
+    Column("story", KEY, nullable=False),
+    Column("rule", String(16), nullable=False, comment="why it is in its story: first, link or text"),
+    Column("rival", KEY, comment="the copy that it was found equal to"),
+    Column("link", Text, comment="canonical"),
+    Column("story_link", Text, comment="the link, where it can stand for the article: not a front page"),
+    Column("title", Text, nullable=False),
+    Column("folded_title", Text, nullable=False, comment="words without case and accents, for comparison"),
+    Column("text", Text, nullable=False, comment="paragraphs separated by blank lines, furniture removed"),
+    Column("html", Text, nullable=False, comment="sanitised"),
+    Column("summary", Text, nullable=False),
+    Column("authors", JSON, nullable=False),
+    Column("categories", JSON, nullable=False),
+    Column("enclosures", JSON, nullable=False),
+    Column("cut", JSON(none_as_null=True), comment="the furniture that was removed, from which line, and why"),
+    Column("language", String(3)),
+    Column("published_at", UtcDateTime, comment="as claimed, if believable"),
+    Column("updated_at", UtcDateTime, comment="when the publisher last changed it"),
+    Column("first_seen_at", UtcDateTime, nullable=False, comment="never moves"),
+    Column("dated_at", UtcDateTime, nullable=False, comment="the date to sort by: never in the future"),
+    Column("content_hash", String(32), nullable=False, comment="of all that is published"),
+    Column("text_hash", String(32), nullable=False, comment="of the folded words: equal for exact copies"),
+    Column("word_count", Integer, nullable=False),
+    Index(None, "story"),  # the copies of a story
+    Index(None, "text_hash"),  # copies
+    Index(None, "story_link"),  # copies
+)
+
+stories = Table(
+    "stories",
+    metadata,
+    Column("id", KEY, primary_key=True, comment="the key of the article that founded it"),
+    Column("lead", KEY, nullable=False, comment="the copy that is shown"),
+    Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("article", KEY, ForeignKey("articles.key"), primary_key=True),
+    Column("concept", String(300), primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("score", Integer, nullable=False, comment="0-100; from 25 on the article is about it"),
+    Column("evidence", JSON, nullable=False, comment="the parts of the score"),
+)
+
+topics = Table(
+    "topics",
+    metadata,
+    Column("slug", String(64), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False, comment="dates a feed that has no items yet"),
+    Column("changes", Integer, nullable=False, comment="counts up whenever something in the topic changes"),
+    Column("published_changes", Integer, nullable=False, comment="the count that the published files show"),
+    Column("expires_at", UtcDateTime, comment="when the oldest item becomes too old for the feed"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("topic", String(64), ForeignKey("topics.slug"), primary_key=True),
+    Column("story", KEY, ForeignKey("stories.id"), primary_key=True),
+    Column("score", Integer, nullable=False),
+    Column("reasons", JSON, nullable=False, comment="the rules that held, with the values they saw"),
+    Index(None, "story"),  # the topics of a story
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,172 @@
+"""Topics: which stories they hold, and which of them are not yet published as they are now."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+
+from aggregator.models import Article, Attribution, Tag
+from aggregator.store.articles import article_of, tag_of
+from aggregator.store.database import Database
+from aggregator.store.schema import articles, memberships, settings, sources, stories, tags, topics
+from aggregator.store.visits import touch
+
+
+@dataclass(frozen=True, slots=True)
+class DirtyTopic:
+    """A topic to publish. `changes` goes back to `mark_published`: what changes meanwhile stays dirty."""
+
+    slug: str
+    changes: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCopy:
+    """A copy of a story with the name of its source."""
+
+    key: str
+    dated_at: datetime
+    attribution: Attribution
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStory:
+    """A story of a topic, with all that a feed says about it."""
+
+    id: str
+    item_id: str | None
+    lead: Article
+    copies: tuple[StoredCopy, ...]  # the lead among them; earliest first
+    tags: tuple[Tag, ...]
+    score: int
+    reasons: tuple[str, ...]
+
+
+def register(database: Database, slugs: Iterable[str], rules_hash: str, now: datetime) -> bool:
+    """Make the table say which topics there are. True when the rules are not those that the store was judged by."""
+    rows = [{"slug": slug, "created_at": now, "changes": 1, "published_changes": 0} for slug in sorted(slugs)]
+    with database.writing() as connection:
+        gone = select(topics.c.slug).where(topics.c.slug.not_in([row["slug"] for row in rows]))
+        connection.execute(delete(memberships).where(memberships.c.topic.in_(gone)))
+        connection.execute(delete(topics).where(topics.c.slug.not_in([row["slug"] for row in rows])))
+        connection.execute(database.insert(topics).values(rows).on_conflict_do_nothing())
+        return _setting(connection, "rules") != rules_hash
+
+
+def note_rules(database: Database, rules_hash: str) -> None:
+    """Remember that the whole store has been judged by these rules, and that every topic may look different."""
+    with database.writing() as connection:
+        _remember(database, connection, "rules", rules_hash)
+        touch(connection, connection.execute(select(topics.c.slug)).scalars())
+
+
+def touch_all_if(database: Database, name: str, value: str) -> None:
+    """Have everything published again when a setting that all feeds show has a new value."""
+    with database.reading() as connection:
+        if _setting(connection, name) == value:
+            return
+    with database.writing() as connection:
+        _remember(database, connection, name, value)
+        touch(connection, connection.execute(select(topics.c.slug)).scalars())
+
+
+def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
+    """Topics whose published files are not, or no longer, what the store says."""
+    changed = topics.c.changes != topics.c.published_changes
+    statement = select(topics).where(or_(changed, topics.c.expires_at <= now)).order_by(topics.c.slug)
+    with database.reading() as connection:
+        return [DirtyTopic(row.slug, row.changes, row.created_at) for row in connection.execute(statement)]
+
+
+def mark_published(database: Database, topic: DirtyTopic, expires_at: datetime | None) -> None:
+    """The files of a topic are what the store said when `topic` was read."""
+    with database.writing() as connection:
+        connection.execute(
+            update(topics)
+            .where(topics.c.slug == topic.slug)
+            .values(published_changes=topic.changes, expires_at=expires_at)
+        )
+
+
+def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
+    """Give stories their item ids for ever. Answers with the ids they have, by story: the first one given stands."""
+    with database.writing() as connection:
+        unpinned = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
+        rows = [{"story": story, "pinned": item_ids[story]} for story in sorted(item_ids)]
+        connection.execute(unpinned.values(item_id=bindparam("pinned")), rows)
+        statement = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(item_ids))
+        return {row.id: row.item_id for row in connection.execute(statement)}
+
+
+def stories_in(database: Database, slug: str, *, since: datetime, limit: int) -> list[StoredStory]:
+    """A topic's stories dated `since` or later, newest first."""
+    statement = (
+        select(stories.c.id.label("story_id"), stories.c.item_id, memberships.c.score, memberships.c.reasons, articles)
+        .join(stories, stories.c.id == memberships.c.story)
+        .join(articles, articles.c.key == stories.c.lead)
+        .where(memberships.c.topic == slug, articles.c.dated_at >= since)
+        .order_by(articles.c.dated_at.desc(), stories.c.id)
+        .limit(limit)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(statement).all()
+        copies_by_story = _copies(connection, [row.story_id for row in rows])
+        tags_by_article = _tags(connection, [row.key for row in rows])
+    return [
+        StoredStory(
+            row.story_id,
+            row.item_id,
+            article_of(row),
+            copies_by_story[row.story_id],
+            tags_by_article[row.key],
+            row.score,
+            tuple(row.reasons),
+        )
+        for row in rows
+    ]
+
+
+def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
+    """How many stories each topic has, and the date of its newest."""
+    statement = (
+        select(topics.c.slug, func.count(memberships.c.story), func.max(articles.c.dated_at))
+        .outerjoin(memberships, memberships.c.topic == topics.c.slug)
+        .outerjoin(stories, stories.c.id == memberships.c.story)
+        .outerjoin(articles, articles.c.key == stories.c.lead)
+        .group_by(topics.c.slug)
+    )
+    with database.reading() as connection:
+        return {slug: (number, newest) for slug, number, newest in connection.execute(statement)}
+
+
+def _copies(connection: Connection, story_ids: list[str]) -> dict[str, tuple[StoredCopy, ...]]:
+    statement = (
+        select(articles.c.story, articles.c.key, articles.c.dated_at, sources.c.name, sources.c.url, articles.c.link)
+        .join(sources, sources.c.id == articles.c.source)
+        .where(articles.c.story.in_(story_ids))
+        .order_by(articles.c.dated_at, articles.c.key)
+    )
+    found: dict[str, list[StoredCopy]] = defaultdict(list)
+    for story, key, dated_at, name, url, link in connection.execute(statement):
+        found[story].append(StoredCopy(key, dated_at, Attribution(name, url, link)))
+    return {story: tuple(group) for story, group in found.items()}
+
+
+def _tags(connection: Connection, keys: list[str]) -> dict[str, tuple[Tag, ...]]:
+    statement = select(tags).where(tags.c.article.in_(keys)).order_by(tags.c.score.desc(), tags.c.concept)
+    found: dict[str, list[Tag]] = {key: [] for key in keys}
+    for row in connection.execute(statement):
+        found[row.article].append(tag_of(row))
+    return {key: tuple(group) for key, group in found.items()}
+
+
+def _setting(connection: Connection, name: str) -> str | None:
+    return connection.execute(select(settings.c.value).where(settings.c.name == name)).scalar()
+
+
+def _remember(database: Database, connection: Connection, name: str, value: str) -> None:
+    statement = database.insert(settings).values(name=name, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))

@@ -1,0 +1,29 @@
+"""What the publisher says an article is about: its own categories.
+
+A category that is an alias of a concept counts as that concept, just over the bound of "about". Any other becomes a
+tag `category:…` with the publisher's word as its label.
+"""
+
+import re
+from collections.abc import Iterator
+
+from aggregator.features import Features, Vocabulary
+from aggregator.models import Tag
+from aggregator.registry import Tagger
+from aggregator.words import folded
+
+SCORE = 25
+
+
+def tag(features: Features, vocabulary: Vocabulary) -> Iterator[Tag]:
+    for category in features.article.categories:
+        label = category.label or category.term
+        concept = vocabulary.concept_named(label) or vocabulary.concept_named(category.term)
+        slug = re.sub(r"[^\w]+", "-", folded(label)).strip("-")
+        if concept:
+            yield Tag(concept, vocabulary.concepts[concept].label, SCORE, (("category", SCORE),))
+        elif slug:
+            yield Tag(f"category:{slug}", label, SCORE, (("category", SCORE),))
+
+
+PLUGIN = Tagger(tag)

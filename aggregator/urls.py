@@ -1,0 +1,60 @@
+"""Links: absolute, canonical, and when two of them mean the same page. Pure.
+
+Parsing is the WHATWG's (https://url.spec.whatwg.org/), so a link means here what it means in a browser.
+"""
+
+from urllib.parse import urlsplit
+
+import ada_url
+
+MAX_LENGTH = 2000
+
+# Parameters that say where a reader came from, never what the page is.
+_TRACKING_PREFIXES = ("utm_", "mtm_", "pk_", "hsa_", "_hs", "oly_", "vero_")
+_TRACKING = frozenset(
+    "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid mc_cid mc_eid mkt_tok wickedid"
+    " s_cid cmpid ncid sr_share ref_src ref_url at_medium at_campaign at_custom1 at_custom2 at_custom3".split()
+)
+
+
+def absolute(link: str | None, base: str | None = None) -> str | None:
+    """The link as an absolute http(s) URL, or None where it is nothing of the kind."""
+    if not link or len(link) > MAX_LENGTH:
+        return None
+    try:
+        url = ada_url.URL(link.strip(), base=base) if base else ada_url.URL(link.strip())
+    except ValueError:
+        return None
+    return url.href if url.protocol in ("http:", "https:") and url.hostname and len(url.href) <= MAX_LENGTH else None
+
+
+def canonical(link: str | None, base: str | None = None) -> str | None:
+    """The absolute link without fragment, credentials and tracking parameters: one page, one string."""
+    href = absolute(link, base)
+    if href is None:
+        return None
+    url = ada_url.URL(href)
+    url.hash = ""
+    url.username = url.password = ""
+    kept = [pair for pair in url.search.removeprefix("?").split("&") if pair and not _tracks(pair)]
+    url.search = "&".join(kept)
+    url.hostname = url.hostname.rstrip(".")
+    return url.href
+
+
+def names_a_page(link: str) -> bool:
+    """Whether a link can be the address of one article: a site's front page is not."""
+    parts = urlsplit(link)
+    return bool(parts.path.strip("/") or parts.query)
+
+
+def identity(url: str) -> str:
+    """A feed's address without what changes while it stays the same feed: scheme, `www.`, fragment."""
+    parts = urlsplit(canonical(url) or url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.netloc.removeprefix('www.')}{parts.path.rstrip('/')}{query}"
+
+
+def _tracks(pair: str) -> bool:
+    name = pair.partition("=")[0].lower()
+    return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)

@@ -1,0 +1,1 @@
+"""What people and readers see over HTTP."""

@@ -1,0 +1,70 @@
+"""The pages, as text. Templates escape everything that is not marked as cleaned HTML."""
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
+
+from aggregator import compose, registry
+from aggregator.config import Config
+from aggregator.pipeline import utc_now
+from aggregator.store import Database
+from aggregator.store import articles as stored_articles
+from aggregator.store import topics as stored_topics
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(loader=PackageLoader("aggregator.web"), autoescape=select_autoescape(), trim_blocks=True)
+
+
+def index(config: Config, database: Database) -> str:
+    """All topics with the addresses to subscribe to."""
+    counts = stored_topics.counts(database)
+    rows = [
+        {
+            "slug": slug,
+            "topic": topic,
+            "feeds": _feeds(slug, config),
+            "count": counts.get(slug, (0, None))[0],
+            "newest": counts.get(slug, (0, None))[1],
+        }
+        for slug, topic in config.topics.items()
+    ]
+    return _templates().get_template("index.html").render(rows=rows)
+
+
+def topic(config: Config, database: Database, slug: str) -> str | None:
+    """A topic's stories with the reasons why they are in it."""
+    found = config.topics.get(slug)
+    if found is None:
+        return None
+    since = utc_now() - found.horizon
+    stories = stored_topics.stories_in(database, slug, since=since, limit=found.limit)
+    return _templates().get_template("topic.html").render(topic=found, feeds=_feeds(slug, config), stories=stories)
+
+
+def article(config: Config, database: Database, key: str) -> str | None:
+    """An article as it is stored: its text, what it is about, and the copies of its story."""
+    found = stored_articles.get(database, key)
+    if found is None:
+        return None
+    copies = [copy for copy in stored_articles.story_of(database, key) if copy.key != key]
+    names = {key: source.title for key, source in config.sources.items()}
+    return (
+        _templates()
+        .get_template("article.html")
+        .render(
+            article=found,
+            html=Markup(found.html),  # noqa: S704  # cleaned before it was stored
+            tags=stored_articles.tags_of(database, key),
+            copies=copies,
+            names=names,
+        )
+    )
+
+
+def _feeds(slug: str, config: Config) -> list[tuple[str, str, str]]:
+    """Title, media type and URL of each format of a topic's feed."""
+    urls = compose.urls(slug, config.settings.base_url)
+    return [(kind.title, kind.media_type.split(";")[0], urls[name]) for name, kind in registry.formats().items()]

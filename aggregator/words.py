@@ -1,0 +1,65 @@
+"""Text → words: what a word is, and when two words are the same. Pure.
+
+A word is a run of letters and digits; an apostrophe inside it stays, a possessive 's goes; "U.S." is the word "US".
+Where a script writes no spaces (Han, kana, Hangul, Thai) each character is a word, so that a phrase of such words is
+found wherever it stands.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_LETTER = r"[^\W_]"
+_WORD = re.compile(
+    rf"(?:[^\W\d_{_UNSPACED}]\.)+[^\W\d_{_UNSPACED}]\b"  # U.S, with or without its last dot
+    rf"|[{_UNSPACED}]"
+    rf"|(?:(?![{_UNSPACED}]){_LETTER})+(?:['’](?:(?![{_UNSPACED}]){_LETTER})+)*"
+)
+_POSSESSIVE = re.compile(r"['’][sS]$")
+
+
+def spans(text: str) -> Iterator[tuple[str, int]]:
+    """Each word as written (without possessive and inner dots), and where in the text it begins."""
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if "." in word:
+            word = word.replace(".", "")
+        elif "'" in word or "’" in word:
+            word = _POSSESSIVE.sub("", word)
+        yield word, match.start()
+
+
+def words(text: str) -> list[str]:
+    return [word for word, _ in spans(text)]
+
+
+@lru_cache(maxsize=50_000)
+def fold(word: str) -> str:
+    """The word without case, width and Latin accents: equal for words that a reader takes for the same."""
+    if word.isascii():
+        return word.lower()
+    letters = []
+    base = ""
+    for letter in unicodedata.normalize("NFKD", word.casefold()):
+        if unicodedata.combining(letter) and base < "\u0250":  # accents of Latin letters only: й is not и
+            continue
+        base = letter
+        letters.append(letter)
+    return unicodedata.normalize("NFC", "".join(letters)).replace("’", "'")
+
+
+def folded(text: str) -> str:
+    """A text's folded words with single spaces between them."""
+    return " ".join(fold(word) for word in words(text))
+
+
+def digest(parts: Iterable[str]) -> str:
+    """128 bits of SHA-256 over the parts, in hexadecimal; no two lists of parts run together."""
+    whole = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        whole.update(len(data).to_bytes(8, "big") + data)
+    return whole.hexdigest()[:32]
