@@ -34,7 +34,7 @@ def compose(
         description=topic.description,
         page=f"{settings.base_url}topics/{slug}",
         urls=urls(slug, settings.base_url),
-        updated_at=max((item.updated_at for item in items), default=created_at).replace(microsecond=0),
+        updated_at=max((item.updated_at for item in items), default=created_at),
         items=items,
         language=languages.pop() if len(languages) == 1 else None,
     )
@@ -51,8 +51,8 @@ def _item(story: StoredStory, identity: str, base_url: str) -> Item:
     others = [copy for copy in story.copies if copy.key != lead.key]
     origin = next(copy.attribution for copy in story.copies if copy.key == lead.key)
     also = tuple(dict.fromkeys(copy.attribution for copy in others if copy.attribution != origin))
-    published_at = lead.dated_at.replace(microsecond=0)
-    updated_at = (lead.updated_at or published_at).replace(microsecond=0)
+    published_at = lead.dated_at
+    updated_at = lead.updated_at or published_at
     return Item(
         id=identity,
         title=lead.title or "(untitled)",

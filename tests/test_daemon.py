@@ -1,0 +1,189 @@
+"""The program as a person or systemd starts it: real processes, signals, sockets."""
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+WITHIN = 20.0  # seconds: far more than anything here takes
+
+
+def aggregator(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [sys.executable, "-m", "aggregator", "--config", str(directory), *arguments]
+    return subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Running:
+    """A daemon and what it said so far."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self.base = f"http://127.0.0.1:{port}/"
+        self.said = ""
+
+    def until(self, pattern: str) -> None:
+        """Read its output until a pattern stands in it."""
+        end = time.monotonic() + WITHIN
+        assert self.process.stdout
+        while not re.search(pattern, self.said):
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            line = os.read(self.process.stdout.fileno(), 65536).decode() if ready else ""
+            assert line, f"never said {pattern!r}; it said:\n{self.said}"
+            self.said += line
+
+    def get(self, path: str) -> str:
+        with urlopen(self.base + path, timeout=10) as response:
+            return str(response.read().decode())
+
+
+@contextmanager
+def daemon(directory: Path, **environment: str) -> Iterator[Running]:
+    """A running daemon, ended by its pid if the test did not end it."""
+    port = free_port()
+    address = {"AGGREGATOR_LISTEN": f"127.0.0.1:{port}", "AGGREGATOR_BASE_URL": f"http://127.0.0.1:{port}/"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "aggregator", "--config", str(directory), "run"],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | address | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield Running(process, port)
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def test_dropped_file_is_news_within_seconds_and_ctrl_c_ends_cleanly(config_directory: Path) -> None:
+    with daemon(config_directory) as running:
+        running.until(r"folder:seeds: 16 new")
+        running.until(r"published")
+        assert f"{running.base}feeds/china-russia.atom" in running.said
+        inbox = config_directory.parent / "var" / "inbox"
+        (inbox / "new.txt").write_text("Russia and China sign\n\nChina and Russia signed. China did. Russia did.\n")
+        running.until(r"folder:inbox: 1 new")
+        running.until(r"(?s)inbox: 1 new.*published")
+        assert "Russia and China sign" in running.get("feeds/china-russia.atom")
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(WITHIN) == 0
+
+
+def test_second_daemon_on_one_state_directory_is_refused(config_directory: Path) -> None:
+    with daemon(config_directory) as running:
+        running.until("watching")
+        second = aggregator(config_directory, "once")
+        assert second.returncode == 1
+        assert "another aggregator is running" in second.stderr
+        assert second.stderr.count("\n") == 1
+
+
+def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_directory: Path) -> None:
+    path = config_directory / "topics.yaml"
+    with daemon(config_directory) as running:
+        running.until("folder:seeds: 16 new")
+        path.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
+        running.process.send_signal(signal.SIGHUP)
+        running.until("configuration reloaded")
+        running.until("(?s)reloaded.*published")
+        assert "Lisbon" in running.get("feeds/sport.atom")
+        path.write_text("topics:\n  sport: {titel: Sport}\n")
+        running.process.send_signal(signal.SIGHUP)
+        running.until(r"refused(?s:.*)topics.yaml:2:11: unknown key 'titel' \(did you mean 'title'\?\)")
+        assert "Sport" in running.get("")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(WITHIN) == 0
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_systemd_is_told_ready_and_stopping(config_directory: Path, tmp_path: Path, abstract: bool) -> None:
+    name = f"@aggregator-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(name.replace("@", "\0") if abstract else name)
+        listener.settimeout(WITHIN)
+        with daemon(config_directory, NOTIFY_SOCKET=name) as running:
+            assert listener.recv(4096).startswith(b"READY=1\nSTATUS=2 sources")
+            running.process.send_signal(signal.SIGTERM)
+            assert listener.recv(4096) == b"STOPPING=1"
+            assert running.process.wait(WITHIN) == 0
+
+
+def test_killed_daemon_goes_on_where_it_was(config_directory: Path) -> None:
+    with daemon(config_directory) as running:
+        running.until("folder:seeds: 16 new")
+        running.process.kill()
+        running.process.wait(WITHIN)
+    with daemon(config_directory) as running:
+        running.until("watching")
+        assert "China–Russia" in running.get("")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(WITHIN) == 0
+    assert json.loads(aggregator(config_directory, "status", "--json").stdout)["articles"] == 16
+
+
+def test_port_that_is_taken_is_one_line(config_directory: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = aggregator(config_directory, "run", AGGREGATOR_LISTEN=address)
+    assert ended.returncode == 1
+    assert f"cannot listen on {address}" in ended.stderr
+
+
+def test_once_check_status_and_explain(config_directory: Path) -> None:
+    assert "16 new articles; 9 files changed" in aggregator(config_directory, "once").stdout
+    assert "0 new articles; 0 files changed" in aggregator(config_directory, "once").stdout
+    assert "good; 2 sources" in aggregator(config_directory, "check").stdout
+    status = aggregator(config_directory, "status")
+    assert "Samples" in status.stdout
+    assert status.returncode == 0
+    seed = str(config_directory.parent / "seeds" / "solar-grid-storage.txt")
+    explained = aggregator(config_directory, "explain", seed)
+    assert "china-russia: not in" in explained.stdout
+    assert json.loads(aggregator(config_directory, "explain", "--json", seed).stdout)[0]["cut"]["line"] > 5
+    missing = aggregator(config_directory, "explain", "https://nowhere.example/")
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+
+
+def test_bad_configuration_is_78_and_the_line(config_directory: Path) -> None:
+    missing = aggregator(config_directory / "nowhere", "check")
+    assert (missing.returncode, "no such directory" in missing.stderr) == (78, True)
+    path = config_directory / "aggregator.yaml"
+    path.write_text(path.read_text() + "liste: x\n")
+    number = path.read_text().count("\n")
+    bad = aggregator(config_directory, "run")
+    assert bad.returncode == 78
+    assert bad.stderr == f"{path}:{number}:1: unknown key 'liste' (did you mean 'listen'?)\n"
+
+
+def test_state_that_cannot_be_written_is_one_line_and_1(config_directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for command in ("once", "status"):
+        ended = aggregator(config_directory, command, AGGREGATOR_STATE=str(tmp_path / "file" / "state"))
+        assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+
+
+def test_usage_error_is_2() -> None:
+    assert aggregator(ROOT / "config", "explode").returncode == 2

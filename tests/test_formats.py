@@ -1,0 +1,129 @@
+"""What we publish: well formed, true to the feed, the same in every format and at every time."""
+
+import io
+import json
+from datetime import UTC, datetime
+
+import feedparser
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import validate
+from lxml import etree
+
+from aggregator import publish, registry
+from aggregator.clean import clean, legal
+from aggregator.models import Attribution, Enclosure, Entry, Feed, Item, Markup, Tag
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+URLS = {name: f"https://news.example/feeds/t.{kind.extension}" for name, kind in registry.formats().items()}
+
+
+def item(**changes: object) -> Item:
+    fields: dict[str, object] = {
+        "id": "tag:example.org,2026:story/1",
+        "title": "A & B <em>",
+        "html": '<p>Text with <a href="https://a.example/?x=1&amp;y=2">a link</a> ]]&gt;</p>',
+        "summary": "Short & plain",
+        "published_at": datetime(2026, 11, 1, tzinfo=UTC),
+        "updated_at": datetime(2026, 11, 2, tzinfo=UTC),
+        "link": "https://a.example/1?x=1&y=2",
+        "trace": "https://news.example/articles/1",
+        "origin": Attribution("Wire & Co", "https://a.example/feed", "https://a.example/1"),
+        "also": (Attribution("Post", None, "https://b.example/1"),),
+        "authors": ("Ann <Smith>", "Bo"),
+        "tags": (Tag("country:china", "China", 65),),
+        "enclosures": (Enclosure("https://a.example/i.jpg", "image/jpeg", 123),),
+        "language": "en",
+        "reasons": ("about country:china ≥ 25: 65",),
+        "score": 65,
+    }
+    return Item(**(fields | changes))  # type: ignore[arg-type]
+
+
+def feed(*items: Item) -> Feed:
+    return Feed(
+        "tag:example.org,2026:topic/t", "T & T", "All of <T>", "https://news.example/topics/t", URLS, NOW, items
+    )
+
+
+@pytest.mark.parametrize("name", ["atom", "rss"])
+def test_readers_get_back_what_was_written(name: str) -> None:
+    parsed = feedparser.parse(io.BytesIO(registry.formats()[name].render(feed(item()))), sanitize_html=False)
+    assert not parsed.bozo
+    (entry,) = parsed.entries
+    assert (entry.id, entry.title, entry.link) == (item().id, item().title, item().link)
+    assert entry.content[0].value == item().html
+    assert entry.summary == item().summary
+    assert entry.published_parsed[:3] == (2026, 11, 1)
+    assert [author.name for author in entry.authors] == list(item().authors)
+    assert entry.enclosures[0].href == "https://a.example/i.jpg"
+    assert entry.enclosures[0].type == "image/jpeg"
+    assert entry.source.title == "Wire & Co"
+    assert parsed.feed.link == "https://news.example/topics/t"
+
+
+def test_atom_keeps_relation_and_type_of_entry_links() -> None:
+    tree = etree.fromstring(registry.formats()["atom"].render(feed(item())))
+    links = tree.findall("{*}entry/{*}link")
+    assert [(link.get("rel"), link.get("type")) for link in links] == [
+        ("alternate", None),
+        ("enclosure", "image/jpeg"),
+        ("related", None),
+    ]
+
+
+JSON_FEED = {
+    "type": "object",
+    "required": ["version", "title", "items"],
+    "properties": {
+        "version": {"const": "https://jsonfeed.org/version/1.1"},
+        "home_page_url": {"type": "string", "format": "uri"},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "content_html"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "date_published": {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$"},
+                    "tags": {"type": "array", "items": {"type": "string"}},
+                    "attachments": {"items": {"required": ["url", "mime_type"]}},
+                },
+            },
+        },
+    },
+}
+
+
+def test_json_feed_follows_its_schema_and_holds_no_nulls() -> None:
+    data = registry.formats()["jsonfeed"].render(feed(item(), item(id="2", language=None, enclosures=(), also=())))
+    validate(json.loads(data), JSON_FEED)
+    assert b"null" not in data
+
+
+@pytest.mark.parametrize("name", sorted(registry.formats()))
+def test_same_feed_gives_same_bytes(name: str) -> None:
+    render = registry.formats()[name].render
+    assert render(feed(item())) == render(feed(item()))
+    assert b"\n" in render(feed())  # a feed without items is a feed
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_well_formed_feeds(text: str) -> None:
+    cleaned = clean(Entry(title=Markup(text), content=Markup(text, html=True), authors=(text,)), source="s", now=NOW)
+    found = item(title=cleaned.title or "-", html=cleaned.html, summary=cleaned.summary, authors=cleaned.authors)
+    for name in ("atom", "rss"):
+        etree.fromstring(registry.formats()[name].render(feed(found)))
+    json.loads(registry.formats()["jsonfeed"].render(feed(found)))
+    assert legal(cleaned.title) == cleaned.title
+
+
+def test_file_is_replaced_only_when_it_changes(tmp_path) -> None:
+    path = tmp_path / "f.atom"
+    assert publish.replace(path, b"one") is True
+    before = path.stat().st_ino
+    assert publish.replace(path, b"one") is False
+    assert path.stat().st_ino == before
+    assert publish.replace(path, b"two") is True
+    assert sorted(name.name for name in tmp_path.iterdir()) == ["f.atom", "f.atom.gz"]

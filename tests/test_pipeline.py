@@ -1,0 +1,338 @@
+"""The whole way of an article, on real files, a real store and a real server."""
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+
+import feedparser
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from lxml import etree
+
+from aggregator import config, explain, runtime
+from aggregator.models import Visit
+from aggregator.store import articles, sources, topics
+
+SEED = Path(__file__).parent.parent.parent / "shared" / "seed" / "article.txt"
+EXTENSIONS = ("atom", "rss", "json")
+
+
+async def once(directory: Path) -> list[Visit]:
+    """One full pass; the visits it made."""
+    found = config.load(directory, {})
+    visits: list[Visit] = []
+    with runtime.opened(found) as database:
+        await runtime.once(found, database, lambda visit: visits.append(visit) if visit else None)
+    return visits
+
+
+def feed(directory: Path, slug: str, extension: str = "json") -> bytes:
+    return (directory.parent / "var" / "public" / "feeds" / f"{slug}.{extension}").read_bytes()
+
+
+def items(directory: Path, slug: str) -> list[dict[str, object]]:
+    return json.loads(feed(directory, slug))["items"]
+
+
+def only_inbox(directory: Path) -> Path:
+    """Leave the inbox as the only source; the folder, made."""
+    text = 'sources:\n  - {folder: "{state}/inbox", after: move, create: true}\n'
+    (directory / "sources.yaml").write_text(text)
+    inbox = directory.parent / "var" / "inbox"
+    inbox.mkdir(parents=True)
+    return inbox
+
+
+def drop(inbox: Path, name: str, data: bytes) -> None:
+    path = inbox / name
+    path.write_bytes(data)
+    os.utime(path, (1_790_000_000, 1_790_000_000))  # long complete
+
+
+async def test_shipped_configuration_shows_folding_and_about_versus_mention(config_directory: Path) -> None:
+    visits = await once(config_directory)
+    assert sum(visit.new for visit in visits) == 16
+    titles = [item["title"] for item in items(config_directory, "china-russia")]
+    assert len(titles) == len(set(titles)) == 4
+    gas = next(item for item in items(config_directory, "china-russia") if "Gas" in str(item["title"]))
+    assert "Samples" in str(gas["content_html"])
+    assert not any("Chip" in str(title) for title in titles)
+
+
+@pytest.mark.skipif(not SEED.exists(), reason="the third-party sample article is not here")
+async def test_sample_article_loses_its_furniture_and_is_tagged(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    shutil.copy2(SEED, inbox / "article.txt")
+    await once(config_directory)
+    for extension in EXTENSIONS:
+        text = feed(config_directory, "china-russia", extension).decode()
+        assert "Xi Meets Blinken" in text
+        assert not any(line in text for line in ("Source link", "Check Also", "Leave a Reply", "India"))
+    (item,) = items(config_directory, "china-russia")
+    assert {"China", "United States", "Russia", "Xi Jinping", "Antony Blinken"} <= set(item["tags"])  # type: ignore[arg-type]
+    assert (inbox / "done" / "article.txt").exists()
+
+
+async def test_second_pass_changes_no_byte(config_directory: Path) -> None:
+    await once(config_directory)
+    folder = config_directory.parent / "var" / "public" / "feeds"
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+    visits = await once(config_directory)
+    assert {visit.outcome for visit in visits} == {"unchanged"}
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
+
+
+async def test_item_ids_survive_a_rebuild(config_directory: Path) -> None:
+    await once(config_directory)
+    before = [item["id"] for item in items(config_directory, "energy")]
+    shutil.rmtree(config_directory.parent / "var")
+    await once(config_directory)
+    assert [item["id"] for item in items(config_directory, "energy")] == before != []
+
+
+async def test_ids_are_equal_in_all_formats(config_directory: Path) -> None:
+    await once(config_directory)
+    ids = [item["id"] for item in items(config_directory, "energy")]
+    for extension in ("atom", "rss"):
+        tree = etree.fromstring(feed(config_directory, "energy", extension))
+        found = tree.xpath("//*[local-name()='entry']/*[local-name()='id'] | //item/guid")
+        assert [node.text for node in found] == ids
+
+
+async def test_changed_rule_applies_to_the_past(config_directory: Path) -> None:
+    await once(config_directory)
+    path = config_directory / "topics.yaml"
+    path.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
+    await once(config_directory)
+    assert [item["title"] for item in items(config_directory, "sport")]
+    assert not (config_directory.parent / "var" / "public" / "feeds" / "energy.atom").exists()
+
+
+HOSTILE = (
+    "China and Russia \x00\x01\x0b meet\n\nChina met Russia\x1b. \ufffe Russia met China.\n".encode() + b"\xed\xa0\x80"
+)
+
+
+async def test_hostile_bytes_give_feeds_that_parse(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    drop(inbox, "hostile.txt", HOSTILE * 3)
+    await once(config_directory)
+    for extension in ("atom", "rss"):
+        data = feed(config_directory, "china-russia", extension)
+        assert len(etree.fromstring(data).xpath("//*[local-name()='entry'] | //item")) == 1
+        assert len(feedparser.parse(data).entries) == 1
+    assert len(items(config_directory, "china-russia")) == 1
+
+
+async def test_unusable_files_are_set_aside_with_a_reason_and_the_rest_goes_on(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    drop(inbox, "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(200))
+    drop(inbox, "page.txt", b"<!doctype html><html><body>Hello</body></html>")
+    drop(inbox, "good.txt", b"China and Russia agree\n\nChina and Russia agreed. China said so. Russia said so.")
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.outcome) == (1, "news")
+    assert visit.error and "1 more" in visit.error
+    assert (
+        (inbox / "rejected" / "page.txt.reason.txt")
+        .read_text()
+        .strip()
+        .endswith("an HTML page, not a feed or plain text")
+    )
+    assert (inbox / "rejected" / "picture.txt").exists()
+    assert len(items(config_directory, "china-russia")) == 1
+
+
+async def test_two_files_of_one_name_are_two_articles(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    for number in (1, 2):
+        drop(
+            inbox, "article.txt", f"China and Russia, part {number}\n\nChina, Russia, {number}. China. Russia.".encode()
+        )
+        await once(config_directory)
+    assert len(items(config_directory, "china-russia")) == 2
+    assert sorted(path.name for path in (inbox / "done").iterdir()) == ["article.txt", "article~2.txt"]
+
+
+async def test_empty_folder_is_no_error(config_directory: Path) -> None:
+    only_inbox(config_directory)
+    (visit,) = await once(config_directory)
+    assert (visit.outcome, visit.error) == ("unchanged", None)
+
+
+async def test_missing_folder_is_an_error_of_that_source_only(config_directory: Path) -> None:
+    text = "sources:\n  - folder: nowhere\n  - {folder: ../seeds, after: keep}\n"
+    (config_directory / "sources.yaml").write_text(text)
+    failed, good = sorted(await once(config_directory), key=lambda visit: visit.new)
+    assert failed.outcome == "failed"
+    assert "No such file" in (failed.error or "")
+    assert good.new == 16
+
+
+class Site:
+    """A web site with one feed that a test can change."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.requests: list[dict[str, str]] = []
+        self.media_type = "application/rss+xml"
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.requests.append(dict(request.headers))
+        etag = f'"{hash(self.body)}"'
+        if request.headers.get("If-None-Match") == etag:
+            return web.Response(status=304)
+        return web.Response(body=self.body, headers={"ETag": etag, "Content-Type": self.media_type})
+
+
+@pytest.fixture
+async def site(config_directory: Path):
+    """A site whose feed is the only source of the configuration."""
+    found = Site()
+    app = web.Application()
+    app.router.add_get("/feed", found.answer)
+    async with TestServer(app) as server:
+        (config_directory / "sources.yaml").write_text(
+            f"sources:\n  - url: {server.make_url('/feed')}\n    name: Wire\n"
+        )
+        settings = (config_directory / "aggregator.yaml").read_text().replace("allow: []", "allow: [127.0.0.0/8]")
+        (config_directory / "aggregator.yaml").write_text(settings)
+        yield found
+
+
+def rss(*entries: tuple[str, str, str]) -> bytes:
+    body = "".join(
+        f"<item><guid>{guid}</guid><title>{title}</title><description>{text}</description></item>"
+        for guid, title, text in entries
+    )
+    return f"<rss version='2.0'><channel><title>W</title>{body}</channel></rss>".encode()
+
+
+ABOUT_BOTH = "China and Russia talked. Russia agreed with China. China thanked Russia."
+
+
+async def test_feed_is_read_once_and_then_asked_conditionally(config_directory: Path, site: Site) -> None:
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    (first,) = await once(config_directory)
+    (second,) = await once(config_directory)
+    assert (first.new, first.status, second.outcome, second.status) == (1, 200, "unchanged", 304)
+    assert site.requests[0]["User-Agent"].startswith("aggregator/")
+    assert "If-None-Match" in site.requests[1]
+
+
+async def test_correction_updates_the_item_in_place(config_directory: Path, site: Site) -> None:
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    await once(config_directory)
+    (before,) = items(config_directory, "china-russia")
+    site.body = rss(("1", "China and Russia talk again", ABOUT_BOTH))
+    (visit,) = await once(config_directory)
+    (after,) = items(config_directory, "china-russia")
+    assert (visit.new, visit.updated) == (0, 1)
+    assert after["id"] == before["id"]
+    assert after["date_published"] == before["date_published"]
+    assert str(after["date_modified"]) > str(before["date_modified"])
+    assert after["title"] == "China and Russia talk again"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"<!doctype html><title>Just a moment</title>", "an HTML page, not a feed"),
+        (b"Service unavailable", "plain text, not a feed"),
+        (b"\x00\x01\x02\x03" * 50, "no text at all, not a feed"),
+        (b"<rss><channel><item>&#x110000;</item>", "cannot be parsed"),
+    ],
+    ids=["page", "text", "binary", "feedparser raises"],
+)
+async def test_what_is_no_feed_is_named_and_nothing_is_lost(
+    config_directory: Path, site: Site, body: bytes, reason: str
+) -> None:
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    await once(config_directory)
+    site.body = body
+    (visit,) = await once(config_directory)
+    assert visit.outcome == "failed"
+    assert reason in (visit.error or "")
+    assert len(items(config_directory, "china-russia")) == 1
+
+
+async def test_dead_address_is_an_error_of_that_source_only(config_directory: Path, site: Site) -> None:
+    text = (config_directory / "sources.yaml").read_text() + "  - url: http://127.0.0.1:1/gone\n"
+    (config_directory / "sources.yaml").write_text(text)
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    failed, good = sorted(await once(config_directory), key=lambda visit: visit.new)
+    assert (failed.outcome, good.new) == ("failed", 1)
+    assert "connect" in (failed.error or "")
+
+
+async def test_no_source_can_touch_the_article_of_another(config_directory: Path, site: Site) -> None:
+    """Two sources may use one guid: neither touches the other's article."""
+    (config_directory / "sources.yaml").write_text(
+        (config_directory / "sources.yaml").read_text() + '  - {folder: "{state}/inbox", after: move, create: true}\n'
+    )
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    await once(config_directory)
+    (before,) = items(config_directory, "china-russia")
+    inbox = config_directory.parent / "var" / "inbox"
+    drop(inbox, "other.xml", rss(("1", "China mocks Russia", "China mocks Russia. Russia mocks China. China, Russia.")))
+    await once(config_directory)
+    after = {item["id"]: item for item in items(config_directory, "china-russia")}
+    assert len(after) == 2
+    assert after[before["id"]] == before
+
+
+async def test_explain_names_every_stage(config_directory: Path) -> None:
+    await once(config_directory)
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        (story, *_) = topics.stories_in(database, "us-china", since=explain.utc_now().replace(year=2000), limit=9)
+        (trace,) = explain.traces(story.lead.key, found, database)
+        text = "\n".join(explain.lines(trace, found))
+        assert articles.count(database)[0] == 16
+        assert len(sources.statuses(database)) == 2
+    for stage in ("read", "clean", "cut", "story", "about", "topic", "country:china"):
+        assert stage in text
+    assert explain.facts(trace)["topics"]["us-china"]["holds"] is True
+
+
+async def test_every_shipped_example_holds(config_directory: Path) -> None:
+    assert list(explain.failing_examples(config.load(config_directory, {}))) == []
+
+
+async def test_failing_example_names_its_place_and_the_rule(config_directory: Path) -> None:
+    path = config_directory / "topics.yaml"
+    lines = path.read_text().splitlines()
+    number = next(index for index, line in enumerate(lines, 1) if "lisbon-marathon" in line)
+    lines[number - 1] = lines[number - 1].replace("lisbon-marathon", "opec-output-pause")
+    path.write_text("\n".join(lines))
+    (problem,) = explain.failing_examples(config.load(config_directory, {}))
+    assert problem.startswith(f"{path}:{number}:11: topic 'energy' accepts")
+    assert "org:opec" in problem or "subject:oil" in problem
+
+
+async def test_slow_source_does_not_delay_another(config_directory: Path, site: Site) -> None:
+    """The quick source is stored while the slow one is still being fetched."""
+    stored = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.wait_for(stored.wait(), 10)
+        return web.Response(body=rss(("2", "Late", "Late.")), content_type="application/rss+xml")
+
+    app = web.Application()
+    app.router.add_get("/slow", slow)
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    async with TestServer(app) as server:
+        with (config_directory / "sources.yaml").open("a") as file:
+            file.write(f"  - url: {server.make_url('/slow')}\n")
+        order: list[str] = []
+
+        def done(visit: Visit | None) -> None:
+            order.append(visit.source if visit else "")
+            stored.set()
+
+        found = config.load(config_directory, {})
+        with runtime.opened(found) as database:
+            await runtime.once(found, database, done)
+    assert [name.endswith("/slow") for name in order] == [False, True]

@@ -1,0 +1,28 @@
+# Sourced by ./run and ./test from the project's root: makes .venv from requirements with hashes, once.
+# The file to install is named in $requirements.
+
+# shellcheck shell=sh
+python=${PYTHON:-python3}
+
+say() { printf '%s\n' "$*" >&2; }
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    say "aggregator needs Python 3.11 or newer as python3 (or named in PYTHON)"
+    exit 1
+}
+stamp=.venv/stamp-$(basename "$requirements" .txt)
+want=$(cat requirements-boot.txt "$requirements" tools/setup.sh | sha256sum; "$python" -V; pwd)
+if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || {
+        say "python3-venv is missing: apt-get install python3-venv"
+        exit 1
+    }
+    say "setting up .venv (once, about a minute) ..."
+    rm -f .venv/stamp-*
+    "$python" -m venv .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-boot.txt
+    .venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r "$requirements"
+    # The project itself is used from where it lies; a file in site-packages puts it on the path.
+    pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/aggregator-checkout.pth"
+    printf '%s\n' "$want" > "$stamp"
+fi
