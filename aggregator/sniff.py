@@ -49,9 +49,9 @@ def _head(body: bytes) -> str:
 
 
 def _is_binary(head: str) -> bool:
-    """Whether more than one character in fifty is a control character that no text has."""
+    """Whether more than one character in ten is a control character that no text has."""
     controls = sum(1 for letter in head if letter < " " and letter not in "\t\n\r\f\x1b")
-    return controls * 50 > len(head)
+    return controls * 10 > len(head)
 
 
 def _first_element(text: str) -> str | None:

@@ -59,7 +59,7 @@ def _entry(raw: Any, document: Document, language: str | None) -> Entry:
         categories=tuple(_categories(raw.get("tags") or ())),
         enclosures=tuple(_enclosures(raw.get("enclosures") or ())),
         published_at=_date(raw.get("published_parsed")),
-        updated_at=_date(raw.get("updated_parsed")),
+        updated_at=_date(dict.get(raw, "updated_parsed")),  # its own get() would answer with published
         language=_text(body.get("language")) or language,
     )
 

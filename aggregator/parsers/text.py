@@ -1,6 +1,6 @@
 """An article as plain text: its title on the first line, then paragraphs, then whatever the page had behind it.
 
-Any encoding: a byte order mark is believed, then UTF-8 if the bytes are that, then a guess.
+Any encoding: a byte order mark is believed, then UTF-8 if the bytes are that, then a guess, then UTF-8 with damage.
 """
 
 from charset_normalizer import from_bytes
@@ -10,6 +10,7 @@ from aggregator.errors import DocumentError
 from aggregator.models import Document, Entry, Markup
 from aggregator.registry import Parser
 
+DAMAGE = 0.05  # share of unreadable characters at which bytes stop being text
 MAX_TITLE = 300  # a longer first line is a paragraph: the text has no title of its own
 
 
@@ -38,9 +39,12 @@ def _decoded(document: Document) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError:
         guess = from_bytes(body).best()
-        if guess is None:
+        if guess is not None:
+            return str(guess)
+        damaged = body.decode("utf-8", "replace")
+        if damaged.count("\ufffd") > DAMAGE * len(damaged):
             raise DocumentError(f"{document.name}: not text in any known encoding; save it as UTF-8") from None
-        return str(guess)
+        return damaged
 
 
 PLUGIN = Parser(frozenset({sniff.TEXT}), parse)

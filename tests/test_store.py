@@ -1,0 +1,236 @@
+"""What the store promises, on SQLite and on PostgreSQL alike."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from aggregator import dedup
+from aggregator.errors import LeaseLost
+from aggregator.models import (
+    Article,
+    Category,
+    Cut,
+    Enclosure,
+    Lease,
+    Membership,
+    Outcome,
+    SourceState,
+    Tag,
+    Visit,
+)
+from aggregator.sources.http import HttpSource
+from aggregator.store import Database, articles, sources, topics, visits
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
+LEASE = timedelta(minutes=10)
+LATER = NOW + timedelta(hours=1)
+CONFIGURED = {name: HttpSource(url=f"https://{name}.example/feed", name=name.upper()) for name in ("a", "b", "c")}
+
+
+@pytest.fixture
+def store(database: Database) -> Database:
+    """A store with three sources and two topics."""
+    sources.register(database, CONFIGURED, NOW)
+    topics.register(database, ["one", "two"], "rules", NOW)
+    return database
+
+
+def article(key: str = "1", source: str = "a", **changes: Any) -> Article:
+    fields: dict[str, Any] = {
+        "key": key.zfill(32),
+        "source": source,
+        "guid": key,
+        "title": "Título “quoted”",
+        "text": "One.\n\nTwo 中国.",
+        "html": "<p>One.</p>",
+        "summary": "One.",
+        "first_seen_at": NOW,
+        "link": "https://a.example/1",
+        "authors": ("Ann", "Bo"),
+        "categories": (Category("x", "urn:s", "X"), Category("y")),
+        "enclosures": (Enclosure("https://a.example/i.jpg", "image/jpeg", 12), Enclosure("https://a.example/j")),
+        "published_at": NOW - timedelta(days=1),
+        "updated_at": None,
+        "language": "en",
+        "content_hash": "c" + key,
+        "text_hash": "t" + key,
+        "word_count": 50,
+        "cut": Cut(3, ("Share this", "Tweet"), "because"),
+    }
+    return Article(**(fields | changes))
+
+
+def visited(lease: Lease, *found: Article, past: tuple[Any, ...] = (), **changes: Any) -> Outcome:
+    visit = Visit(lease.source, NOW, "news", 5, status=200, byte_count=9, new=len(found))
+    stories = dedup.fold([dedup.copy_of(one, 50) for one in found], past)
+    outcome = Outcome(
+        visit,
+        SourceState("etag", "date", "hash"),
+        LATER,
+        0,
+        found,
+        stories,
+        {one.key: (Tag("country:china", "China", 65, (("title", 35), ("lede", 30))),) for one in found},
+        {story.id: (Membership("one", story.id, 65, ("because",)),) for story in stories},
+    )
+    return replace(outcome, **changes)
+
+
+def lease_of(store: Database, source: str = "a", now: datetime = NOW) -> Lease:
+    claimed = sources.claim(store, now, limit=9, lease=LEASE)
+    sources.release(store, [lease for lease in claimed if lease.source != source])
+    return next(lease for lease in claimed if lease.source == source)
+
+
+def test_due_source_is_claimed_once_until_its_lease_ends(store: Database) -> None:
+    assert [lease.source for lease in sources.claim(store, NOW, limit=2, lease=LEASE)] == ["a", "b"]
+    assert [lease.source for lease in sources.claim(store, NOW, limit=2, lease=LEASE)] == ["c"]
+    assert sources.claim(store, NOW, limit=2, lease=LEASE) == []
+    assert len(sources.claim(store, NOW + LEASE, limit=9, lease=LEASE)) == 3
+
+
+def test_released_source_is_due_again(store: Database) -> None:
+    claimed = sources.claim(store, NOW, limit=9, lease=LEASE)
+    sources.release(store, claimed[:1])
+    assert [lease.source for lease in sources.claim(store, NOW, limit=9, lease=LEASE)] == ["a"]
+    sources.release_all(store)
+    assert len(sources.claim(store, NOW, limit=9, lease=LEASE)) == 3
+
+
+def test_removed_source_is_not_visited_and_comes_back_with_its_state(store: Database) -> None:
+    visits.save(store, lease := lease_of(store), visited(lease))
+    sources.register(store, {"b": CONFIGURED["b"]}, NOW)
+    assert [status.id for status in sources.statuses(store)] == ["b"]
+    sources.register(store, CONFIGURED, NOW)
+    assert lease_of(store, "a", LATER).state == SourceState("etag", "date", "hash")
+
+
+def test_article_comes_back_as_it_was(store: Database) -> None:
+    one = article()
+    visits.save(store, lease := lease_of(store), visited(lease, one))
+    assert articles.get(store, one.key) == one
+    assert articles.get(store, "https://a.example/1") == one
+    assert articles.get(store, "nothing") is None
+    assert [tag.evidence for tag in articles.tags_of(store, one.key)] == [(("title", 35), ("lede", 30))]
+    (known,) = articles.known(store, [one.key, "nothing"]).values()
+    assert (known.content_hash, known.first_seen_at) == (one.content_hash, one.first_seen_at)
+
+
+@pytest.mark.parametrize(
+    "by",
+    [{"keys": ["1".zfill(32)]}, {"links": ["https://a.example/1"]}, {"text_hashes": ["t1"]}],
+    ids=lambda by: next(iter(by)),
+)
+def test_copies_are_found(store: Database, by: dict[str, list[str]]) -> None:
+    visits.save(store, lease := lease_of(store), visited(lease, article("1"), article("2", link=None)))
+    (copy,) = articles.copies(store, **({"keys": [], "links": [], "text_hashes": []} | by))
+    assert copy == replace(dedup.copy_of(article("1"), 50), story="1".zfill(32))
+
+
+def test_saving_again_changes_nothing(store: Database) -> None:
+    lease = lease_of(store)
+    outcome = visited(lease, article())
+    visits.save(store, lease, outcome)
+    again = lease_of(store, "a", LATER)
+    visits.save(store, again, outcome)
+    assert articles.count(store) == (1, 1)
+    assert len(topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=9)) == 1
+
+
+def test_changed_article_keeps_its_first_sight(store: Database) -> None:
+    visits.save(store, lease := lease_of(store), visited(lease, article()))
+    changed = article(title="New", first_seen_at=LATER, content_hash="other")
+    visits.save(store, lease := lease_of(store, "a", LATER), visited(lease, changed))
+    found = articles.get(store, changed.key)
+    assert found and (found.title, found.first_seen_at) == ("New", NOW)
+
+
+def test_save_is_all_or_nothing(store: Database) -> None:
+    lease = lease_of(store)
+    outcome = visited(lease, article())
+    story = outcome.stories[0].id
+    broken = replace(outcome, memberships={story: (Membership("no-such-topic", story, 1, ()),)})
+    with pytest.raises(IntegrityError):
+        visits.save(store, lease, broken)
+    assert articles.count(store) == (0, 0)
+    assert {status.last for status in sources.statuses(store)} == {None}
+    visits.save(store, lease, outcome)
+    assert articles.count(store) == (1, 1)
+
+
+def test_late_worker_writes_nothing(store: Database) -> None:
+    old = lease_of(store)
+    new = lease_of(store, "a", NOW + LEASE)
+    with pytest.raises(LeaseLost):
+        visits.save(store, old, visited(old, article()))
+    assert articles.count(store) == (0, 0)
+    visits.save(store, new, visited(new, article()))
+    with pytest.raises(LeaseLost):
+        visits.save(store, new, visited(new, article("2")))
+
+
+def test_call_during_a_visit_is_not_lost(store: Database) -> None:
+    lease = lease_of(store)
+    sources.make_due(store, NOW + timedelta(seconds=5), ["a"])
+    visits.save(store, lease, visited(lease))
+    assert lease_of(store, "a", NOW + timedelta(seconds=5)).source == "a"
+
+
+def test_change_during_publication_stays_to_be_published(store: Database) -> None:
+    first, second = topics.dirty(store, NOW)
+    topics.mark_published(store, first, None)
+    topics.mark_published(store, second, NOW + timedelta(days=1))
+    assert topics.dirty(store, NOW) == []
+    assert [topic.slug for topic in topics.dirty(store, NOW + timedelta(days=1))] == ["two"]
+    visits.save(store, lease := lease_of(store), visited(lease, article("1")))
+    (read,) = topics.dirty(store, NOW)
+    visits.save(store, lease := lease_of(store, "b"), visited(lease, article("2", "b", link=None)))
+    topics.mark_published(store, read, None)
+    assert [topic.slug for topic in topics.dirty(store, NOW)] == ["one"]
+
+
+def test_item_id_is_pinned_once(store: Database) -> None:
+    visits.save(store, lease := lease_of(store), visited(lease, article()))
+    key = "1".zfill(32)
+    assert topics.pin(store, {key: "tag:first"}) == {key: "tag:first"}
+    assert topics.pin(store, {key: "tag:second"}) == {key: "tag:first"}
+
+
+def test_stories_come_newest_first_within_bounds(store: Database) -> None:
+    dates = [NOW - timedelta(days=days) for days in (3, 1, 2)]
+    found = [article(str(n), link=None, published_at=date) for n, date in enumerate(dates)]
+    visits.save(store, lease := lease_of(store), visited(lease, *found))
+    stories = topics.stories_in(store, "one", since=NOW - timedelta(days=2), limit=9)
+    assert [story.lead.guid for story in stories] == ["1", "2"]
+    assert stories[0].copies[0].attribution.name == "A"
+    assert stories[0].reasons == ("because",)
+    assert len(topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=1)) == 1
+    assert topics.counts(store) == {"one": (3, dates[1]), "two": (0, None)}
+
+
+def test_topic_that_is_gone_takes_its_memberships_along(store: Database) -> None:
+    visits.save(store, lease := lease_of(store), visited(lease, article()))
+    assert topics.register(store, ["two"], "rules", NOW) is True
+    topics.note_rules(store, "rules")
+    assert topics.register(store, ["one", "two"], "rules", NOW) is False
+    assert topics.counts(store)["one"] == (0, None)
+
+
+def test_only_the_last_visits_are_kept(store: Database) -> None:
+    for number in range(visits.KEPT_VISITS + 3):
+        now = NOW + number * LATER.resolution + number * timedelta(hours=2)
+        lease = lease_of(store, "a", now)
+        outcome = visited(lease)
+        visits.save(store, lease, replace(outcome, visit=replace(outcome.visit, milliseconds=number), due_at=now))
+    (last,) = [status.last for status in sources.statuses(store) if status.id == "a"]
+    assert last and last.milliseconds == visits.KEPT_VISITS + 2
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM visits").scalar() == visits.KEPT_VISITS
+
+
+def test_time_without_zone_is_refused(store: Database) -> None:
+    with pytest.raises(Exception, match="without its zone"):
+        sources.make_due(store, datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point
