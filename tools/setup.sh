@@ -11,7 +11,8 @@ say() { printf '%s\n' "$*" >&2; }
     exit 1
 }
 stamp=.venv/stamp-$(basename "$requirements" .txt)
-want=$(cat requirements-boot.txt "$requirements" tools/setup.sh | sha256sum; "$python" -V; pwd)
+base=$("$python" -c 'import sys; print(sys.base_prefix, sys.version)'; pwd)
+want=$(cat requirements*.txt tools/setup.sh | sha256sum; printf '%s\n' "$base")
 if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     "$python" -c 'import ensurepip, venv' 2>/dev/null || {
         say "python3-venv is missing: apt-get install python3-venv"
@@ -19,10 +20,18 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     }
     say "setting up .venv (once, about a minute) ..."
     rm -f .venv/stamp-*
-    "$python" -m venv .venv
+    # With another Python, or moved to another place, nothing in an old .venv is of use.
+    clear=
+    [ ! -e .venv/base ] || [ "$(cat .venv/base)" = "$base" ] || clear=--clear
+    "$python" -m venv $clear .venv
+    printf '%s\n' "$base" > .venv/base
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-boot.txt
-    .venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r "$requirements"
+    # feedgen comes as source only: built with the setuptools of requirements-boot.txt, not with one fetched unseen.
+    .venv/bin/uv pip install -q --python .venv/bin/python --no-build-isolation-package feedgen \
+        --require-hashes -r "$requirements"
     # The project itself is used from where it lies; a file in site-packages puts it on the path.
     pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/aggregator-checkout.pth"
     printf '%s\n' "$want" > "$stamp"
+    # The test requirements contain the others.
+    [ "$requirements" != requirements-test.txt ] || cp "$stamp" .venv/stamp-requirements
 fi

@@ -1,0 +1,176 @@
+"""The configuration: what is written is what is meant, and what is wrong is named with its place."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from aggregator import config
+from aggregator.errors import ConfigError
+
+FILES = {
+    "aggregator.yaml": "listen: 127.0.0.1:8080\npoll:\n  every: 30m\n",
+    "sources.yaml": "sources:\n  - url: https://a.example/feed\n  - {folder: ../seeds, rank: 90}\n",
+    "topics.yaml": "topics:\n  china:\n    title: China\n    all:\n      - country:china\n",
+    "concepts/all.yaml": "concepts:\n  country:china:\n    label: China\n    aliases: [China]\n",
+}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "c" / "concepts").mkdir(parents=True)
+    for name, text in FILES.items():
+        (tmp_path / "c" / name).write_text(text)
+    return tmp_path / "c"
+
+
+def problems(directory: Path, **environment: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config.load(directory, environment)
+    return [problem.removeprefix(f"{directory}/") for problem in caught.value.problems]
+
+
+def test_a_good_configuration(directory: Path) -> None:
+    found = config.load(directory, {})
+    assert found.settings.poll.every == timedelta(minutes=30)
+    assert list(found.sources) == ["a.example/feed", "folder:seeds"]
+    assert found.sources["folder:seeds"].watched() == directory.parent / "seeds"
+    assert found.state == directory.parent / "var"
+
+
+def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
+    text = "topics:\n  a: {title: no, description: 1:30, any: [country:china], limit: 012}\n  b: {title: 012, any: [country:china]}\n"
+    (directory / "topics.yaml").write_text(text)
+    topics = config.load(directory, {}).topics
+    assert (topics["a"].title, topics["a"].description, topics["a"].limit, topics["b"].title) == (
+        "no",
+        "1:30",
+        12,
+        "012",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        pytest.param(
+            "aggregator.yaml",
+            "poll:\n  evry: 30m\n",
+            "2:3: unknown key 'evry' (did you mean 'every'?)",
+            id="unknown key",
+        ),
+        pytest.param(
+            "sources.yaml",
+            "sources:\n  - folder: x\n    aftr: move\n",
+            "3:5: unknown key 'aftr' (did you mean 'after'?)",
+            id="unknown key of a source",
+        ),
+        pytest.param(
+            "topics.yaml",
+            "topics:\n  t:\n    title: T\n    any:\n      - all: [{phrase: x, on: title}]\n",
+            "5:27: unknown key 'on' (known: in, phrase)",
+            id="unknown key in a nested rule",
+        ),
+        pytest.param(
+            "aggregator.yaml", "listen: a:1\nlisten: a:2\n", "2:1: the key 'listen' stands here twice", id="twice"
+        ),
+        pytest.param(
+            "topics.yaml",
+            "topics:\n  t:\n    title: T\n    any: [{about: country:chine}]\n",
+            "4:12: unknown concept 'country:chine' (did you mean 'country:china'?)",
+            id="unknown concept",
+        ),
+        pytest.param(
+            "topics.yaml", "topics:\n  t: {title: T}\n", "2:3: topics.t: a rule needs something", id="no rule"
+        ),
+        pytest.param(
+            "topics.yaml", "topics:\n  t: {any: [x:y]}\n", "2:3: the key 'title' is missing", id="missing key"
+        ),
+        pytest.param("sources.yaml", "sources: [{name: A}]\n", "1:11: a source needs one of the keys", id="no kind"),
+        pytest.param(
+            "sources.yaml", "sources: [{url: ftp://a/}]\n", "1:12: sources.0.url: an address begins", id="ftp"
+        ),
+        pytest.param(
+            "sources.yaml",
+            "sources:\n  - url: http://a.example/x\n  - url: https://www.a.example/x/\n",
+            "3:5: another source has the id 'a.example/x' too",
+            id="two sources with one id",
+        ),
+        pytest.param(
+            "aggregator.yaml", "poll: {every: 1:30}\n", "1:8: poll.every: a duration is a number", id="duration"
+        ),
+        pytest.param("aggregator.yaml", "state: [x\n", "2:1: ", id="malformed"),
+        pytest.param("aggregator.yaml", "state: !env x\n", "1:8: tags such as", id="tag"),
+        pytest.param("concepts/all.yaml", "concepts:\n  Bad: {label: B, aliases: [B]}\n", "2:3: ", id="concept id"),
+    ],
+)
+def test_a_problem_names_its_place(directory: Path, name: str, text: str, expected: str) -> None:
+    (directory / name).write_text(text)
+    found = problems(directory)
+    assert found[0].startswith(f"{name}:{expected}")
+    assert len(found) == 1
+
+
+def test_several_problems_are_reported_at_once(directory: Path) -> None:
+    (directory / "aggregator.yaml").write_text("listn: x\npoll: {every: never}\n")
+    (directory / "sources.yaml").unlink()
+    assert [problem.split(": ")[0] for problem in problems(directory)] == [
+        "aggregator.yaml:2:8",
+        "aggregator.yaml:1:1",
+        "sources.yaml:1:1",
+    ]
+
+
+def test_a_concept_in_two_files(directory: Path) -> None:
+    (directory / "concepts" / "more.yaml").write_text(FILES["concepts/all.yaml"])
+    assert problems(directory) == ["concepts/more.yaml:2:3: the concept 'country:china' is in another file as well"]
+
+
+def test_a_missing_directory(tmp_path: Path) -> None:
+    assert "there is no such directory" in problems(tmp_path / "none")[0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"a: 1\nb: \xff\n", "2:1: not UTF-8 text"),
+        (b"a: \x00\n", "1:1: "),
+        (b"- a\n", "1:1: "),
+        (b"a: &a [*a]", "1:4: too"),
+    ],
+    ids=["not UTF-8", "NUL", "a list", "an alias of itself"],
+)
+def test_bytes_that_are_no_configuration(directory: Path, raw: bytes, expected: str) -> None:
+    (directory / "aggregator.yaml").write_bytes(raw)
+    assert problems(directory)[0].startswith(f"aggregator.yaml:{expected}")
+
+
+def test_an_alias_bomb_is_bounded(directory: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]" for number in range(1, 10)]
+    (directory / "aggregator.yaml").write_text("\n".join(lines))
+    assert "too many" in problems(directory)[0]
+
+
+def test_deep_nesting_is_an_error_and_no_crash(directory: Path) -> None:
+    (directory / "aggregator.yaml").write_text("[" * 100_000)  # in a process of its own: libyaml's is a C stack
+    code = "import sys; from pathlib import Path; from aggregator import config; config.load(Path(sys.argv[1]), {})"
+    ran = subprocess.run([sys.executable, "-c", code, directory], capture_output=True, text=True, check=False)
+    assert (ran.returncode, "ConfigError" in ran.stderr) == (1, True)
+
+
+def test_the_environment_is_put_over_the_file(directory: Path) -> None:
+    over = {"AGGREGATOR_LISTEN": "[::1]:9", "AGGREGATOR_POLL__EVERY": "5m", "AGGREGATOR_FETCH__ALLOW": "10.0.0.0/8 ::1"}
+    settings = config.load(directory, over).settings
+    assert (settings.address, settings.poll.every, len(settings.fetch.allow)) == (("::1", 9), timedelta(minutes=5), 2)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("AGGREGATOR_POLL__EVERY", "often"), ("AGGREGATOR_LISTEN", "x"), ("AGGREGATOR_FETCH__ALLOW", "x")],
+)
+def test_a_problem_in_the_environment_names_the_variable(directory: Path, variable: str, value: str) -> None:
+    (found,) = problems(directory, **{variable: value})
+    assert found.startswith(f"environment variable {variable}: ") and repr(value) in found

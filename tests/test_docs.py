@@ -1,0 +1,76 @@
+"""The papers say what is so."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aggregator.cli import main
+from aggregator.config import topics
+from aggregator.config.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def test_readme_names_every_command_and_no_other() -> None:
+    named = re.findall(r"^\| `\./run (\w+)", README, re.MULTILINE)
+    assert sorted(named) == sorted(main.commands)
+
+
+def test_readme_names_every_setting_and_no_other() -> None:
+    table = README.partition("| in aggregator.yaml")[2].partition("\n\n")[0]
+    named = set(re.findall(r"^\| `([\w.]+)`", table, re.MULTILINE))
+    known = set()
+    for name, info in Settings.model_fields.items():
+        inner = getattr(info.annotation, "model_fields", None)
+        known |= {f"{name}.{key}" for key in inner} if inner else {name}
+    assert named == known
+
+
+def test_topic_of_the_readme_is_a_topic() -> None:
+    text = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert text
+    parsed = topics.SCHEMA.validate_python(yaml.safe_load(text[1]))
+    assert len(parsed.topics["china-russia"].examples.match) == 1
+
+
+@pytest.mark.parametrize("path", ["README.md", "ARCHITECTURE.md", "docs/decisions.md"])
+def test_named_files_exist(path: str) -> None:
+    text = (ROOT / path).read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(r"`((?:config|seeds|systemd|tools|docs|tests)/[\w./-]*)`", text)
+    inside = re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", text)
+    assert [
+        name for name in links + named if not (ROOT / name).exists() and not (ROOT / "aggregator" / name).exists()
+    ] == []
+    assert [name for name in inside if not (ROOT / "aggregator" / name).exists() and not (ROOT / name).exists()] == []
+
+
+def test_architecture_lists_every_module() -> None:
+    table = ARCHITECTURE.partition("## Modules")[2].partition("## Dictionary")[0]
+    named = set(re.findall(r"^\| `(\w+)` ", table, re.MULTILINE))
+    found = {path.stem for path in (ROOT / "aggregator").iterdir() if not path.name.startswith("__")}
+    assert named == found
+
+
+def test_pipe_of_the_architecture_is_that_of_the_code() -> None:
+    pipe = re.search(r"```\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    code = (ROOT / "aggregator" / "pipeline.py").read_text()
+    assert pipe
+    assert [line.strip() for line in pipe[1].splitlines() if line and line.strip() not in code] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.split(r"[\[<>=]", line)[0] for line in project["dependencies"]}
+    table = (ROOT / "docs" / "decisions.md").read_text().partition("## Dependencies")[2]
+    assert names == set(re.findall(r"^\| ([\w-]+) \|", table, re.MULTILINE)) - {"package"}
+
+
+def test_requirement_files_name_no_place() -> None:
+    for path in ROOT.glob("requirements*.txt"):
+        assert not re.search(r"https?://|file:|index-url|find-links", path.read_text()), path

@@ -1,0 +1,111 @@
+"""Where concepts and phrases occur in an article."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from aggregator.config import Concept
+from aggregator.features import Features, Hit, Vocabulary
+from aggregator.models import Article
+
+CONCEPTS = {
+    "country:china": Concept(label="China", aliases=("China", "Chinese", "中国"), guards=("South China Sea",)),
+    "country:russia": Concept(label="Russia", aliases=("Russia", "Russian Federation")),
+    "country:turkey": Concept(label="Turkey", aliases=("Turkey", "Türkiye", "Turkiye"), guards=("cold turkey",)),
+    "country:united-states": Concept(label="United States", aliases=("US", "U.S.", "United States")),
+    "place:sea": Concept(label="Sea", aliases=("East China Sea",)),
+    "org:nato": Concept(label="NATO", aliases=("Nato", "NATO")),
+    "subject:gas": Concept(label="Gas", aliases=("natural gas", "gas talks")),
+}
+VOCABULARY = Vocabulary(CONCEPTS, ("World Cup", "world cup", "gas talks"))
+
+
+def read(text: str, title: str = "", vocabulary: Vocabulary = VOCABULARY) -> Features:
+    return vocabulary.read(
+        Article(
+            key="k", source="s", guid="g", title=title, text=text, html="", summary="",
+            first_seen_at=datetime(2026, 11, 24, tzinfo=UTC),
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("China Russia", {"country:china": [0], "country:russia": [1]}, id="neighbours"),
+        pytest.param("China–Russia", {"country:china": [0], "country:russia": [1]}, id="neighbours with a dash"),
+        pytest.param("China China", {"country:china": [0, 1]}, id="neighbours of one kind"),
+        pytest.param("the East China Sea", {"place:sea": [1]}, id="longest match"),
+        pytest.param("the South China Sea", {}, id="guard"),
+        pytest.param("South China and China", {"country:china": [1, 3]}, id="half a guard"),
+        pytest.param("went cold turkey, in Turkey", {"country:turkey": [4]}, id="guard, then the concept"),
+        pytest.param("cold Turkey", {}, id="a guard's small letter fits a capital"),
+        pytest.param("turkey, us and china", {}, id="an alias's capital wants a capital"),
+        pytest.param("TURKEY AND NATO", {"country:turkey": [0], "org:nato": [2]}, id="capitals throughout"),
+        pytest.param("Chinatown, Russians", {}, id="whole words only"),
+        pytest.param("China's and Russia’s", {"country:china": [0], "country:russia": [2]}, id="possessives"),
+        pytest.param("在中国的", {"country:china": [1]}, id="an alias without spaces around"),
+        pytest.param("the U.S. and US", {"country:united-states": [1, 3]}, id="an alias written twice counts once"),
+        pytest.param("Türkiye", {"country:turkey": [0]}, id="aliases that differ in an accent count once"),
+        pytest.param("NATO", {"org:nato": [0]}, id="aliases that differ in capitals count once"),
+        pytest.param("natural gas talks", {"subject:gas": [0, 1]}, id="overlapping, neither inside the other"),
+        pytest.param("United\n\nStates", {"country:united-states": [0]}, id="over a line break"),
+    ],
+)
+def test_concepts_in_a_text(text: str, expected: dict[str, list[int]]) -> None:
+    found = read(text).concepts
+    assert {concept: [hit.start for hit in hits] for concept, hits in found.items()} == expected
+
+
+def test_nothing_is_half_in_the_title() -> None:
+    features = read("States of mind", title="United")
+    assert features.concepts == {}
+
+
+def test_where_a_hit_stands() -> None:
+    features = read("Of Russia.\n\n" + "word " * 70 + "China\n\nChina", title="China talks")
+    title, late, last = features.concepts["country:china"]
+    (early,) = features.concepts["country:russia"]
+    assert (features.title_length, features.body_length) == (2, 74)
+    assert [features.in_title(hit) for hit in (title, early, late)] == [True, False, False]
+    assert [features.in_lede(hit) for hit in (title, early, late)] == [False, True, False]
+    assert [features.paragraph_of(hit) for hit in (title, early, late, last)] == [-1, 0, 1, 2]
+
+
+def test_phrases_ignore_case_and_stand_beside_concepts() -> None:
+    features = read("Gas  Talks on natural gas: the WORLD cup")
+    assert features.phrases["gas talks"] == (Hit(0, 2),)
+    assert features.concepts["subject:gas"] == (Hit(0, 2), Hit(3, 5))
+
+
+def test_a_phrase_that_topics_write_differently_counts_once() -> None:
+    assert read("the World Cup").phrases == {"world cup": (Hit(1, 3),)}
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("China", "country:china"),
+        (" u.s.", None),
+        ("U.S.", "country:united-states"),
+        ("turkiye", None),
+        ("South China Sea", None),
+        ("China and Russia", None),
+        ("World Cup", None),
+        ("中国", "country:china"),
+        ("", None),
+    ],
+)
+def test_a_concept_is_named_by_a_whole_alias_only(text: str, concept: str | None) -> None:
+    assert VOCABULARY.concept_named(text) == concept
+
+
+def test_an_empty_vocabulary_finds_nothing() -> None:
+    features = read("China", vocabulary=Vocabulary({}))
+    assert (features.words, features.concepts, features.phrases) == (("China",), {}, {})
+
+
+@pytest.mark.parametrize("letter", ["ÿ", "é", "中", "𝐂"])
+def test_words_of_many_bytes_shift_nothing(letter: str) -> None:
+    features = read(f"{letter} {letter * 3} China")
+    assert features.concepts["country:china"][0].end == len(features.words)

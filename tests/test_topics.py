@@ -1,0 +1,138 @@
+"""Does an article belong to a topic, and why?"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from aggregator import tagging
+from aggregator.config import Concept
+from aggregator.config.topics import SCHEMA, Topic
+from aggregator.features import Features, Vocabulary
+from aggregator.models import Article, Category, Tag, Verdict
+from aggregator.topics import deciding, judge, phrases, reasons
+
+CHINA, RUSSIA = "country:china", "country:russia"
+CONCEPTS = {
+    CHINA: Concept(label="China", aliases=("China",)),
+    RUSSIA: Concept(label="Russia", aliases=("Russia",)),
+}
+FILLER = "The ministers met again on Monday to talk about the price of gas and the length of the line. " * 4
+LONG = f"China said so. China asked.\n\n{FILLER}\n\nRussia said so. Russia asked. The late words.\n\nChina and Russia signed."
+
+
+def topic(rule: dict[str, Any]) -> Topic:
+    return SCHEMA.validate_python({"topics": {"t": {"title": "T", **rule}}}).topics["t"]
+
+
+def read(rule: Topic, text: str, title: str, **fields: Any) -> tuple[Features, dict[str, Tag]]:
+    vocabulary = Vocabulary(CONCEPTS, phrases([rule]))
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    article = Article(
+        key="k", source="s", guid="g", title=title, text=text, html="", summary="", first_seen_at=now, **fields
+    )
+    features = vocabulary.read(article)
+    return features, tagging.tags(features, vocabulary)
+
+
+def verdict(rule: dict[str, Any], text: str = LONG, title: str = "Talks on the gas line", **fields: Any) -> Verdict:
+    checked = topic(rule)
+    return judge(checked, *read(checked, text, title, **fields))
+
+
+NO = {"phrase": "no such words"}
+YES = {"phrase": "gas"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        pytest.param({"all": [CHINA, RUSSIA]}, True, id="pair"),
+        pytest.param({"all": [{"about": CHINA, "min": 100}]}, False, id="about, bound too high"),
+        pytest.param({"all": [YES, NO]}, False, id="all"),
+        pytest.param({"any": [NO, YES]}, True, id="any"),
+        pytest.param({"any": [NO, NO]}, False, id="any of nothing"),
+        pytest.param({"all": [YES], "none": [YES]}, False, id="none"),
+        pytest.param({"all": [YES], "none": [NO]}, True, id="none of nothing"),
+        pytest.param({"all": [YES], "any": [NO]}, False, id="all and any must both hold"),
+        pytest.param({"any": [{"all": [YES, NO]}, {"all": [YES], "none": [NO]}]}, True, id="nested"),
+        pytest.param({"all": [YES], "none": [{"all": [YES, NO]}]}, True, id="nested in none"),
+        pytest.param({"all": [{"phrase": "GAS line", "in": "title"}]}, True, id="phrase in the title"),
+        pytest.param({"all": [{"phrase": "ministers", "in": "title"}]}, False, id="phrase not in the title"),
+        pytest.param({"all": [{"phrase": "China asked", "in": "lede"}]}, True, id="phrase in the lede"),
+        pytest.param({"all": [{"phrase": "talks on the", "in": "lede"}]}, True, id="the title is in the lede"),
+        pytest.param({"all": [{"phrase": "late words", "in": "lede"}]}, False, id="phrase after the lede"),
+        pytest.param({"all": [{"phrase": "late words"}]}, True, id="phrase anywhere"),
+    ],
+)
+def test_rules(rule: dict[str, Any], holds: bool) -> None:
+    found = verdict(rule)
+    assert found.holds is holds
+    assert (found.score > 0) is holds
+
+
+@pytest.mark.parametrize(
+    ("language", "holds"), [("en", True), ("ru", True), (None, True), ("zh", False)], ids=["en", "ru", "unknown", "zh"]
+)
+def test_language(language: str | None, holds: bool) -> None:
+    found = verdict({"all": [YES], "language": ["en", "ru"]}, language=language)
+    assert found.holds is holds
+    if not holds:
+        assert (deciding(found).rule, deciding(found).value, found.score) == ("language en or ru", "zh", 0)
+
+
+def test_score_of_all_is_the_lowest_and_of_any_the_highest() -> None:
+    china = verdict({"all": [CHINA]}).score
+    assert 25 <= china < 100
+    assert verdict({"all": [CHINA, YES]}).score == china
+    assert verdict({"any": [CHINA, YES, NO]}).score == 100
+
+
+def test_reasons_name_the_rules_that_held() -> None:
+    found = reasons(verdict({"any": [CHINA, NO, YES], "none": [NO]}))
+    assert len(found) == 2
+    assert found[0].startswith("about country:china ≥ 25: ")
+    assert found[1] == "phrase “gas” in text: 5 times"
+    assert reasons(verdict({"all": [NO]})) == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        pytest.param({"all": [YES, NO]}, "phrase “no such words” in text", id="the first that failed"),
+        pytest.param({"any": [NO, YES]}, "phrase “gas” in text", id="the first that held"),
+        pytest.param({"all": [YES], "none": [NO, YES]}, "phrase “gas” in text", id="the exclusion that was found"),
+        pytest.param({"all": [{"any": [{"all": [NO]}]}]}, "phrase “no such words” in text", id="nested"),
+    ],
+)
+def test_deciding_rule(rule: dict[str, Any], expected: str) -> None:
+    assert deciding(verdict(rule)).rule == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "about"),
+    [
+        pytest.param("Rail link opens", "Trains from China run daily.", set(), id="a single mention in a short text"),
+        pytest.param("China opens rail link", "Trains run daily.", {CHINA}, id="named in the title"),
+        pytest.param("China and Russia talk", "They talk.", {CHINA, RUSSIA}, id="a pair in the title"),
+        pytest.param("A call", FILLER + " Among them China and Russia. " + FILLER, set(), id="mentioned in passing"),
+    ],
+)
+def test_about_is_more_than_mentioned(title: str, text: str, about: set[str]) -> None:
+    _, tags = read(topic({"all": [CHINA]}), text, title)
+    assert {tag.concept for tag in tagging.about(tags)} == about
+
+
+def test_a_publishers_category_makes_it_about() -> None:
+    found = (Category("China"), Category("x1", label="Foreign policy"), Category("…"))
+    _, tags = read(topic({"all": [CHINA]}), FILLER, "A call", categories=found)
+    assert {(tag.concept, tag.label, tag.score) for tag in tags.values()} == {
+        (CHINA, "China", 25),
+        ("category:foreign-policy", "Foreign policy", 25),
+    }
+
+
+def test_evidence_adds_up() -> None:
+    _, tags = read(topic({"all": [CHINA]}), LONG, "China and Russia")
+    assert all(tag.score == min(100, sum(points for _, points in tag.evidence)) for tag in tags.values())
+    assert list(tags) == [CHINA, RUSSIA]
