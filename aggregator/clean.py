@@ -6,6 +6,7 @@ Order matters: characters that XML forbids go first, because taking them out aft
 
 import html as html_entities
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -20,16 +21,20 @@ from aggregator.words import digest, fold, words
 
 MAX_HTML = 1_000_000  # characters: what is longer is cut, and nh3 closes what was open
 MAX_DEPTH = 200  # nested elements: the time nh3 takes grows with the square of it
+MAX_PASSES = 5
 MAX_GUID = 500
 MAX_TITLE = 500
 MAX_SUMMARY = 1000
 CLOCK_SKEW = timedelta(hours=24)  # a date this far ahead is a mistake, not a time zone
 OLDEST_YEAR = 1970
 
-TAGS = frozenset(
-    "a abbr b blockquote br caption cite code col colgroup dd del dfn div dl dt em figcaption figure h1 h2 h3 h4 h5 h6"
-    " hr i img ins kbd li mark ol p pre q rp rt ruby s samp small span strong sub sup table tbody td tfoot th thead tr"
-    " u ul var wbr".split()
+_BLOCKS = frozenset(
+    "address article aside blockquote caption dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main"
+    " nav ol p pre section table tbody td th thead tr ul".split()
+)
+TAGS = _BLOCKS | frozenset(
+    "a abbr b br cite code col colgroup del dfn em i img ins kbd mark q rp rt ruby s samp small span strong sub sup u"
+    " var wbr tfoot".split()
 )
 ATTRIBUTES = {
     "a": {"href", "title", "hreflang"},
@@ -44,11 +49,8 @@ ATTRIBUTES = {
 }
 _WITH_CONTENT_GONE = frozenset({"script", "style", "template", "noscript", "iframe", "object", "svg", "math", "title"})
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
-_BLOCKS = frozenset(
-    "address article aside blockquote caption dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main"
-    " nav ol p pre section table tbody td th thead tr ul".split()
-)
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+_WHOLE_TAG = re.compile(r"<[^<>]*>")
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 
 
@@ -121,8 +123,13 @@ def safe_html(html: str, base: str | None) -> str:
     """Markup that can be published: a fixed list of elements, absolute http(s) and mailto links, nothing active."""
     html = legal(html)[:MAX_HTML]
     if _depth(html) > MAX_DEPTH:
-        html = html_entities.escape(_TAG.sub(" ", html), quote=False)
-    return _cleaner(base).clean(html).strip()
+        html = html_entities.escape(html_entities.unescape(_WHOLE_TAG.sub(" ", html)), quote=False)
+    cleaner = _cleaner(base)
+    for _ in range(MAX_PASSES):  # to a fixed point: what a browser would read differently from us is read again
+        before, html = html, cleaner.clean(html).strip()
+        if html == before:
+            break
+    return html
 
 
 @lru_cache(maxsize=256)
@@ -140,13 +147,18 @@ def _cleaner(base: str | None) -> nh3.Cleaner:
 
 
 def _depth(html: str) -> int:
+    """How deep elements can be nested at most: an end tag closes only an element of its own name."""
     depth = deepest = 0
+    unclosed: Counter[str] = Counter()
     for match in _TAG.finditer(html):
-        if match[1]:
-            depth = max(0, depth - 1)
-        elif match[2].lower() not in _VOID:
+        name = match[2].lower()
+        if not match[1] and name not in _VOID:
+            unclosed[name] += 1
             depth += 1
             deepest = max(deepest, depth)
+        elif match[1] and unclosed[name]:
+            unclosed[name] -= 1
+            depth -= 1
     return deepest
 
 

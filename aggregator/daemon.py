@@ -112,6 +112,11 @@ class Daemon:
             log.error("configuration refused, the old one stays in use:\n%s", error)
             notify("READY=1", "STATUS=configuration refused, the old one is in use")
             return
+        fixed = ("state", "database", "listen", "fetch")
+        before, after = self.config.settings, config.settings
+        changed = [name for name in fixed if getattr(before, name) != getattr(after, name)]
+        if changed:
+            log.warning("restart to let the new %s take effect", " and ".join(changed))
         self._pipeline = pipeline
         log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
         notify("READY=1", f"STATUS=reloaded: {len(config.sources)} sources, {len(config.topics)} topics")

@@ -13,7 +13,7 @@ from ahocorasick_rs import BytesAhoCorasick
 
 from aggregator.config import Concept
 from aggregator.models import Article
-from aggregator.words import fold, spans, words
+from aggregator.words import fold, words
 
 LEDE_WORDS = 70  # of the body: what a desk calls the lede, and a paragraph more
 
@@ -76,11 +76,12 @@ class Vocabulary:
         named: list[tuple[Hit, str | None]] = []
         for hit, meaning in self._occurrences(written, title_length):
             if meaning.phrase is not None:
-                phrases[meaning.phrase].append(hit)
+                if hit not in phrases[meaning.phrase][-1:]:
+                    phrases[meaning.phrase].append(hit)
             else:
                 named.append((hit, meaning.concept))
         for hit, concept in _longest(named):
-            if concept:
+            if concept and hit not in concepts[concept][-1:]:  # two spellings of one alias are one occurrence
                 concepts[concept].append(hit)
         return Features(
             article,
@@ -157,7 +158,7 @@ def _read_words(article: Article) -> tuple[list[str], int, list[int]]:
     written, paragraphs = list(title), []
     for paragraph in article.text.split("\n\n"):
         paragraphs.append(len(written))
-        written.extend(word for word, _ in spans(paragraph))
+        written.extend(words(paragraph))
     return written, len(title), paragraphs
 
 

@@ -23,6 +23,7 @@ from aggregator.errors import FetchError
 
 MAX_REDIRECTS = 5
 CONNECT_SECONDS = READ_SECONDS = 10
+_PIECE = 1 << 20  # bytes unpacked at a time
 _FOLLOWED = (301, 302, 303, 307, 308)
 _SECRET = ("authorization", "cookie", "if-none-match", "if-modified-since")  # for the first origin only
 
@@ -80,8 +81,7 @@ class Fetcher:
             headers={
                 "User-Agent": f"aggregator/{__version__} (+{self._options.contact})",
                 "Accept-Encoding": "gzip, deflate",
-                "Accept": "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9,"
-                " */*;q=0.5",
+                "Accept": "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.5",
             },
         )
         return self
@@ -188,6 +188,7 @@ class _Inflater:
         self._url = url
         self._limit = limit
         self._body = bytearray()
+        self._began = False
         self._unpack = _decompressor(encoding.strip().lower(), url)
         self._raw_deflate_possible = encoding.strip().lower() == "deflate"
 
@@ -195,9 +196,11 @@ class _Inflater:
         if self._unpack is None:
             self._keep(data)
             return
-        while data and not self._unpack.eof:
+        self._began = True
+        more = bool(data)
+        while more and not self._unpack.eof:
             try:
-                piece = self._unpack.decompress(data, 1 << 20)
+                piece = self._unpack.decompress(data, _PIECE)
             except zlib.error as error:
                 if not self._raw_deflate_possible:
                     raise FetchError("encoding", f"{self._url}: the packed body is damaged: {error}") from error
@@ -207,9 +210,10 @@ class _Inflater:
             self._raw_deflate_possible = False
             self._keep(piece)
             data = self._unpack.unconsumed_tail
+            more = bool(data) or len(piece) == _PIECE  # a full piece may have left more inside
 
     def finish(self) -> bytes:
-        if self._unpack is not None and not self._unpack.eof and self._body:
+        if self._unpack is not None and not self._unpack.eof and self._began:
             raise FetchError("truncated", f"{self._url}: the packed body ends too early")
         return bytes(self._body)
 

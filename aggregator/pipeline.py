@@ -117,6 +117,8 @@ class Pipeline:
         shown = [settings.base_url, settings.tag_authority, repr(self.config.topics)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
+        missing = [slug for slug in self.config.topics if not publish.is_published(slug, self.config.public)]
+        stored_topics.republish(self.database, missing)
 
     async def ingest(self, lease: Lease, fetcher: Fetcher) -> Visit | None:
         """One visit, from source to store. A failure is recorded at the source; None when the lease was lost."""

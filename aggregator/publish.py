@@ -22,6 +22,12 @@ def publish(feed: Feed, slug: str, public: Path) -> int:
     return changed
 
 
+def is_published(slug: str, public: Path) -> bool:
+    """Whether a topic's files are all there."""
+    names = [f"{slug}.{kind.extension}" for kind in registry.formats().values()]
+    return all((public / "feeds" / file).exists() for name in names for file in (name, f"{name}.gz"))
+
+
 def withdraw(keep: set[str], public: Path) -> None:
     """Remove the files of topics that are no longer configured."""
     extensions = {kind.extension for kind in registry.formats().values()}

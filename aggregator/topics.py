@@ -38,7 +38,7 @@ def reasons(verdict: Verdict) -> tuple[str, ...]:
 def deciding(verdict: Verdict) -> Verdict:
     """The rule that decided: of a refusal the first that failed, of an acceptance the first that held."""
     for part in verdict.parts:
-        if part.holds == verdict.holds:
+        if part.holds == (verdict.holds != (verdict.rule == "none")):  # `none` fails by a rule that holds
             return deciding(part)
     return verdict
 

@@ -36,9 +36,12 @@ def canonical(link: str | None, base: str | None = None) -> str | None:
     url = ada_url.URL(href)
     url.hash = ""
     url.username = url.password = ""
-    kept = [pair for pair in url.search.removeprefix("?").split("&") if pair and not _tracks(pair)]
+    kept = [pair for pair in url.search.lstrip("?").split("&") if pair and not _tracks(pair)]
     url.search = "&".join(kept)
-    url.hostname = url.hostname.rstrip(".")
+    host = url.hostname.rstrip(".")
+    if not host:
+        return None
+    url.hostname = host
     return url.href
 
 

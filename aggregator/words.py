@@ -8,11 +8,12 @@ found wherever it stands.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_LETTER = r"[^\W_]"
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"
+_LETTER = rf"(?:[^\W_]|[{_MARKS}])"
 _WORD = re.compile(
     rf"(?:[^\W\d_{_UNSPACED}]\.)+[^\W\d_{_UNSPACED}]\b"  # U.S, with or without its last dot
     rf"|[{_UNSPACED}]"
@@ -21,19 +22,17 @@ _WORD = re.compile(
 _POSSESSIVE = re.compile(r"['’][sS]$")
 
 
-def spans(text: str) -> Iterator[tuple[str, int]]:
-    """Each word as written (without possessive and inner dots), and where in the text it begins."""
-    for match in _WORD.finditer(text):
+def words(text: str) -> list[str]:
+    """Each word as written, without possessive and inner dots."""
+    found = []
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", text)):
         word = match[0]
         if "." in word:
             word = word.replace(".", "")
         elif "'" in word or "’" in word:
             word = _POSSESSIVE.sub("", word)
-        yield word, match.start()
-
-
-def words(text: str) -> list[str]:
-    return [word for word, _ in spans(text)]
+        found.append(word)
+    return found
 
 
 @lru_cache(maxsize=50_000)
@@ -43,7 +42,7 @@ def fold(word: str) -> str:
         return word.lower()
     letters = []
     base = ""
-    for letter in unicodedata.normalize("NFKD", word.casefold()):
+    for letter in unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word.casefold()).casefold()):
         if unicodedata.combining(letter) and base < "\u0250":  # accents of Latin letters only: й is not и
             continue
         base = letter

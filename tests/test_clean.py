@@ -77,7 +77,10 @@ def test_relative_links_without_a_base_go() -> None:
 )
 def test_deep_nesting_takes_no_time_and_loses_no_text(html: str) -> None:
     begin = time.monotonic()
-    complete = article(html).text.endswith("end")  # apart: pytest would compare megabytes to explain a failure
+    try:
+        complete = article(html).text.endswith("end")
+    except RecursionError:  # told here: pytest takes minutes to show a thousand frames with a megabyte in each
+        complete = False
     assert complete
     assert time.monotonic() - begin < 5
 

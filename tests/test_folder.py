@@ -99,8 +99,14 @@ async def test_unfinished_and_hidden_files_are_left_alone(tmp_path: Path, name: 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [("symlink", "not a plain file"), ("pipe", "not a plain file"), ("empty", "empty"), ("blank", "empty"), ("big", "larger than 10")],
-)  # fmt: skip
+    [
+        ("symlink", "not a plain file"),
+        ("pipe", "not a plain file"),
+        ("empty", "empty"),
+        ("blank", "empty"),
+        ("big", "larger than 10"),
+    ],
+)
 @pytest.mark.parametrize("after", ["keep", "move"])
 async def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, reason: str, after: str) -> None:
     monkeypatch.setattr(module, "MAX_FILE_BYTES", 10)

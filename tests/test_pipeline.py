@@ -111,6 +111,14 @@ async def test_changed_rule_applies_to_the_past(config_directory: Path) -> None:
     assert not (config_directory.parent / "var" / "public" / "feeds" / "energy.atom").exists()
 
 
+async def test_published_files_that_were_deleted_come_back(config_directory: Path) -> None:
+    await once(config_directory)
+    before = feed(config_directory, "energy", "atom")
+    shutil.rmtree(config_directory.parent / "var" / "public")
+    await once(config_directory)
+    assert feed(config_directory, "energy", "atom") == before
+
+
 HOSTILE = (
     "China and Russia \x00\x01\x0b meet\n\nChina met Russia\x1b. \ufffe Russia met China.\n".encode() + b"\xed\xa0\x80"
 )

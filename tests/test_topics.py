@@ -18,7 +18,9 @@ CONCEPTS = {
     RUSSIA: Concept(label="Russia", aliases=("Russia",)),
 }
 FILLER = "The ministers met again on Monday to talk about the price of gas and the length of the line. " * 4
-LONG = f"China said so. China asked.\n\n{FILLER}\n\nRussia said so. Russia asked. The late words.\n\nChina and Russia signed."
+LONG = (
+    f"China said so. China asked.\n\n{FILLER}\n\nRussia said so. Russia asked. Late words.\n\nChina and Russia signed."
+)
 
 
 def topic(rule: dict[str, Any]) -> Topic:

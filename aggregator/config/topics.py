@@ -67,6 +67,9 @@ Rule = Annotated[
 ]
 
 
+Group.model_rebuild(force=True)  # `Rule` is known only now
+
+
 class Example(Options):
     """An article made up to test a topic."""
 

@@ -81,7 +81,9 @@ def load(path: Path) -> YamlFile:
     if len(raw) > MAX_BYTES:
         raise ConfigError([f"{path}:1:1: larger than {MAX_BYTES:,} bytes"])
     try:
-        root = yaml.compose(raw.decode("utf-8-sig"), Loader=_Loader)
+        text = raw.decode("utf-8-sig")
+        _refuse_depth(text, path)
+        root = yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{path}:{line}:1: not UTF-8 text"]) from error
@@ -96,6 +98,16 @@ def load(path: Path) -> YamlFile:
     if reader.problems:
         raise ConfigError(reader.problems)
     return YamlFile(path, data, reader.marks)
+
+
+def _refuse_depth(text: str, path: Path) -> None:
+    """Composing recurses in C, where too much depth ends the process; events do not."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise ConfigError([f"{path}:{line}:1: too many or too deeply nested values"])
 
 
 class _Reader:

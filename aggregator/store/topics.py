@@ -1,7 +1,7 @@
 """Topics: which stories they hold, and which of them are not yet published as they are now."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,6 +71,13 @@ def touch_all_if(database: Database, name: str, value: str) -> None:
     with database.writing() as connection:
         _remember(database, connection, name, value)
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
+
+
+def republish(database: Database, slugs: Collection[str]) -> None:
+    """Have topics published again, whether or not they have changed."""
+    if slugs:
+        with database.writing() as connection:
+            touch(connection, slugs)
 
 
 def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
