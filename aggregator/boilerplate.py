@@ -111,10 +111,10 @@ def _score(line: str, count: int) -> float:
     if _ELLIPSIS.search(line):
         return 1.0
     if count <= 12 and not ends:
-        return 1.0
+        return 0.8
     if not ends:
         return 0.2
-    return -0.6 if count <= 12 else -min(3.0, count / 10)
+    return -1.0 if count <= 12 else -min(4.0, count / 6)
 
 
 def _best_tail(scores: Sequence[float]) -> int:

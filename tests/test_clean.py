@@ -73,6 +73,10 @@ def test_relative_links_without_a_base_go() -> None:
         pytest.param("<div></x>" * 5_000 + "end", id="closed by the name of another"),
         pytest.param("<x-y/>" * 20_000 + "end", id="custom elements that only look empty"),
         pytest.param("<div></br>" * 5_000 + "end", id="end tags of void elements"),
+        pytest.param("<div><!--</div>-->" * 5_000 + "end", id="end tags in comments"),
+        pytest.param('<div title="</div>">' * 5_000 + "end", id="end tags in attributes"),
+        pytest.param("<div><style></div></style>" * 5_000 + "end", id="end tags in raw text"),
+        pytest.param(("<div>" * 99 + "<table><td>" + "</div>" * 99) * 40 + "end", id="end tags out of scope"),
     ],
 )
 def test_deep_nesting_takes_no_time_and_loses_no_text(html: str) -> None:
@@ -153,11 +157,10 @@ def test_enclosures_are_absolute_and_of_a_plausible_type() -> None:
     assert article(enclosures=given, base="https://a.example/").enclosures == kept
 
 
+# No tables among them: HTML moves what is misplaced in a table to places that its own syntax cannot write down.
 _tokens = (
-    "<p> </p> <b> </b> <a\thref='/x?a=1&b'> </a> <table> <tr> <td> </table> <ul> <li> </ul> <script> </script> <br>"
-)
-_tokens += (
-    " <img\tsrc=x> <h1> </h1> <blockquote> </blockquote> <x> </x> &amp; &lt; &#0; &nbsp; \" ' <!-- --> < > a é \x01"
+    "<p> </p> <b> </b> <a\thref='/x?a=1&b'> </a> <ul> <li> </ul> <script> </script> <br> <img\tsrc=x> <div> </div>"
+    " <h1> </h1> <blockquote> </blockquote> <x> </x> &amp; &lt; &#0; &nbsp; \" ' <!-- --> < > a é \x01"
 )
 
 
