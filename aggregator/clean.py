@@ -6,7 +6,6 @@ Order matters: characters that XML forbids go first, because taking them out aft
 
 import html as html_entities
 import re
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -20,7 +19,7 @@ from aggregator.models import Article, Category, Cut, Enclosure, Entry, Markup
 from aggregator.words import digest, fold, words
 
 MAX_HTML = 1_000_000  # characters: what is longer is cut, and nh3 closes what was open
-MAX_DEPTH = 200  # nested elements: the time nh3 takes grows with the square of it
+MAX_ELEMENTS = 4000  # all may be nested, and nh3's time grows with the square of the depth; above, only text is kept
 MAX_PASSES = 5
 MAX_GUID = 500
 MAX_TITLE = 500
@@ -49,9 +48,8 @@ ATTRIBUTES = {
 }
 _WITH_CONTENT_GONE = frozenset({"script", "style", "template", "noscript", "iframe", "object", "svg", "math", "title"})
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+_START_TAG = re.compile(r"<[a-zA-Z]")
 _WHOLE_TAG = re.compile(r"<[^<>]*>")
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 
 
 def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | None = None) -> Article:
@@ -122,7 +120,7 @@ def plain(markup: Markup) -> str:
 def safe_html(html: str, base: str | None) -> str:
     """Markup that can be published: a fixed list of elements, absolute http(s) and mailto links, nothing active."""
     html = legal(html)[:MAX_HTML]
-    if _depth(html) > MAX_DEPTH:
+    if sum(1 for _ in _START_TAG.finditer(html)) > MAX_ELEMENTS:
         html = html_entities.escape(html_entities.unescape(_WHOLE_TAG.sub(" ", html)), quote=False)
     cleaner = _cleaner(base)
     for _ in range(MAX_PASSES):  # to a fixed point: what a browser would read differently from us is read again
@@ -146,22 +144,6 @@ def _cleaner(base: str | None) -> nh3.Cleaner:
     )
 
 
-def _depth(html: str) -> int:
-    """How deep elements can be nested at most: an end tag closes only an element of its own name."""
-    depth = deepest = 0
-    unclosed: Counter[str] = Counter()
-    for match in _TAG.finditer(html):
-        name = match[2].lower()
-        if not match[1] and name not in _VOID:
-            unclosed[name] += 1
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match[1] and unclosed[name]:
-            unclosed[name] -= 1
-            depth -= 1
-    return deepest
-
-
 def _html_paragraphs(html: str) -> list[str]:
     """The text of safe HTML, a string for each block."""
     body = LexborHTMLParser(f"<body>{html}").body
@@ -171,16 +153,20 @@ def _html_paragraphs(html: str) -> list[str]:
     return [line for line in (" ".join(piece.split()) for piece in "".join(pieces).split("\0")) if line]
 
 
-def _collect(node: LexborNode, pieces: list[str]) -> None:
-    """The text below a node in order, with a NUL wherever a block begins or ends."""
-    for child in node.iter(include_text=True):
-        if child.tag == "-text":
-            pieces.append(child.text_content or "")
-            continue
-        edge = "\0" if child.tag in _BLOCKS or child.tag == "br" else ""
-        pieces.append(edge)
-        _collect(child, pieces)
-        pieces.append(edge)
+def _collect(root: LexborNode, pieces: list[str]) -> None:
+    """The text below a node in order, with a NUL wherever a block begins or ends. No recursion: depth is theirs."""
+    waiting: list[LexborNode | str] = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            pieces.append(node)
+        elif node.tag == "-text":
+            pieces.append(node.text_content or "")
+        else:
+            edge = "\0" if node.tag in _BLOCKS or node.tag == "br" else ""
+            pieces.append(edge)
+            waiting.append(edge)
+            waiting.extend(reversed(list(node.iter(include_text=True))))
 
 
 def _text_paragraphs(text: str) -> list[str]:

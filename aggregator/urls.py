@@ -36,7 +36,8 @@ def canonical(link: str | None, base: str | None = None) -> str | None:
     url = ada_url.URL(href)
     url.hash = ""
     url.username = url.password = ""
-    kept = [pair for pair in url.search.lstrip("?").split("&") if pair and not _tracks(pair)]
+    pairs = [pair.lstrip("?") for pair in url.search.split("&")]
+    kept = [pair for pair in pairs if pair and not _tracks(pair)]
     url.search = "&".join(kept)
     host = url.hostname.rstrip(".")
     if not host:
