@@ -57,7 +57,7 @@ def fold(new: Sequence[Copy], past: Sequence[Copy]) -> tuple[Story, ...]:
     stays in it, whatever its new text says.
     """
     placed = {copy.key: copy for copy in past}
-    ambiguous = _repeated_links(new)
+    ambiguous = _repeated_links({copy.key: copy for copy in (*past, *new)}.values())
     touched: list[str] = []
     for copy in sorted(new, key=_seniority):
         before = placed.get(copy.key)

@@ -55,7 +55,14 @@ def _is_binary(head: str) -> bool:
 
 
 def _first_element(text: str) -> str | None:
-    """The local name of the first element, past declarations, comments and a little junk."""
+    """The local name of the first element, past declarations, comments and a little junk.
+
+    Without a declaration it must begin its line: prose may speak of an <html> tag.
+    """
+    declared = "<?xml" in text
     text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)", "", text, flags=re.DOTALL)
     match = _ROOT.search(text)
-    return match[2] if match and match.start() < 2000 and text[: match.start()].count("\n\n") < 3 else None
+    if match is None or match.start() >= 2000:
+        return None
+    line = text[: match.start()].rpartition("\n")[2]
+    return match[2] if declared or not line.strip("\ufeff \t\r") else None

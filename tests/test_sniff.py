@@ -53,3 +53,7 @@ def test_any_bytes_have_one_of_the_known_types_and_a_name(body: bytes) -> None:
     kind = sniff.media_type(body)
     assert kind in (sniff.FEED, sniff.JSON_FEED, sniff.HTML, sniff.XML, sniff.TEXT, sniff.BINARY)
     assert sniff.describe(kind)
+
+
+def test_prose_about_a_tag_is_text() -> None:
+    assert sniff.media_type(b"How the <html> tag came to be\n\nAnd why <rss> lives on.") == sniff.TEXT
