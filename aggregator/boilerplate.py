@@ -12,6 +12,7 @@ from aggregator.models import Cut
 
 CONFIRMED_WITHIN = 6  # lines from the start of the tail in which a marker must stand
 BODY_SHARE = 0.35  # of the words: before that, a marker alone cuts nothing
+LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose even without a full stop
 
 # What stands behind articles and hardly ever inside them. Each must match a whole line, or begin one.
 _MARKER_PATTERNS = r"""
@@ -71,9 +72,25 @@ back to top$
 load more.{0,20}$
 trending(?: now)?$
 related$
+related topics?\b.{0,40}$
+(?:our |the )?latest (?:articles?|posts?|stor(?:y|ies)|news|headlines|videos?)$
+more \w+(?: \w+)? (?:news|stories|headlines)$
+like this (?:article|story|post)\?.{0,80}
+if you (?:enjoyed|liked) this (?:article|story|post)\b.{0,200}
+stay (?:up to date|informed|connected)(?: with .{1,40})?$
+(?:follow|find) .{1,30} on$
+(?:previous|next) \w+ (?:news|article|story|post)$
+\d[\d.,]*k? shares?$
+[\w.+-]+@[\w-]+(?:\.[\w-]+)+$
+(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+$
+th(?:is|e) (?:article|content|document|material) is subject to copyright.{0,200}
+th(?:is|e) (?:article|content|document|material) may not be (?:published|reproduced).{0,200}
+citation: .{1,280}
 """
 _MARKERS = re.compile(r"^\W*(?:" + "|".join(_MARKER_PATTERNS.split("\n")[1:-1]) + r")\W*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?。！？]['\"”’»)\]]*$")
+_LIST = re.compile(r"(?:[-*•‣▪–—]|\d{1,3}[.)])\s|.*:\W*$")  # an item, or the line that announces a list
+_TIMED_END = re.compile(r"(?:END\b\W*)?\d{1,2}[:.]\d\d\s*[AP]\.?M\b.{0,12}$")  # below an official transcript
 _ELLIPSIS = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W*$")
 
 
@@ -108,6 +125,8 @@ def _score(line: str, count: int) -> float:
     ends = bool(_SENTENCE_END.search(line))
     if is_marker(line):
         return 3.0
+    if not ends and (count > LONG or _LIST.match(line) or _TIMED_END.match(line)):
+        return -1.0
     if _ELLIPSIS.search(line):
         return 1.0
     if count <= 12 and not ends:

@@ -1,77 +1,110 @@
-"""Run the stages over a collection of judgement cases and write the answers for its scorer.
+"""Run the project's own stages over a collection of judgement cases and write the answers that its scorer reads.
 
-Usage: python benchmarks/quality.py CASES OUT
-       python CASES/score.py CASES OUT
+Usage: python benchmarks/quality.py CASES_DIR OUT_DIR [--config DIR]
 
-CASES holds articles.jsonl, neardup_pairs.jsonl, topics.jsonl and boilerplate.jsonl; OUT gets the *_pred.jsonl files.
+CASES_DIR holds articles.jsonl, boilerplate.jsonl, neardup_pairs.jsonl, topics.jsonl and the scorer, score.py; OUT_DIR
+gets a *_pred.jsonl for each kind of case.
 """
 
+import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aggregator import boilerplate, config, dedup
-from aggregator.clean import clean
-from aggregator.models import Article, Entry, Markup
-from aggregator.pipeline import Judge
-from aggregator.tagging import ABOUT
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the checkout need not be installed
+
+from aggregator import boilerplate, config, dedup  # noqa: E402
+from aggregator.clean import clean  # noqa: E402
+from aggregator.config.topics import Topic  # noqa: E402
+from aggregator.models import Article, Entry, Markup  # noqa: E402
+from aggregator.pipeline import Judge  # noqa: E402
+from aggregator.tagging import ABOUT  # noqa: E402
+
+Row = Mapping[str, Any]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-CONFIG = Path(__file__).parent.parent / "config"
+RANK = 50
+# Topics that the cases name and a configuration need not have: what a reader would write first, not fitted to them.
+RULES: Mapping[str, Row] = {
+    "brexit": {"any": [{"phrase": "Brexit", "in": "lede"}]},
+    "china": {"all": ["country:china"]},
+    "china-russia": {"all": ["country:china", "country:russia"]},
+    "covid-19": {"any": [{"phrase": "COVID-19", "in": "lede"}, {"phrase": "coronavirus", "in": "lede"}]},
+    "germany-russia": {"all": ["country:germany", "country:russia"]},
+    "hong-kong": {"all": ["country:hong-kong"]},
+    "hurricanes": {"any": [{"phrase": "hurricane", "in": "lede"}, {"phrase": "tropical storm", "in": "lede"}]},
+    "iran": {"all": ["country:iran"]},
+    "russia": {"all": ["country:russia"]},
+    "taiwan": {"all": ["country:taiwan"]},
+    "turkey": {"all": ["country:turkey"]},
+    "us-election-2020": {"all": ["country:united-states", "subject:elections"]},
+    "us-iran": {"all": ["country:united-states", "country:iran"]},
+}
 
 
-def main(cases: Path, out: Path) -> None:
+def main(cases: Path, out: Path, config_dir: Path) -> None:
+    """Answer every case; say how the answers are scored."""
     out.mkdir(parents=True, exist_ok=True)
-    texts = {row["id"]: row for row in rows(cases / "articles.jsonl")}
-    write(out / "boilerplate_pred.jsonl", (cut(row) for row in rows(cases / "boilerplate.jsonl")))
-    write(out / "neardup_pred.jsonl", (pair(row, texts) for row in rows(cases / "neardup_pairs.jsonl")))
-    found = config.load(CONFIG)
-    judge = Judge(found)
+    found = config.load(config_dir)
+    own = {slug: Topic.model_validate({"title": slug, **rule}) for slug, rule in RULES.items()}
+    judge = Judge(replace(found, topics={**own, **found.topics}))
     codes = {name: concept.code for name, concept in found.concepts.items() if concept.code}
-    write(out / "topics_pred.jsonl", (about(row, texts, judge, codes) for row in rows(cases / "topics.jsonl")))
+    texts = {row["id"]: row for row in rows(cases / "articles.jsonl")}
+    write(out / "boilerplate_pred.jsonl", map(cut, rows(cases / "boilerplate.jsonl")))
+    write(out / "neardup_pred.jsonl", (pair(case, texts) for case in rows(cases / "neardup_pairs.jsonl")))
+    write(out / "topics_pred.jsonl", (topic(case, texts, judge, codes) for case in rows(cases / "topics.jsonl")))
+    print(f"To score: python {cases / 'score.py'} {cases} {out}")
 
 
-def cut(case: dict[str, Any]) -> dict[str, Any]:
+def cut(case: Row) -> Row:
+    """Where the article ends: how many of its lines are kept."""
     found = boilerplate.cut(case["lines"])
     return {"id": case["id"], "cut": found.line if found else len(case["lines"])}
 
 
-def pair(case: dict[str, Any], texts: dict[str, Any]) -> dict[str, Any]:
-    """Two copies in two sources: one story or two?"""
-    one, other = (dedup.copy_of(article(texts[case[side]], side), 50) for side in ("a", "b"))
-    return {"id": case["id"], "label": "same_article" if len(dedup.fold([one, other], [])) == 1 else "different"}
+def pair(case: Row, texts: Mapping[str, Row]) -> Row:
+    """Whether two texts, each from a source of its own, become copies in one story."""
+    copies = [dedup.copy_of(article(texts[case[side]], source=side), RANK) for side in ("a", "b")]
+    return {"id": case["id"], "label": "same_article" if len(dedup.fold(copies, [])) == 1 else "different"}
 
 
-def about(case: dict[str, Any], texts: dict[str, Any], judge: Judge, codes: dict[str, str]) -> dict[str, Any]:
-    text = texts[case["article"]]
-    judgement = judge.judge(article(text | {"title": ""} if case.get("hide_title") else text, "s"))
-    if "about" in case:
-        tags = judgement.tags.values()
-        return {
-            "id": case["id"],
-            "about": [codes[tag.concept] for tag in tags if tag.score >= ABOUT and tag.concept in codes],
-        }
-    verdict = judgement.verdicts.get(case["topic"])
-    return {"id": case["id"], "member": bool(verdict and verdict.holds)}
+def topic(case: Row, texts: Mapping[str, Row], judge: Judge, codes: Mapping[str, str]) -> Row:
+    """The countries that an article is about, or whether it belongs to a topic."""
+    made = article(texts[case["article"]], source="a")
+    if case.get("hide_title"):
+        made = replace(made, title="")  # not before: clean() gives an entry without a title its first words
+    judgement = judge.judge(made)
+    if "about" not in case:
+        verdict = judgement.verdicts.get(case["topic"])
+        return {"id": case["id"], "member": verdict is not None and verdict.holds}
+    about = {codes[name] for name, tag in judgement.tags.items() if tag.score >= ABOUT and name in codes}
+    return {"id": case["id"], "about": sorted(about)}
 
 
-def article(text: dict[str, Any], source: str) -> Article:
+def article(text: Row, source: str) -> Article:
+    """What the daemon would make of the text. All have one date: the collection dates only some of them."""
     entry = Entry(guid=text["id"], title=Markup(text["title"] or ""), content=Markup(text["text"]))
-    made = clean(entry, source=source, now=NOW)
-    return made
+    return clean(entry, source=source, now=NOW)
 
 
-def rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
-def write(path: Path, answers: Iterator[dict[str, Any]]) -> None:
+def write(path: Path, answers: Iterable[Row]) -> None:
     path.write_text("".join(json.dumps(answer) + "\n" for answer in answers), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("cases", type=Path, metavar="CASES_DIR")
+    parser.add_argument("out", type=Path, metavar="OUT_DIR")
+    parser.add_argument("--config", type=Path, default=ROOT / "config", metavar="DIR")
+    arguments = parser.parse_args()
+    main(arguments.cases, arguments.out, arguments.config)
