@@ -78,15 +78,11 @@ def run(directory: Path | None) -> None:
     with _failing_well():
         from aggregator import runtime
         from aggregator.daemon import Daemon
-        from aggregator.errors import StateError
 
         config = _config_of(directory)
         with runtime.locked(config.state), runtime.opened(config) as database:
             daemon = Daemon(config, database, lambda: _config_of(directory))
-            try:
-                asyncio.run(daemon.run(_announce))
-            except OSError as error:
-                raise StateError(f"cannot listen on {config.settings.listen}: {error.strerror or error}") from error
+            asyncio.run(daemon.run(_announce))
 
 
 @main.command()

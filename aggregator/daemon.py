@@ -8,26 +8,20 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from typing import TypeVar
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from aggregator.config import Config
-from aggregator.errors import ConfigError
+from aggregator.errors import AggregatorError, StateError
 from aggregator.fetch import Fetcher
-from aggregator.models import Lease
 from aggregator.notify import notify
-from aggregator.pipeline import LEASE, Pipeline, utc_now
-from aggregator.runtime import executor
+from aggregator.pipeline import Pipeline, utc_now
+from aggregator.runtime import TICK_SECONDS, Visits, executor
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 from aggregator.web import serve
 
 log = logging.getLogger(__name__)
-
-TICK_SECONDS = 0.5
-
-T = TypeVar("T")
 
 
 class Daemon:
@@ -37,34 +31,34 @@ class Daemon:
         """`reload` reads the configuration anew, checks it as a whole, and raises ConfigError."""
         self._database = database
         self._reload = reload
-        self._executor = executor(database)
+        self._executor = executor()
         self._pipeline = Pipeline(config, database, self._executor)
         self._stopping = asyncio.Event()
-        self._visits: dict[asyncio.Task[None], Lease] = {}
+        self._reloading = asyncio.Lock()
         self._folder_times: dict[str, int] = {}  # by source: when something last happened in its folder
-        self._fetcher: Fetcher
+        self._visits: Visits
 
     @property
     def config(self) -> Config:
         return self._pipeline.config
 
     async def run(self, ready: Callable[[Config], None]) -> None:
-        """Until SIGTERM or SIGINT. `ready` is called once everything works. Raises OSError if the port is taken."""
+        """Until SIGTERM or SIGINT. `ready` is called once everything works. Raises StateError if the port is taken."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_config()))
         if self._database.is_sqlite:
             stored_sources.release_all(self._database)
-        await self._in_executor(self._pipeline.prepare)
+        await self._pipeline.in_executor(self._pipeline.prepare)
         scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
-        scheduler.add_job(self._poll, "interval", seconds=TICK_SECONDS)
-        scheduler.add_job(self._publish, "interval", seconds=TICK_SECONDS)
-        scheduler.add_job(self._watch, "interval", seconds=TICK_SECONDS)
         async with (
-            Fetcher(self.config.settings.fetch) as self._fetcher,
+            Fetcher(self.config.settings.fetch) as fetcher,
             serve.running(lambda: self.config, self._database),
         ):
+            self._visits = Visits(self._pipeline, fetcher)
+            for job in (self._poll, self._publish, self._watch):
+                scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.start()
             notify("READY=1", f"STATUS={len(self.config.sources)} sources, {len(self.config.topics)} topics")
             ready(self.config)
@@ -75,27 +69,13 @@ class Daemon:
         log.info("stopped")
 
     async def _poll(self) -> None:
-        free = self.config.settings.poll.concurrency - len(self._visits)
-        if free <= 0 or self._stopping.is_set():
-            return
-        leases = await self._in_executor(
-            lambda: stored_sources.claim(self._database, utc_now(), limit=free, lease=LEASE)
-        )
-        for lease in leases:
-            task = asyncio.create_task(self._visit(lease))
-            self._visits[task] = lease
-            task.add_done_callback(lambda done: self._visits.pop(done, None))
-
-    async def _visit(self, lease: Lease) -> None:
-        try:
-            await self._pipeline.ingest(lease, self._fetcher)
-        except Exception:  # the one place: a bug met in one source must not stop the others
-            log.exception("visit of %s failed; it will be tried again when its lease ends", lease.source)
+        if not self._stopping.is_set():
+            await self._visits.start_due()
 
     async def _publish(self) -> None:
         try:
-            changed = await self._in_executor(self._pipeline.publish)
-        except OSError as error:
+            changed = await self._pipeline.in_executor(self._pipeline.publish)
+        except (StateError, OSError) as error:
             log.error("nothing published, will try again: %s", error)
             return
         if changed:
@@ -103,23 +83,22 @@ class Daemon:
 
     async def _reload_config(self) -> None:
         """Use the new configuration if all of it is good; else go on with the old one and say why."""
-        notify("RELOADING=1")
-        try:
-            config = await self._in_executor(self._reload)
-            pipeline = Pipeline(config, self._database, self._executor)
-            await self._in_executor(pipeline.prepare)
-        except ConfigError as error:
-            log.error("configuration refused, the old one stays in use:\n%s", error)
-            notify("READY=1", "STATUS=configuration refused, the old one is in use")
-            return
-        fixed = ("state", "database", "listen", "fetch")
-        before, after = self.config.settings, config.settings
-        changed = [name for name in fixed if getattr(before, name) != getattr(after, name)]
-        if changed:
-            log.warning("restart to let the new %s take effect", " and ".join(changed))
-        self._pipeline = pipeline
-        log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
-        notify("READY=1", f"STATUS=reloaded: {len(config.sources)} sources, {len(config.topics)} topics")
+        async with self._reloading:
+            notify("RELOADING=1")
+            before = self.config.settings
+            try:
+                config = await asyncio.to_thread(self._reload)
+                await self._pipeline.in_executor(lambda: self._pipeline.adopt(config))
+            except (AggregatorError, OSError) as error:
+                log.error("configuration refused, the old one stays in use:\n%s", error)
+                notify("READY=1", "STATUS=configuration refused, the old one is in use")
+                return
+            fixed = ("state", "database", "listen", "fetch")
+            changed = [name for name in fixed if getattr(before, name) != getattr(config.settings, name)]
+            if changed:
+                log.warning("restart to let the new %s take effect", " and ".join(changed))
+            log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
+            notify("READY=1", f"STATUS=reloaded: {len(config.sources)} sources, {len(config.topics)} topics")
 
     async def _watch(self) -> None:
         """Make sources due in whose folders files have come or gone: the folder's own time tells."""
@@ -134,16 +113,10 @@ class Daemon:
                 self._folder_times[key] = time
                 changed.append(key)
         if changed:
-            await self._in_executor(lambda: stored_sources.make_due(self._database, utc_now(), changed))
+            await self._pipeline.in_executor(lambda: stored_sources.make_due(self._database, utc_now(), changed))
 
     async def _end(self) -> None:
         """Break off fetching, finish what is being stored, give the rest of the claims back."""
-        leases = list(self._visits.values())
-        for task in self._visits:
-            task.cancel()
-        await asyncio.gather(*self._visits, return_exceptions=True)
+        leases = await self._visits.break_off()
         await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
         stored_sources.release(self._database, leases)
-
-    async def _in_executor(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)

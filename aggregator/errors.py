@@ -10,6 +10,7 @@ AggregatorError
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 
 class AggregatorError(Exception):
@@ -37,18 +38,24 @@ class SourceError(AggregatorError):
 
 
 class FetchError(SourceError):
-    """Nothing, or nothing acceptable, came over the network. `status` is the HTTP status where there was one."""
+    """Nothing, or nothing acceptable, came over the network.
 
-    def __init__(self, kind: str, message: str, status: int | None = None) -> None:
+    `status` is the HTTP status where there was one, `retry_after` how long the server wants to be left alone.
+    """
+
+    def __init__(
+        self, kind: str, message: str, status: int | None = None, retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(kind, message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class DocumentError(SourceError):
     """The bytes of a document are not what its source promised."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("document", message)
+    def __init__(self, message: str, kind: str = "document") -> None:
+        super().__init__(kind, message)
 
 
 class LeaseLost(AggregatorError):

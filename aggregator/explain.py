@@ -36,7 +36,9 @@ def read_file(path: Path) -> list[Article]:
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}") from error
     document = Document(body=body, name=str(path), identity=path.name)
-    return [clean(entry, source=_SOURCE, now=utc_now()) for entry in parse(document, sources()["folder"].ACCEPTS)]
+    return [
+        clean(entry, source=_SOURCE, now=utc_now()) for entry in parse(document, sources()["folder"].ACCEPTS).entries
+    ]
 
 
 def traces(what: str, config: Config, database: Database | None) -> Iterator[Trace]:

@@ -1,47 +1,53 @@
-"""The only way out: every byte that comes over the network comes through `Fetcher.get`.
+"""The only way out: every byte that comes over the network comes through a `Fetcher`.
 
 The address is checked where a socket is made for it, so literal addresses, names, redirects and second answers of a
-name server all pass the same door. Redirects are followed by hand, sizes are counted while inflating.
+name server all pass the same door. Redirects are followed by hand, sizes are counted while inflating, and one clock
+runs from the first byte to the last.
 """
 
 import asyncio
+import os
 import socket
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+import ssl
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import ada_url
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from aggregator import __version__
+from aggregator.addresses import Networks, is_allowed, is_literal
 from aggregator.config.settings import Fetch
 from aggregator.errors import FetchError
+from aggregator.inflate import OFFERED, Inflater
 
-MAX_REDIRECTS = 5
-CONNECT_SECONDS = READ_SECONDS = 10
-_PIECE = 1 << 20  # bytes unpacked at a time
-_FOLLOWED = (301, 302, 303, 307, 308)
-_SECRET = ("authorization", "cookie", "if-none-match", "if-modified-since")  # for the first origin only
+GRACE_SECONDS = 5.0  # before the lowest rate is asked for
+CONNECTIONS = 256
+NAME_THREADS = 64  # a name server that hangs holds one for each name, and no others
 
-# The IANA special-purpose registries, written out: `ipaddress.is_global` is wrong at their edges. The last entry is a
-# cloud provider's management address inside public space.
-_INSIDE_V4 = [
-    ip_network(block)
-    for block in (
-        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24"
-        " 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24"
-        " 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32"
-    ).split()
-]
-_OUTSIDE_V6 = ip_network("2000::/3")  # global unicast, less these blocks of it
-_INSIDE_V6 = [ip_network(block) for block in "2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20".split()]
-_NAT64 = ip_network("64:ff9b::/96")
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PERMANENT = (301, 308)
+_VALIDATORS = ("if-none-match", "if-modified-since")  # of one address: for the first origin only, as all secrets
 
-Networks = Sequence[IPv4Network | IPv6Network]
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one source needs that others do not. Header values and the proxy's URL may hold secrets."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # for the first origin only
+    user_agent: str | None = None
+    allow: Networks = ()  # networks on the inside that may be reached, besides `fetch.allow`
+    ca: Path | None = None  # PEM file of the authorities that vouch for the server, instead of the system's
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,181 +59,241 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     byte_count: int
+    links: tuple[str, ...] = ()  # the values of all Link headers (RFC 8288)
+    moved_to: str | None = None  # the end of a redirect chain that was permanent all the way
 
 
 class Fetcher:
     """An HTTP client that cannot be led inside. Use as an async context manager."""
 
-    def __init__(self, options: Fetch) -> None:
+    def __init__(self, options: Fetch, resolver: AbstractResolver | None = None) -> None:
+        """`resolver` answers for host names; the system's if None."""
         self._options = options
-        self._session: aiohttp.ClientSession | None = None
+        self._resolver = resolver
+        self._sessions: dict[tuple[object, ...], aiohttp.ClientSession] = {}
+        self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        def open_socket(info: AddrInfoType) -> socket.socket:
-            family, kind, protocol, _, address = info
-            if not is_allowed(str(address[0]), self._options.allow):
-                raise _Inside(str(address[0]))
-            outbound = socket.socket(family, kind, protocol)
-            outbound.setblocking(False)
-            return outbound
-
-        total = self._options.total.total_seconds()
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(socket_factory=open_socket, limit=256, limit_per_host=2),
-            timeout=aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,  # a proxy from the environment would hide the address from the check
-            headers={
-                "User-Agent": f"aggregator/{__version__} (+{self._options.contact})",
-                "Accept-Encoding": "gzip, deflate",
-                "Accept": "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.5",
-            },
-        )
+        if self._resolver is None:
+            self._resolver = _SystemNames()
+            self._opened.push_async_callback(self._resolver.close)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session:
-            await self._session.close()
+        await self._opened.aclose()
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
-        """The document at a URL, after at most five redirects. Raises FetchError, and nothing else."""
-        assert self._session is not None, "a Fetcher is used inside `async with`"
+    async def get(self, url: str, headers: Mapping[str, str] | None = None, access: Access = Access()) -> Response:
+        """The document at a URL, after redirects. Raises FetchError, and nothing else."""
+        return await self._request("GET", url, headers or {}, access, None)
+
+    async def post(self, url: str, form: Mapping[str, str], access: Access = Access()) -> Response:
+        """The answer to a form. A redirect is followed with the form, save 303. Raises FetchError, and nothing else."""
+        return await self._request("POST", url, {}, access, form)
+
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str], access: Access, form: Mapping[str, str] | None
+    ) -> Response:
+        seconds = self._options.total.total_seconds()
         try:
-            async with asyncio.timeout(self._options.total.total_seconds()):
-                return await self._follow(self._session, url, dict(headers or {}))
+            async with asyncio.timeout(seconds):
+                return await self._follow(method, url, {**access.headers, **headers}, access, form)
         except TimeoutError as error:
-            raise FetchError("timeout", f"{url}: no complete answer in {self._options.total.seconds} s") from error
+            raise FetchError("timeout", f"{url}: no complete answer in {seconds:g} s") from error
         except aiohttp.ClientConnectorDNSError as error:
             raise FetchError("dns", f"{url}: the host name was not found") from error
         except aiohttp.ClientConnectorCertificateError as error:
             raise FetchError("tls", f"{url}: the certificate is not valid: {error.certificate_error}") from error
+        except aiohttp.ClientSSLError as error:
+            raise FetchError("tls", f"{url}: no secure connection: {error.os_error}") from error
         except aiohttp.ClientConnectorError as error:
             raise _connect_error(url, error) from error
+        except aiohttp.ClientPayloadError as error:
+            raise FetchError("truncated", f"{url}: the answer ends too early") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise FetchError("protocol", f"{url}: {type(error).__name__}: {str(error)[:200]}") from error
 
-    async def _follow(self, session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> Response:
+    async def _follow(
+        self, method: str, url: str, private: dict[str, str], access: Access, form: Mapping[str, str] | None
+    ) -> Response:
+        session = self._session(access)
+        agent = access.user_agent or f"aggregator/{__version__} (+{self._options.contact})"
         start = here = _vetted(url)
         seen: set[URL] = set()
-        while here not in seen and len(seen) <= MAX_REDIRECTS:
+        permanent = True
+        while here not in seen and len(seen) <= self._options.redirects:
             seen.add(here)
             if here.origin() != start.origin():
-                headers = {name: value for name, value in headers.items() if name.lower() not in _SECRET}
-            async with session.get(here, headers=headers, allow_redirects=False) as response:
+                private = {}
+            self._refuse_literal(here, access)
+            async with session.request(
+                method,
+                here,
+                headers={"User-Agent": agent, **private},
+                data=form,
+                allow_redirects=False,
+                proxy=access.proxy or self._options.proxy,
+            ) as response:
                 location = response.headers.get("Location")
-                if response.status in _FOLLOWED and location:
-                    here = _vetted(str(here.join(URL(location.strip())))).with_fragment(None)
-                    continue
-                return await self._read(response)
-        raise FetchError("redirect", f"{url}: redirected in a circle or more than {MAX_REDIRECTS} times")
+                if response.status not in _REDIRECTS or not location:
+                    moved_to = str(here) if permanent and here != start else None
+                    return await self._read(response, moved_to)
+                here = _vetted(location.strip(), base=here)
+                permanent = permanent and response.status in _PERMANENT
+                if response.status == 303:
+                    method, form = "GET", None
+        raise FetchError("redirect", f"{url}: redirected in a circle or more than {self._options.redirects} times")
 
-    async def _read(self, response: aiohttp.ClientResponse) -> Response:
+    async def _read(self, response: aiohttp.ClientResponse, moved_to: str | None) -> Response:
         url = str(response.url)
-        inflate = _Inflater(response.headers.get("Content-Encoding", ""), self._options.body, url)
+        inflater = Inflater(response.headers.get("Content-Encoding", ""), self._options.body, url)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         count = 0
+        self._refuse_size(response.content_length or 0, url)
         async for chunk in response.content.iter_any():
             count += len(chunk)
-            inflate.add(chunk)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Response(url, response.status, headers, inflate.finish(), count)
+            self._refuse_size(count, url)
+            elapsed = loop.time() - started
+            if elapsed > GRACE_SECONDS and count < self._options.rate * elapsed:
+                raise FetchError("slow", f"{url}: slower than fetch.rate ({self._options.rate} bytes in a second)")
+            inflater.add(chunk)
+        return Response(
+            url,
+            response.status,
+            {name.lower(): value for name, value in response.headers.items()},
+            inflater.finish(),
+            count,
+            tuple(response.headers.getall("Link", ())),
+            moved_to,
+        )
+
+    def _refuse_size(self, count: int, url: str) -> None:
+        if count > self._options.wire:
+            raise FetchError("too-large", f"{url}: larger than fetch.wire ({self._options.wire:,} bytes)")
+
+    def _refuse_literal(self, url: URL, access: Access) -> None:
+        """Behind a proxy no socket is made for the host itself; what its URL says openly can still be refused."""
+        host = url.host or ""
+        through_proxy = bool(access.proxy or self._options.proxy)
+        if through_proxy and is_literal(host) and not is_allowed(host, (*self._options.allow, *access.allow)):
+            raise _inside(str(url), host)
+
+    def _session(self, access: Access) -> aiohttp.ClientSession:
+        """One set of connections for each way of checking: what one source may reach, another cannot use."""
+        proxy = access.proxy or self._options.proxy
+        key = (*access.allow, access.ca, proxy)
+        if key not in self._sessions:
+            allow = (*self._options.allow, *access.allow)
+            session = self._new_session(None if proxy else allow, access.ca)
+            self._opened.push_async_callback(session.close)
+            self._sessions[key] = session
+        return self._sessions[key]
+
+    def _new_session(self, allow: Networks | None, ca: Path | None) -> aiohttp.ClientSession:
+        """`allow` is None where all connections go to a proxy, which the operator has named."""
+
+        def open_socket(info: AddrInfoType) -> socket.socket:
+            family, kind, protocol, _, address = info
+            if allow is not None and not is_allowed(str(address[0]), allow):
+                raise _Inside(str(address[0]))
+            outbound = socket.socket(family, kind, protocol)
+            outbound.setblocking(False)
+            return outbound
+
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                socket_factory=open_socket,
+                resolver=self._resolver,
+                limit=CONNECTIONS,
+                ssl=_tls(ca) if ca else True,
+            ),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=self._options.connect.total_seconds(),
+                sock_read=self._options.read.total_seconds(),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,  # a proxy from the environment would hide the address from the check
+            max_field_size=16_384,
+            headers={
+                "Accept-Encoding": OFFERED,
+                "Accept": "application/atom+xml, application/rss+xml, application/feed+json,"
+                " application/xml;q=0.9, */*;q=0.5",
+            },
+        )
 
 
 class _Inside(OSError):
     """An OSError, so that a host with several addresses is tried at the next one."""
 
 
-def is_allowed(address: str, allow: Networks = ()) -> bool:
-    """Whether a connection may be opened to an address: it is public, or in a network that the operator allows."""
-    found = _unwrapped(ip_address(address.partition("%")[0]))
-    if any(found in network for network in allow if network.version == found.version):
-        return True
-    if isinstance(found, IPv4Address):
-        return not any(found in block for block in _INSIDE_V4)
-    return found in _OUTSIDE_V6 and not any(found in block for block in _INSIDE_V6)
+class _SystemNames(AbstractResolver):
+    """getaddrinfo in threads of its own: names that hang keep no other work waiting."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(NAME_THREADS, "names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        ask = partial(
+            socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        answers = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in answers
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address inside a mapped or NAT64 one."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return address.ipv4_mapped
-        if address in _NAT64:
-            return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
-
-
-def _vetted(url: str) -> URL:
-    if any(letter <= " " or letter == "\x7f" for letter in url):
+def _vetted(url: str, base: URL | None = None) -> URL:
+    """The URL as a browser would read it, without its fragment; http and https only."""
+    forbidden = "\x7f" if base else "\x7f "  # servers write spaces into Location; a browser packs them up
+    if any(letter < " " or letter in forbidden for letter in url):
         raise FetchError("url", f"{url!r:.200}: a URL has no spaces or control characters")
     try:
-        parsed = URL(url)
-    except ValueError as error:
-        raise FetchError("url", f"{url:.200}: {error}") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+        parsed = ada_url.URL(url, base=str(base)) if base else ada_url.URL(url)
+        parsed.hash = ""
+        result = URL(parsed.href, encoded=True)
+    except (ValueError, UnicodeError) as error:
+        raise FetchError("url", f"{url!r:.200}: not a URL that can be fetched") from error
+    if result.scheme not in ("http", "https") or not result.host:
         raise FetchError("url", f"{url:.200}: only http:// and https:// addresses can be fetched")
-    return parsed
+    return result.with_user(None)  # user and password belong into the source's `auth`
 
 
 def _connect_error(url: str, error: aiohttp.ClientConnectorError) -> FetchError:
     causes = getattr(error.os_error, "exceptions", None) or [error.os_error]
     inside = next((cause for cause in causes if isinstance(cause, _Inside)), None)
     if inside:
-        return FetchError(
-            "inside", f"{url}: {inside} is not a public address; if it is meant, add its network to fetch.allow"
-        )
-    return FetchError("connect", f"{url}: {error.os_error.strerror or error.os_error}")
+        return _inside(url, str(inside))
+    reason = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
+    return FetchError("connect", f"{url}: {reason[:1].lower()}{reason[1:]}")
 
 
-class _Inflater:
-    """Unpacks a body piece by piece and stops at the limit, however well the bomb is packed."""
-
-    def __init__(self, encoding: str, limit: int, url: str) -> None:
-        self._url = url
-        self._limit = limit
-        self._body = bytearray()
-        self._began = False
-        self._unpack = _decompressor(encoding.strip().lower(), url)
-        self._raw_deflate_possible = encoding.strip().lower() == "deflate"
-
-    def add(self, data: bytes) -> None:
-        if self._unpack is None:
-            self._keep(data)
-            return
-        self._began = True
-        more = bool(data)
-        while more and not self._unpack.eof:
-            try:
-                piece = self._unpack.decompress(data, _PIECE)
-            except zlib.error as error:
-                if not self._raw_deflate_possible:
-                    raise FetchError("encoding", f"{self._url}: the packed body is damaged: {error}") from error
-                self._unpack = zlib.decompressobj(-15)  # many servers send deflate without its zlib wrapper
-                self._raw_deflate_possible = False
-                continue
-            self._raw_deflate_possible = False
-            self._keep(piece)
-            data = self._unpack.unconsumed_tail
-            more = bool(data) or len(piece) == _PIECE  # a full piece may have left more inside
-
-    def finish(self) -> bytes:
-        if self._unpack is not None and not self._unpack.eof and self._began:
-            raise FetchError("truncated", f"{self._url}: the packed body ends too early")
-        return bytes(self._body)
-
-    def _keep(self, piece: bytes) -> None:
-        self._body += piece
-        if len(self._body) > self._limit:
-            raise FetchError("too-large", f"{self._url}: larger than fetch.body ({self._limit:,} bytes)")
+def _inside(url: str, address: str) -> FetchError:
+    return FetchError(
+        "inside",
+        f"{url}: {address} is not a public address; if it is meant, add its network to `allow` of the source"
+        " or to fetch.allow",
+    )
 
 
-def _decompressor(encoding: str, url: str) -> "zlib._Decompress | None":
-    if encoding in ("", "identity"):
-        return None
-    if encoding in ("gzip", "x-gzip"):
-        return zlib.decompressobj(31)
-    if encoding == "deflate":
-        return zlib.decompressobj(15)
-    raise FetchError("encoding", f"{url}: sent in the encoding {encoding[:40]!r}, which was not offered")
+def _tls(ca: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise FetchError("tls", f"{ca}: no certificates can be read from this file: {error}") from error

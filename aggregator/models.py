@@ -4,7 +4,7 @@ Document → Entry → Article → Copy, Story → Tag → Verdict, Membership �
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,25 @@ class Entry:
     published_at: datetime | None = None
     updated_at: datetime | None = None
     language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a document says of itself: when to come back, and who pushes its news. Believed only within bounds."""
+
+    ttl: timedelta | None = None  # not to be read more often: RSS `ttl`, `sy:updatePeriod`
+    skip_hours: frozenset[int] = frozenset()  # 0–23, UTC
+    skip_days: frozenset[int] = frozenset()  # 0 is Monday, UTC
+    hubs: tuple[str, ...] = ()  # WebSub: who tells of changes
+    self_url: str | None = None  # WebSub: under which name
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a document holds."""
+
+    entries: tuple[Entry, ...]
+    advice: Advice = Advice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +200,30 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often a source brings news, as learned from its visits. Counts fade with age; see `schedule.learned`."""
+
+    seen_at: datetime | None = None  # the visit up to which it was watched
+    days: float = 0.0  # watched, faded
+    bursts: float = 0.0  # times at which something new appeared, faded over weeks
+    recent: float = 0.0  # the same, faded over hours
+
+
+@dataclass(frozen=True, slots=True)
 class SourceState:
-    """What a source remembers between visits, so that the next one costs little."""
+    """What a source remembers between visits, so that the next one costs little and comes at the right time."""
 
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
+    lies: bool = False  # its validators were equal for different bodies: never sent again
+    read_at: datetime | None = None  # the last answer to a request without validators
+    moved_to: str | None = None  # where a wholly permanent redirect has led on each visit since `moved_since`
+    moved_since: datetime | None = None
+    advice: Advice = Advice()
+    rhythm: Rhythm = Rhythm()
+    succeeded_at: datetime | None = None
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +236,8 @@ class Found:
     unsettled: bool = False  # something is still being written: come back within seconds
     status: int | None = None  # HTTP
     byte_count: int = 0  # as they came over the wire
+    url: str | None = None  # where it was found, if a redirect led there
+    fresh_for: timedelta | None = None  # how long the answer may be kept, as its server says
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +254,7 @@ class Lease:
 
     source: str
     until: datetime
+    due_at: datetime
     state: SourceState
     failures: int
 
@@ -233,6 +273,8 @@ class Visit:
     updated: int = 0
     known: int = 0
     skipped: int = 0  # entries that could not be used
+    url: str | None = None  # where a redirect led
+    kind: str | None = None  # of the error, as `SourceError.kind`
     error: str | None = None
 
 
@@ -248,6 +290,8 @@ class Outcome:
     stories: tuple[Story, ...] = ()
     tags: dict[str, tuple[Tag, ...]] = field(default_factory=dict)  # by article key
     memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)  # by id of each story judged anew
+    plan: str = ""  # why it is due then, for people
+    rest_until: datetime | None = None  # nobody visits the source's host before
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,26 +14,28 @@ article is stored, and publishing only repeats what the store says, so either ca
 import logging
 import time
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from aggregator import compose, dedup, publish, registry, schedule, sniff, tagging, topics
-from aggregator.clean import clean
+from aggregator import __version__, compose, dedup, publish, registry, schedule, sniff, tagging, topics
+from aggregator.clean import clean, legal
 from aggregator.config import Config
-from aggregator.errors import DocumentError, LeaseLost, SourceError
+from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.features import Features, Vocabulary
 from aggregator.fetch import Fetcher
 from aggregator.models import (
     Article,
     Document,
-    Entry,
     Found,
     Lease,
     Membership,
     Outcome,
+    Parsed,
     Rejected,
+    SourceState,
     Story,
     Tag,
     Verdict,
@@ -51,7 +53,9 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)  # longer than any visit may take
 BATCH = 200  # stories judged anew in one transaction
+_LOOKS = {"title", "description", "limit", "examples"}  # of a topic: what no judgement depends on
 
+T = TypeVar("T")
 Clock = Callable[[], datetime]
 
 
@@ -74,8 +78,9 @@ class Judge:
     def __init__(self, config: Config) -> None:
         self.topics = config.topics
         self.vocabulary = Vocabulary(config.concepts, topics.phrases(config.topics.values()))
-        rules = [repr(config.topics), repr(config.concepts)]
-        self.rules_hash = digest(rules)
+        rules = [f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()]
+        ranks = [f"{key} {source.rank}" for key, source in sorted(config.sources.items())]
+        self.rules_hash = digest([__version__, *registry.taggers(), *rules, repr(config.concepts), *ranks])
 
     def judge(self, article: Article) -> Judgement:
         features = self.vocabulary.read(article)
@@ -84,8 +89,8 @@ class Judge:
         return Judgement(features, tags, verdicts)
 
 
-def parse(document: Document, accepts: frozenset[str]) -> list[Entry]:
-    """A document's entries, by the parser for what it is. Raises DocumentError for what its source does not promise."""
+def parse(document: Document, accepts: frozenset[str]) -> Parsed:
+    """What a document holds, by the parser for its kind. Raises DocumentError for what its source does not promise."""
     kind = sniff.media_type(document.body)
     parser = registry.parsers().get(kind)
     if parser is None or kind not in accepts:
@@ -120,6 +125,20 @@ class Pipeline:
         missing = [slug for slug in self.config.topics if not publish.is_published(slug, self.config.public)]
         stored_topics.republish(self.database, missing)
 
+    def adopt(self, config: Config) -> None:
+        """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""
+        before = self.config, self.judge
+        self.config, self.judge = config, Judge(config)
+        try:
+            self.prepare()
+        except BaseException:
+            self.config, self.judge = before
+            raise
+
+    async def in_executor(self, work: Callable[[], T]) -> T:
+        """Do something with the store where everything is done that is not network."""
+        return await get_running_loop().run_in_executor(self._executor, work)
+
     async def ingest(self, lease: Lease, fetcher: Fetcher) -> Visit | None:
         """One visit, from source to store. A failure is recorded at the source; None when the lease was lost."""
         source = self.config.sources[lease.source]
@@ -128,29 +147,40 @@ class Pipeline:
             found: Found | SourceError = await source.visit(lease.state, fetcher, started)
         except SourceError as error:
             found = error
-        finish = get_running_loop().run_in_executor
-        return await finish(self._executor, self._finish, source, lease, found, started, clock)
+        except Exception as error:  # a plug-in's bug costs its source alone
+            found = _bug(source, error)
+        return await self.in_executor(lambda: self._finish(source, lease, found, started, clock))
 
     def _finish(
         self, source: Source, lease: Lease, found: Found | SourceError, started: datetime, clock: float
     ) -> Visit | None:
         """The part of a visit that is never broken off: understand what came, store it, tidy up."""
-        rejected: list[Rejected] = []
         try:
-            if isinstance(found, SourceError):
-                outcome = self._failure(lease, found, started)
-            else:
-                outcome, rejected = self._digest(source, lease, found, started)
-            milliseconds = round((time.monotonic() - clock) * 1000)
-            outcome = replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds))
-            stored_visits.save(self.database, lease, outcome)
-            if isinstance(found, Found):
-                source.settle(found.documents, rejected)
+            return self._store(source, lease, found, started, clock)
         except LeaseLost as error:
             log.warning("visit dropped: %s", error)
             return None
-        except OSError as error:
-            log.error("files of %s could not be moved, they will be read again: %s", source.key, error)
+        except StateError:
+            raise  # the database's trouble, not the source's
+        except Exception as error:  # a bug of ours, met by what one source says, must not stop the others
+            return self._store(source, lease, _bug(source, error), started, clock)
+
+    def _store(
+        self, source: Source, lease: Lease, found: Found | SourceError, started: datetime, clock: float
+    ) -> Visit:
+        rejected: list[Rejected] = []
+        if isinstance(found, SourceError):
+            outcome = self._failure(source, lease, found, started)
+        else:
+            outcome, rejected = self._digest(source, lease, found, started)
+        milliseconds = round((time.monotonic() - clock) * 1000)
+        outcome = replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds))
+        stored_visits.save(self.database, lease, outcome)
+        if isinstance(found, Found):
+            try:
+                source.settle(found.documents, rejected)
+            except OSError as error:
+                log.error("files of %s could not be moved, they will be read again: %s", source.key, error)
         _report(outcome.visit)
         return outcome.visit
 
@@ -158,20 +188,25 @@ class Pipeline:
         rejected = list(found.refused)
         articles: list[Article] = []
         skipped = 0
+        state = found.state
         for document in found.documents:
             try:
-                for entry in parse(document, source.ACCEPTS):
-                    article = clean(entry, source=source.key, now=now, declared_language=source.language)
-                    articles += [article] if article.title else []
-                    skipped += not article.title
+                parsed = parse(document, source.ACCEPTS)
             except DocumentError as error:
                 rejected.append(Rejected(document.name, str(error)))
-        if rejected and source.address:  # one document is all there is
-            return self._failure(lease, DocumentError(rejected[0].reason), now), rejected
+                if source.ONE_DOCUMENT:
+                    return self._failure(source, lease, error, now), rejected
+                continue
+            state = replace(state, advice=parsed.advice)
+            for entry in parsed.entries:
+                article = clean(entry, source=source.key, now=now, declared_language=source.language)
+                articles += [article] if article.title else []
+                skipped += not article.title
         known = stored_articles.known(self.database, [article.key for article in articles])
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
         tags, memberships = self._judge(fresh, stories)
+        new = [article for article in fresh if article.key not in known]
         visit = Visit(
             source=source.key,
             started_at=now,
@@ -179,15 +214,45 @@ class Pipeline:
             milliseconds=0,
             status=found.status,
             byte_count=found.byte_count,
-            new=sum(article.key not in known for article in fresh),
-            updated=sum(article.key in known for article in fresh),
+            new=len(new),
+            updated=len(fresh) - len(new),
             known=len(articles) - len(fresh),
             skipped=skipped,
+            url=found.url,
             error=_summary(rejected),
         )
-        due_at = schedule.next_visit(now, every=self.config.settings.poll.every, unsettled=found.unsettled)
-        state = replace(found.state, body_hash=None) if rejected else found.state  # look again next time
-        return Outcome(visit, state, due_at, 0, fresh, stories, tags, memberships), rejected
+        rhythm = schedule.learned(
+            state.rhythm,
+            now,
+            lease.due_at,
+            after_success=lease.failures == 0,
+            news=[article.published_at for article in new],
+        )
+        missed = bool(new) and not known and lease.state.succeeded_at is not None
+        state = replace(
+            state,
+            body_hash=None if rejected else state.body_hash,  # look again next time
+            rhythm=rhythm,
+            succeeded_at=now,
+            failing_since=None,
+        )
+        plan = self._next(source, state, found, now, missed)
+        return Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason), rejected
+
+    def _next(self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool) -> schedule.Plan:
+        poll = self.config.settings.poll
+        if found.unsettled:
+            return schedule.Plan(now + schedule.SOON, "something is still being written")
+        return schedule.after_success(
+            now,
+            poll,
+            state.rhythm,
+            state.advice,
+            fixed=source.every or (None if source.host else poll.every),
+            fresh_for=found.fresh_for,
+            missed=missed,
+            scatter=_scatter(source.key, now),
+        )
 
     def _fold(self, source: Source, fresh: Iterable[Article]) -> tuple[Story, ...]:
         copies = [dedup.copy_of(article, source.rank) for article in fresh]
@@ -200,35 +265,47 @@ class Pipeline:
         return dedup.fold(copies, past)
 
     def _judge(
-        self, fresh: Iterable[Article], stories: Iterable[Story]
+        self, fresh: Iterable[Article], stories: Sequence[Story]
     ) -> tuple[dict[str, tuple[Tag, ...]], dict[str, tuple[Membership, ...]]]:
-        """Tags of the new articles; memberships of the stories that they lead."""
+        """Tags of the new articles; memberships of the stories, by the articles that lead them."""
         judgements = {article.key: self.judge.judge(article) for article in fresh}
         tags = {key: tuple(judgement.tags.values()) for key, judgement in judgements.items()}
-        memberships: dict[str, tuple[Membership, ...]] = {}
-        for story in stories:
-            if story.lead in judgements:
-                memberships[story.id] = tuple(_memberships(story.id, judgements[story.lead]))
-        return tags, memberships
+        others = [story.lead for story in stories if story.lead not in judgements]
+        for key, article in stored_articles.by_keys(self.database, others).items():
+            judgements[key] = self.judge.judge(article)
+        return tags, {story.id: tuple(_memberships(story.id, judgements[story.lead])) for story in stories}
 
     def _judge_all(self) -> None:
-        """Apply the rules to the whole store, piece by piece."""
+        """Apply the rules to the whole store, piece by piece: who leads, what it is about, where it belongs."""
         last = ""
-        while batch := stored_articles.leads(self.database, after=last, limit=BATCH):
-            judgements = {story: self.judge.judge(article) for story, article in batch}
+        while batch := stored_articles.stories(self.database, after=last, limit=BATCH):
+            stories = [Story(story, dedup.lead(copies).key, tuple(copies)) for story, copies in batch.items()]
+            articles = stored_articles.by_keys(self.database, [copy.key for story in stories for copy in story.copies])
+            judgements = {key: self.judge.judge(article) for key, article in articles.items()}
             stored_visits.save_judgement(
                 self.database,
-                {article.key: tuple(judgements[story].tags.values()) for story, article in batch},
-                {story: tuple(_memberships(story, judgement)) for story, judgement in judgements.items()},
+                {key: tuple(judgement.tags.values()) for key, judgement in judgements.items()},
+                {story.id: tuple(_memberships(story.id, judgements[story.lead])) for story in stories},
+                {story.id: story.lead for story in stories},
             )
-            last = batch[-1][0]
+            last = stories[-1].id
 
-    def _failure(self, lease: Lease, error: SourceError, now: datetime) -> Outcome:
+    def _failure(self, source: Source, lease: Lease, error: SourceError, now: datetime) -> Outcome:
+        status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
         failures = lease.failures + 1
-        status = getattr(error, "status", None)
-        visit = Visit(lease.source, now, "failed", 0, status=status, error=f"{error.kind}: {error}")
-        due_at = schedule.next_visit(now, every=self.config.settings.poll.every, failures=failures)
-        return Outcome(visit, lease.state, due_at, failures)
+        plan = schedule.after_failure(
+            now,
+            self.config.settings.poll,
+            failures,
+            error.kind,
+            fixed=source.every,
+            retry_after=retry_after,
+            scatter=_scatter(source.key, now),
+        )
+        rest = schedule.rest(error.kind, retry_after)
+        state = replace(lease.state, failing_since=lease.state.failing_since or now)
+        visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))
+        return Outcome(visit, state, plan.due_at, failures, plan=plan.reason, rest_until=now + rest if rest else None)
 
     def publish(self) -> int:
         """Bring the published files of every changed topic up to date. Answers with the number of changed files."""
@@ -259,6 +336,16 @@ def _memberships(story: str, judgement: Judgement) -> Iterator[Membership]:
     for slug, verdict in judgement.verdicts.items():
         if verdict.holds:
             yield Membership(slug, story, verdict.score, topics.reasons(verdict))
+
+
+def _bug(source: Source, error: Exception) -> SourceError:
+    log.exception("a bug met in %s; please report it", source.key, exc_info=error)
+    return SourceError("bug", f"a bug of ours: {type(error).__name__}: {error}")
+
+
+def _scatter(key: str, now: datetime) -> float:
+    """A number from 0 to 1, another one for each source and visit."""
+    return int(digest([key, now.isoformat()])[:8], 16) / 0xFFFFFFFF
 
 
 def _summary(rejected: list[Rejected]) -> str | None:

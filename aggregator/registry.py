@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aggregator.models import Document, Entry, Feed, Found, Rejected, SourceState, Tag
+from aggregator.models import Document, Feed, Found, Parsed, Rejected, SourceState, Tag
+from aggregator.units import Duration, Label
 
 if TYPE_CHECKING:
     from aggregator.features import Features, Vocabulary
@@ -36,6 +37,7 @@ class Source(Options, ABC):
 
     KEY: ClassVar[str]  # the key that tells this kind of source from others: `url`, `folder`
     ACCEPTS: ClassVar[frozenset[str]]  # sniffed media types that mean what this source promises
+    ONE_DOCUMENT: ClassVar[bool] = False  # a visit brings one document: if that is bad, the visit has failed
 
     id: str | None = Field(None, pattern=r"^\S{1,500}$", description="Identity of the source; item ids depend on it.")
     name: str | None = Field(None, min_length=1, max_length=200, description="What readers see as the origin.")
@@ -43,6 +45,8 @@ class Source(Options, ABC):
     language: str | None = Field(
         None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
     )
+    labels: tuple[Label, ...] = Field((), description="Your own words for it; exported as folders.")
+    every: Duration | None = Field(None, description="A fixed time between visits, instead of a learned one.")
 
     def located(self, config_directory: Path, state_directory: Path) -> "Source":
         """This source with relative paths made absolute."""
@@ -71,6 +75,11 @@ class Source(Options, ABC):
         """The URL to give as credit, if it has one."""
         return None
 
+    @property
+    def host(self) -> str | None:
+        """The registrable domain to be polite to; None for a place on this machine."""
+        return None
+
     @abstractmethod
     async def visit(self, state: SourceState, fetcher: "Fetcher", now: datetime) -> Found:
         """What is there that `state` does not cover yet. Raises SourceError."""
@@ -85,10 +94,10 @@ class Source(Options, ABC):
 
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """A plug-in of `parsers`: Document → Entries. `parse` raises DocumentError when there is nothing to be had."""
+    """A plug-in of `parsers`: Document → Parsed. `parse` raises DocumentError when there is nothing to be had."""
 
     media_types: frozenset[str]  # as `sniff.media_type` names them; each belongs to one parser
-    parse: Callable[[Document], list[Entry]]
+    parse: Callable[[Document], Parsed]
 
 
 @dataclass(frozen=True, slots=True)

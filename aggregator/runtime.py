@@ -4,22 +4,27 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from aggregator.config import Config
 from aggregator.errors import StateError
 from aggregator.fetch import Fetcher
-from aggregator.models import Visit
+from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, utc_now
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 
 log = logging.getLogger(__name__)
 
+TICK_SECONDS = 0.5  # between two looks for due sources
 ONCE_ROUNDS = 5  # a file that is still being written is waited for, but not for ever
+PATIENCE = timedelta(seconds=30)  # of `once` with a host that must not be visited again at once
+SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
+SLOW_FACTOR = 4  # so many times the configured number may be under way when most of them are slow
 
 
 @contextmanager
@@ -55,45 +60,106 @@ def opened(config: Config) -> Iterator[Database]:
         database.close()
 
 
-def executor(database: Database) -> ThreadPoolExecutor:
-    """Where parsing, judging and storing happen: one thread for SQLite, which has one writer."""
-    return ThreadPoolExecutor(max_workers=1 if database.is_sqlite else 4, thread_name_prefix="work")
+def executor() -> ThreadPoolExecutor:
+    """Where parsing, judging and storing happen: one thread, so that copies of an article cannot miss each other."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="work")
 
 
-async def visit_due(
-    pipeline: Pipeline, fetcher: Fetcher, limit: int, done: Callable[[Visit | None], None] = lambda visit: None
-) -> int:
-    """Visit up to `limit` due sources at the same time; the number visited."""
-    leases = stored_sources.claim(pipeline.database, utc_now(), limit=limit, lease=LEASE)
+class Visits:
+    """The visits under way: so many at a time, and so many of one host."""
 
-    async def visit(work: Awaitable[Visit | None]) -> None:
-        done(await work)
+    def __init__(
+        self, pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None] | None = None
+    ) -> None:
+        """`done` is told of each visit that has ended."""
+        self._pipeline = pipeline
+        self._fetcher = fetcher
+        self._done = done or (lambda visit: None)
+        self._running: dict[asyncio.Task[None], tuple[Lease, float]] = {}
 
-    await asyncio.gather(*(visit(pipeline.ingest(lease, fetcher)) for lease in leases))
-    return len(leases)
+    async def start_due(self) -> int:
+        """Begin visits of due sources, as many as there is room for; the number begun."""
+        room = self._room()
+        if room <= 0:
+            return 0
+        poll = self._pipeline.config.settings.poll
+        leases = await self._pipeline.in_executor(
+            lambda: stored_sources.claim(
+                self._pipeline.database,
+                utc_now(),
+                limit=room,
+                lease=LEASE,
+                per_host=poll.per_host,
+                spacing=poll.spacing,
+            )
+        )
+        for lease in leases:
+            task = asyncio.create_task(self._visit(lease))
+            self._running[task] = lease, asyncio.get_running_loop().time()
+            task.add_done_callback(lambda ended: self._running.pop(ended, None))
+        return len(leases)
+
+    async def some_ended(self, seconds: float) -> bool:
+        """Wait until a visit has ended, or for so long; whether any are under way still."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(self._running)
+
+    async def break_off(self) -> list[Lease]:
+        """Stop fetching; what is being stored is finished by the executor. The claims that were held."""
+        leases = [lease for lease, _ in self._running.values()]
+        tasks = list(self._running)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return leases
+
+    def _room(self) -> int:
+        """A visit that takes long gives its place to another one: slow servers must not hold up the others."""
+        concurrency = self._pipeline.config.settings.poll.concurrency
+        now = asyncio.get_running_loop().time()
+        quick = sum(now - begun < SLOW_SECONDS for _, begun in self._running.values())
+        return min(concurrency - quick, concurrency * SLOW_FACTOR - len(self._running))
+
+    async def _visit(self, lease: Lease) -> None:
+        try:
+            self._done(await self._pipeline.ingest(lease, self._fetcher))
+        except StateError as error:
+            log.error("visit of %s not stored, it is tried again when its lease ends: %s", lease.source, error)
 
 
 async def once(config: Config, database: Database, done: Callable[[Visit | None], None]) -> int:
-    """Visit every source and publish what changed. Answers with the number of changed files."""
-    with executor(database) as pool:
+    """Visit every source and publish what changed. Answers with the number of changed files.
+
+    Waits for hosts that must not be visited again at once, and for files that are still being written, but not long.
+    """
+    with executor() as pool:
         pipeline = Pipeline(config, database, pool)
         pipeline.prepare()
         if database.is_sqlite:
             stored_sources.release_all(database)
         stored_sources.make_due(database, utc_now())
         async with Fetcher(config.settings.fetch) as fetcher:
-            for _ in range(ONCE_ROUNDS):
-                while await visit_due(pipeline, fetcher, config.settings.poll.concurrency, done):
-                    pass
-                waiting = _soon(database)
-                if waiting is None:
+            visits = Visits(pipeline, fetcher, done)
+            waited_for_files = 0
+            while True:
+                begun = await visits.start_due()
+                if await visits.some_ended(seconds=TICK_SECONDS) or begun:
+                    continue
+                now = utc_now()
+                free_at = stored_sources.next_free(database, now)
+                if free_at is not None and free_at - now <= PATIENCE:
+                    await asyncio.sleep((free_at - now).total_seconds())
+                elif (wait := _soon(database, now)) is not None and waited_for_files < ONCE_ROUNDS:
+                    waited_for_files += 1
+                    await asyncio.sleep(wait)
+                else:
                     break
-                await asyncio.sleep(waiting)
         return pipeline.publish()
 
 
-def _soon(database: Database) -> float | None:
+def _soon(database: Database, now: datetime) -> float | None:
     """Seconds until a source is due again because something in it was still being written."""
-    waits = [(status.due_at - utc_now()).total_seconds() for status in stored_sources.statuses(database)]
-    soon = [wait for wait in waits if wait < 5]
-    return max(0.0, min(soon)) if soon else None
+    waits = [(status.due_at - now).total_seconds() for status in stored_sources.statuses(database)]
+    soon = [wait for wait in waits if 0 < wait < 5]
+    return min(soon) if soon else None

@@ -1,13 +1,189 @@
-"""When to visit a source next? Pure."""
+"""When to visit a source next, and why then? Pure.
 
+The interval follows from how often the source brings news. With λ bursts of news a day the sum of all waiting,
+λ·T/2, and of all requests, c/T, is least at T ∝ 1/√λ (the square-root rule of Cho and Garcia-Molina, "Effective page
+refresh policies for web crawlers", ACM TODS 28(4), 2003, for news rather than copies). `poll.every` fixes c: it is the
+interval of a source with one burst an hour.
+
+λ is the greater of two estimates. A slow one forgets over two weeks and starts as if `poll.every` were right; a fast
+one forgets over hours, so that a source that becomes hot is visited more often at once. Both learn only from visits
+that came on time, after another success: a late visit looks like a burst, and would make the next one early.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import exp, sqrt
+from typing import Protocol
+
+from aggregator.models import Advice, Rhythm
 
 SOON = timedelta(seconds=2)  # something was still being written
-LONGEST = timedelta(days=1)
+LONGEST = timedelta(days=1)  # between two tries of a failing source: feeds rise from the dead
+MUTED = timedelta(days=30)  # between two looks at a source that says it is gone (410)
+LOST = timedelta(days=14)  # not found for so long: somebody should look
+REST = timedelta(minutes=10)  # of a host that has had enough of us and does not say for how long
+PUSHED = timedelta(hours=6)  # between two visits of a source whose hub tells us of news
+
+REFERENCE = 24.0  # bursts a day, at which the interval is `poll.every`
+MEMORY = timedelta(days=14)
+SHORT_MEMORY = timedelta(hours=4)
+PRIOR = timedelta(hours=6)  # how much watching the first guess is worth
+SLOT = timedelta(minutes=5)  # what appears within it counts once: batches are one event
+LATE = timedelta(minutes=10)  # a visit that much later than planned teaches nothing
+SPREAD = 0.1  # share of the interval by which visits are scattered, so that they never march in step
+
+# How much each failure in a row adds, in intervals: what passes by itself is tried again sooner.
+_WEIGHTS = {"dns": 0.25, "connect": 0.5, "timeout": 0.5, "slow": 0.5, "truncated": 0.5, "5xx": 0.5, "challenge": 2.0}
 
 
-def next_visit(now: datetime, *, every: timedelta, failures: int = 0, unsettled: bool = False) -> datetime:
-    """The time of the next visit. Failures in a row put it off linearly, to a day at most: feeds rise from the dead."""
-    if unsettled:
-        return now + SOON
-    return now + min(every * (1 + failures), max(every, LONGEST))
+class Bounds(Protocol):
+    """The settings under `poll`."""
+
+    @property
+    def every(self) -> timedelta: ...
+    @property
+    def min(self) -> timedelta: ...
+    @property
+    def max(self) -> timedelta: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The time of the next visit, and the reason in words."""
+
+    due_at: datetime
+    reason: str
+
+
+def after_success(
+    now: datetime,
+    bounds: Bounds,
+    rhythm: Rhythm,
+    advice: Advice = Advice(),  # noqa: B008  # frozen
+    *,
+    fixed: timedelta | None = None,
+    fresh_for: timedelta | None = None,
+    missed: bool = False,
+    pushed: bool = False,
+    scatter: float = 0.5,
+) -> Plan:
+    """The next visit of a source that was read.
+
+    `fixed` is the interval that the operator wants, `missed` says that nothing in the document was known, so that
+    older news may have been lost, `pushed` that a hub tells us of changes. `scatter` is a number from 0 to 1, another
+    one for each source and visit.
+    """
+    if fixed is not None:
+        interval, reasons = fixed, ["as configured"]
+    else:
+        rate = bursts_a_day(rhythm, now)
+        interval = bounds.every * sqrt(REFERENCE / max(rate, 1e-6))
+        reasons = [f"{rate:.2g} new a day"]
+        if missed:
+            interval, reasons = interval / 2, [*reasons, "all of it was new, so some may have been missed"]
+        if pushed:
+            interval, reasons = max(interval, PUSHED), [*reasons, "its hub tells us of news"]
+        interval = min(max(interval, bounds.min), bounds.max)
+        for name, asked in (("max-age", fresh_for), ("ttl", advice.ttl)):
+            if asked is not None:
+                interval = max(interval, min(asked, bounds.max))
+                reasons.append(f"{name} {spoken(asked)}")
+    due_at = _allowed(now + interval * (1 + SPREAD * (2 * scatter - 1)), advice)
+    if due_at - now > interval * (1 + SPREAD):
+        reasons.append("skips some hours or days")
+    return Plan(due_at, ", ".join(reasons))
+
+
+def after_failure(
+    now: datetime,
+    bounds: Bounds,
+    failures: int,
+    kind: str,
+    *,
+    fixed: timedelta | None = None,
+    retry_after: timedelta | None = None,
+    scatter: float = 0.5,
+) -> Plan:
+    """The next try. `failures` in a row, this one included, put it off linearly, to a day at most."""
+    if kind == "gone":
+        return Plan(now + MUTED, "gone (410): looked at once a month; delete it, or give it its new address")
+    interval = fixed or bounds.every
+    wait = min(interval * (1 + _WEIGHTS.get(kind, 1.0) * failures), max(interval, LONGEST))
+    reasons = [f"{failures} {'failure' if failures == 1 else 'failures in a row'}"]
+    if retry_after is not None:
+        wait = max(wait, min(retry_after, LONGEST))
+        reasons.append(f"Retry-After {spoken(retry_after)}")
+    return Plan(now + wait * (1 + SPREAD * scatter), ", ".join(reasons))
+
+
+def learned(
+    rhythm: Rhythm, now: datetime, due_at: datetime, *, after_success: bool, news: Collection[datetime | None]
+) -> Rhythm:
+    """What a visit teaches. `news` has the date of each new entry, or None where it has no believable one.
+
+    The first visit, a late one, and one after a failure only set the clock: how old what they bring really is, and
+    what was missed, cannot be told.
+    """
+    if rhythm.seen_at is None:
+        prior = PRIOR / timedelta(days=1)
+        return Rhythm(now, prior, prior * REFERENCE, 0.0)
+    if not after_success or now - due_at > LATE or now <= rhythm.seen_at:
+        return replace(faded(rhythm, now), seen_at=now)
+    slots = {_slot(at, rhythm.seen_at, now) for at in news}
+    old = faded(rhythm, now)
+    return Rhythm(
+        now,
+        old.days + (now - rhythm.seen_at) / timedelta(days=1),
+        old.bursts + len(slots),
+        old.recent + sum(exp(-((now - slot) / SHORT_MEMORY)) for slot in slots),
+    )
+
+
+def bursts_a_day(rhythm: Rhythm, now: datetime) -> float:
+    """How often something new is to be expected, per day."""
+    if rhythm.seen_at is None or not rhythm.days:
+        return REFERENCE
+    now_faded = faded(rhythm, now)
+    return max(rhythm.bursts / rhythm.days, now_faded.recent / (SHORT_MEMORY / timedelta(days=1)))
+
+
+def faded(rhythm: Rhythm, now: datetime) -> Rhythm:
+    """The same counts, worth less because they are older."""
+    age = now - rhythm.seen_at if rhythm.seen_at else timedelta()
+    slow, fast = exp(-(age / MEMORY)), exp(-(age / SHORT_MEMORY))
+    return replace(rhythm, days=rhythm.days * slow, bursts=rhythm.bursts * slow, recent=rhythm.recent * fast)
+
+
+def rest(kind: str, retry_after: timedelta | None) -> timedelta | None:
+    """How long a whole host is left alone after one of its sources was refused; None if the others may go on."""
+    if kind not in ("busy", "forbidden"):
+        return None
+    return min(retry_after or REST, LONGEST)
+
+
+def spoken(span: timedelta) -> str:
+    """A span of time in a person's words, its largest unit alone: `23 min`, `4 h`, `9 d`."""
+    seconds = round(span.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
+            return f"{round(seconds / size)} {unit}"
+    return f"{seconds} s"
+
+
+def _slot(at: datetime | None, after: datetime, now: datetime) -> datetime:
+    """The piece of time in which something appeared: now, if its own date is not from since the last visit."""
+    at = at if at is not None and after < at <= now else now
+    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % SLOT
+
+
+def _allowed(due_at: datetime, advice: Advice) -> datetime:
+    """The time, or the next full hour that the feed does not ask to be left alone in."""
+    if len(advice.skip_hours) >= 24 or len(advice.skip_days) >= 7:
+        return due_at
+    at = due_at
+    for _ in range(24 * 7):
+        if at.hour not in advice.skip_hours and at.weekday() not in advice.skip_days:
+            return at
+        at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return due_at

@@ -23,10 +23,10 @@ def status(config: Config, database: Database) -> dict[str, Any]:
                 "name": source.name,
                 "due_at": source.due_at.isoformat(timespec="seconds"),
                 "failures": source.failures,
-                "last_visit": source.last.started_at.isoformat(timespec="seconds") if source.last else None,
-                "outcome": source.last.outcome if source.last else None,
-                "new": source.last.new if source.last else 0,
-                "error": source.last.error if source.last else None,
+                "last_visit": source.visits[0].started_at.isoformat(timespec="seconds") if source.visits else None,
+                "outcome": source.visits[0].outcome if source.visits else None,
+                "new": source.visits[0].new if source.visits else 0,
+                "error": source.visits[0].error if source.visits else None,
             }
             for source in stored_sources.statuses(database)
         ],

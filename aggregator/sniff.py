@@ -1,6 +1,7 @@
 """What is this document? Told from its bytes: declared types are often wrong. Pure."""
 
 import re
+from collections.abc import Mapping
 
 FEED = "application/xml+feed"  # RSS of any kind, RDF, Atom, CDF: one parser reads them all
 JSON_FEED = "application/feed+json"
@@ -10,6 +11,23 @@ TEXT = "text/plain"
 BINARY = "application/octet-stream"
 
 _LOOKED_AT = 8192
+# What the pages of those who keep robots out say of themselves.
+_CHALLENGE_HEADERS = (
+    ("cf-mitigated", "challenge", "Cloudflare"),
+    ("x-amzn-waf-action", "", "AWS WAF"),
+    ("x-datadome", "", "DataDome"),
+    ("x-vercel-mitigated", "challenge", "Vercel"),
+)
+_CHALLENGE_MARKS = (
+    (b"/cdn-cgi/challenge-platform/", "Cloudflare"),
+    (b"<title>just a moment...</title>", "Cloudflare"),
+    (b"ddos-guard", "DDoS-Guard"),
+    (b"_incapsula_resource", "Imperva"),
+    (b"sucuri website firewall", "Sucuri"),
+    (b"within.website/x/cmd/anubis", "Anubis"),
+    (b"/.within.website/", "Anubis"),
+    (b"px-captcha", "HUMAN"),
+)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
 _MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"\x7fELF")
@@ -29,6 +47,15 @@ def media_type(body: bytes) -> str:
     if root == "html" or start.startswith(("<!doctype html", "<head", "<body")):
         return HTML
     return XML if start.startswith("<?xml") or (start.startswith("<") and root) else TEXT
+
+
+def challenge(headers: Mapping[str, str], body: bytes) -> str | None:
+    """Whose page asks for proof that a person is reading, if it is such a page. `headers` in lower case."""
+    for name, value, maker in _CHALLENGE_HEADERS:
+        if value in headers.get(name, "").lower() and name in headers:
+            return maker
+    head = body[:_LOOKED_AT].lower()
+    return next((maker for mark, maker in _CHALLENGE_MARKS if mark in head), None) if b"<html" in head else None
 
 
 def describe(kind: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
-    ["errors", "models", "words", "sniff", "urls", "notify"],
+    ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness"],
     ["registry"],
     ["config"],
     ["store", "fetch"],
@@ -21,7 +21,7 @@ LAYERS = [
     ["cli"],
 ]
 PURE = ["words", "sniff", "urls", "language", "boilerplate", "clean", "features", "dedup", "tagging", "topics"]
-PURE += ["schedule", "compose", "taggers", "formats", "parsers"]
+PURE += ["addresses", "inflate", "freshness", "schedule", "compose", "taggers", "formats", "parsers"]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 

@@ -156,7 +156,7 @@ async def test_what_is_not_acceptable(servers: tuple[str, str], path: str, kind:
     assert (await failure(f"{servers[0]}/{path}")).kind == kind
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/", "http:///x", "http://a b/", "http://[x/", "x"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/", "http://a b/", "http://[x/", "x"])
 async def test_only_web_addresses_are_fetched(url: str) -> None:
     assert (await failure(url)).kind == "url"
 
@@ -168,11 +168,11 @@ async def test_redirects_are_followed_to_the_end(servers: tuple[str, str]) -> No
 
 async def test_secrets_and_validators_stay_at_their_origin(servers: tuple[str, str]) -> None:
     here, there = servers
-    sent = {"If-None-Match": '"1"', "If-Modified-Since": "x", "Cookie": "c", "Authorization": "a", "X-Other": "kept"}
+    sent = {"If-None-Match": '"1"', "If-Modified-Since": "x", "Cookie": "c", "Authorization": "a", "X-Other": "key"}
     names = {name.lower() for name in sent}
     assert names <= set((await get(f"{here}/leave?to={here}/echo", sent)).body.decode().split('"'))
     crossed = set((await get(f"{here}/leave?to={there}/echo", sent)).body.decode().split('"'))
-    assert names & crossed == {"x-other"}
+    assert names & crossed == set()
     returned = (await get(f"{here}/leave?to={there}/leave?to={here}/echo", sent)).body.decode()
     assert "if-none-match" not in returned
 

@@ -156,7 +156,7 @@ def test_save_is_all_or_nothing(store: Database) -> None:
     with pytest.raises(IntegrityError):
         visits.save(store, lease, broken)
     assert articles.count(store) == (0, 0)
-    assert {status.last for status in sources.statuses(store)} == {None}
+    assert {status.visits for status in sources.statuses(store)} == {()}
     visits.save(store, lease, outcome)
     assert articles.count(store) == (1, 1)
 
@@ -225,7 +225,7 @@ def test_only_the_last_visits_are_kept(store: Database) -> None:
         lease = lease_of(store, "a", now)
         outcome = visited(lease)
         visits.save(store, lease, replace(outcome, visit=replace(outcome.visit, milliseconds=number), due_at=now))
-    (last,) = [status.last for status in sources.statuses(store) if status.id == "a"]
+    (last,) = [status.visits[0] for status in sources.statuses(store) if status.id == "a"]
     assert last and last.milliseconds == visits.KEPT_VISITS + 2
     with store.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM visits").scalar() == visits.KEPT_VISITS

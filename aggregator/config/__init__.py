@@ -53,9 +53,11 @@ def load(directory: Path, environment: Mapping[str, str] = os.environ) -> Config
         raise ConfigError([f"{directory}:1:1: there is no such directory; name one with --config DIR"])
     problems: list[str] = []
     main = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, environment)
-    source_file = _read(directory / "sources.yaml", sources.schema(), problems)
-    topic_file = _read(directory / "topics.yaml", topics.SCHEMA, problems)
-    concept_files = [_read(path, concepts.SCHEMA, problems) for path in sorted((directory / "concepts").glob("*.yaml"))]
+    source_file = _read(directory / "sources.yaml", sources.schema(), problems, environment)
+    topic_file = _read(directory / "topics.yaml", topics.SCHEMA, problems, environment)
+    concept_files = [
+        _read(path, concepts.SCHEMA, problems, environment) for path in sorted((directory / "concepts").glob("*.yaml"))
+    ]
     known: dict[str, Concept] = {}
     for file, parsed in filter(None, concept_files):
         for name, concept in parsed.concepts.items():
@@ -85,12 +87,12 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def _read(
-    path: Path, schema: TypeAdapter[Any], problems: list[str], environment: Mapping[str, str] | None = None
+    path: Path, schema: TypeAdapter[Any], problems: list[str], environment: Mapping[str, str]
 ) -> tuple[YamlFile, Any] | None:
     try:
         file = yamlfile.load(path)
-        parsed = file.validate(schema)
-        if environment is not None:
+        parsed = file.validate(schema, {"environment": environment})
+        if isinstance(parsed, Settings):
             parsed = _with_environment(file, parsed, environment)
         return file, parsed
     except ConfigError as error:

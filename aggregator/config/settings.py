@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from aggregator.config.units import Duration, Network, Size
 from aggregator.registry import Options
+from aggregator.units import Duration, Network, Size, proxy_url
 
 
 def _base_url(value: str) -> str:
@@ -27,16 +27,38 @@ def _database(value: str) -> str:
 class Poll(Options):
     """When and how widely to read sources."""
 
-    every: Duration = Field(timedelta(minutes=30), description="Between two visits of one source.")
+    every: Duration = Field(
+        timedelta(minutes=30),
+        description="Between two visits of a source that has news about once an hour; others are visited more often"
+        " or less, as they bring news.",
+    )
+    min: Duration = Field(timedelta(minutes=5), description="However much news a source brings.")
+    max: Duration = Field(timedelta(days=1), description="However little it brings, and whatever it asks for.")
     concurrency: int = Field(64, ge=1, le=1000, description="Sources visited at the same time.")
+    per_host: int = Field(2, ge=1, le=100, description="Of them, sources on one registrable domain.")
+    spacing: Duration = Field(timedelta(seconds=2), description="Between the beginnings of two visits to one domain.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.min <= self.every <= self.max:
+            raise ValueError("min, every and max must be in this order")
+        return self
 
 
 class Fetch(Options):
     """What may come in over the network, and how we introduce ourselves."""
 
     allow: tuple[Network, ...] = Field((), description="Networks inside which addresses may be fetched all the same.")
-    total: Duration = Field(timedelta(seconds=30), description="For one fetch, from the first byte to the last.")
+    total: Duration = Field(timedelta(seconds=30), description="For one fetch, redirects included.")
+    connect: Duration = Field(timedelta(seconds=10), description="Until a connection stands.")
+    read: Duration = Field(timedelta(seconds=10), description="Without a byte.")
+    rate: Size = Field(200, description="Bytes in a second that must come at least, after five seconds.")
+    wire: Size = Field(10_000_000, description="The largest document, as it comes.")
     body: Size = Field(20_000_000, description="The largest document, unpacked.")
+    redirects: int = Field(5, ge=0, le=20, description="Followed one after the other.")
+    proxy: Annotated[str, AfterValidator(proxy_url)] | None = Field(
+        None, description="An HTTP proxy for everything; it must do the checking of addresses then."
+    )
     contact: str = Field(
         "https://example.org/", pattern=r"^(https?://|mailto:)[!-~]+$", description="Said in User-Agent."
     )

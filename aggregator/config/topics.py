@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from aggregator.config.units import Duration
 from aggregator.registry import Options
+from aggregator.units import Duration
 
 ConceptId = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]

@@ -5,7 +5,7 @@ scalars stay text and pydantic turns them into numbers where a number is wanted.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -41,10 +41,10 @@ class YamlFile:
     def problem(self, location: Location, message: str) -> str:
         return f"{self.place(location)}: {message}"
 
-    def validate(self, adapter: TypeAdapter[Any]) -> Any:
+    def validate(self, adapter: TypeAdapter[Any], context: Mapping[str, Any] | None = None) -> Any:
         """The data as the adapter's type. Raises ConfigError with every problem and its place."""
         try:
-            return adapter.validate_python(self.data)
+            return adapter.validate_python(self.data, context=dict(context or {}))
         except ValidationError as error:
             raise ConfigError([self._explain(detail, adapter) for detail in error.errors()]) from None
 

@@ -6,22 +6,34 @@ is told to leave markup alone: `clean` does that for all formats, and better.
 
 import calendar
 import io
+import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import feedparser
 
 from aggregator import sniff
 from aggregator.errors import DocumentError
-from aggregator.models import Category, Document, Enclosure, Entry, Markup
+from aggregator.models import Advice, Category, Document, Enclosure, Entry, Markup, Parsed
 from aggregator.registry import Parser
 
 MAX_ENTRIES = 2000  # the first ones: feeds are written newest first
+_HEAD = 100_000  # bytes in which a channel's own elements are looked for
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_PERIODS = {
+    "hourly": timedelta(hours=1),
+    "daily": timedelta(days=1),
+    "weekly": timedelta(weeks=1),
+    "monthly": timedelta(days=30),
+    "yearly": timedelta(days=365),
+}
+# What feedparser raises on malformed input, such as character references outside Unicode.
+_BUGS = (ValueError, AttributeError, LookupError, TypeError, RecursionError, AssertionError, ArithmeticError)
 _HTML = ("text/html", "application/xhtml+xml")
 
 
-def parse(document: Document) -> list[Entry]:
+def parse(document: Document) -> Parsed:
     """The entries of a feed, at most MAX_ENTRIES. Raises DocumentError for what is no feed."""
     content_type = document.media_type or "application/xml"
     if document.charset:
@@ -34,19 +46,19 @@ def parse(document: Document) -> list[Entry]:
         parsed = feedparser.parse(
             io.BytesIO(document.body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
-    except (ValueError, AttributeError, KeyError, TypeError, RecursionError, AssertionError) as error:
-        # It raises on a few malformed inputs, such as character references outside Unicode.
+    except _BUGS as error:
         raise DocumentError(f"{document.name}: the feed cannot be parsed: {type(error).__name__}: {error}") from error
     if not parsed.entries and not parsed.get("version"):
         raise DocumentError(f"{document.name}: no feed: {parsed.get('bozo_exception', 'it has no entries')}")
     language = parsed.feed.get("language")
-    return [_entry(raw, document, language) for raw in parsed.entries[:MAX_ENTRIES]]
+    entries = tuple(_entry(raw, document, language) for raw in parsed.entries[:MAX_ENTRIES])
+    return Parsed(entries, _advice(parsed.feed, document.body))
 
 
 def _entry(raw: Any, document: Document, language: str | None) -> Entry:
-    content = max(raw.get("content") or [{}], key=lambda part: len(part.get("value") or ""))
-    summary = raw.get("summary_detail") or {}
-    title = raw.get("title_detail") or {}
+    content: Any = max(_parts(raw, "content"), key=lambda part: len(part.get("value") or ""), default={})
+    summary = _parts(raw, "summary_detail", default={})[0]
+    title = _parts(raw, "title_detail", default={})[0]
     body = content if content.get("value") else summary
     return Entry(
         guid=_text(raw.get("id")),
@@ -56,12 +68,59 @@ def _entry(raw: Any, document: Document, language: str | None) -> Entry:
         summary=_markup(summary),
         content=_markup(content),
         authors=tuple(_authors(raw)),
-        categories=tuple(_categories(raw.get("tags") or ())),
-        enclosures=tuple(_enclosures(raw.get("enclosures") or ())),
+        categories=tuple(_categories(_parts(raw, "tags"))),
+        enclosures=tuple(_enclosures(_parts(raw, "enclosures"))),
         published_at=_date(raw.get("published_parsed")),
         updated_at=_date(dict.get(raw, "updated_parsed")),  # its own get() would answer with published
         language=_text(body.get("language")) or language,
     )
+
+
+def _advice(feed: Any, body: bytes) -> Advice:
+    links = [(link.get("rel"), _text(link.get("href"))) for link in _parts(feed, "links")]
+    hours = (int(hour) for hour in _listed(body, b"skipHours", b"hour") if hour.isdigit())
+    days = (day[:3].lower() for day in _listed(body, b"skipDays", b"day"))
+    return Advice(
+        ttl=max(filter(None, (_ttl(feed), _update_period(feed))), default=None),
+        skip_hours=frozenset(hour % 24 for hour in hours if hour <= 24),
+        skip_days=frozenset(_DAYS.index(day) for day in days if day in _DAYS),
+        hubs=tuple(href for rel, href in links if rel == "hub" and href),
+        self_url=next((href for rel, href in links if rel == "self" and href), None),
+    )
+
+
+def _ttl(feed: Any) -> timedelta | None:
+    """RSS 2.0 `ttl`, in minutes."""
+    minutes = _number(feed.get("ttl"))
+    return timedelta(minutes=minutes) if minutes else None
+
+
+def _update_period(feed: Any) -> timedelta | None:
+    """RSS 1.0 syndication module: so many updates in a period. Nonsense is as if nothing were said."""
+    period = _PERIODS.get(str(feed.get("sy_updateperiod")).strip().lower())
+    return period / (_number(feed.get("sy_updatefrequency")) or 1) if period else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 1e-3 < number < 1e6 else None
+
+
+def _listed(body: bytes, outer: bytes, inner: bytes) -> list[str]:
+    """The texts of `inner` inside `outer`: of repeated elements feedparser keeps the last alone."""
+    found = re.search(b"<%s>(.{0,2000}?)</%s>" % (outer, outer), body[:_HEAD], re.DOTALL)
+    texts = re.findall(rb"<%s>\s*(\w{1,9})\s*</%s>" % (inner, inner), found[1]) if found else []
+    return [text.decode("ascii", "replace") for text in texts]
+
+
+def _parts(raw: Any, name: str, default: Any = None) -> list[Any]:
+    """A field as the mappings it should consist of. An unknown element of that name in the feed is plain text."""
+    value = raw.get(name)
+    found = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+    return found or ([default] if default is not None else [])
 
 
 def _markup(detail: Any) -> Markup:
@@ -69,7 +128,7 @@ def _markup(detail: Any) -> Markup:
 
 
 def _authors(raw: Any) -> Iterator[str]:
-    for author in raw.get("authors") or ():
+    for author in _parts(raw, "authors"):
         name = author.get("name") or author.get("email")
         if name:
             yield name

@@ -3,28 +3,90 @@
     - url: https://example.org/world.xml
       name: Example World        # else the host's name
       rank: 10                   # whose copy leads a story: the lower number
+      labels: [world]            # your own words for it
+      every: 10m                 # a fixed time between visits, instead of a learned one
+      auth: {user: me, password: {env: EXAMPLE_PASSWORD}}    # or {token: {credential: example-token}}
+      headers: {X-Api-Key: {env: EXAMPLE_KEY}}
+      cookies: {session: {env: EXAMPLE_SESSION}}
+      user_agent: Mozilla/5.0    # instead of our own name
+      allow: [127.0.0.1/32]      # networks on the inside in which this source may be
+      ca: example-ca.pem         # who vouches for its certificate; relative to this file
+      proxy: http://127.0.0.1:3128
 
-Visited every `poll.every`, with the validators of the last answer, so that an unchanged feed costs the server nothing.
+Secrets are sent to the source's own origin alone, and are never shown. Visited as often as it brings news, with the
+validators of the last answer, so that an unchanged feed costs the server nothing; now and then without them, since
+some servers answer "not modified" for ever. A redirect that was permanent for a week is followed without asking the
+old address again; the source keeps its identity.
 """
 
 import hashlib
-from datetime import datetime
-from typing import Annotated, ClassVar
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
-from aggregator import sniff, urls
-from aggregator.errors import FetchError
-from aggregator.fetch import Fetcher, Response
+from aggregator import freshness, sniff, urls
+from aggregator.addresses import registrable_domain
+from aggregator.errors import DocumentError, FetchError
+from aggregator.fetch import Access, Fetcher, Response
 from aggregator.models import Document, Found, SourceState
-from aggregator.registry import Source
+from aggregator.registry import Options, Source
+from aggregator.units import Network, Secret, proxy_url
+
+WHOLE_AFTER = timedelta(days=2)  # without validators at least so often
+MOVED_AFTER = timedelta(days=7)  # of permanent redirects to the same place, before the old address is not asked again
+
+_HEADER_NAME = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")]
+_OURS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "authorization", "cookie"}
+_WORDS = {  # kind of failure by HTTP status, as `schedule` weighs it
+    401: ("denied", "wants a user and a password, or others; see `auth`"),
+    403: ("forbidden", "refuses us (403)"),
+    404: ("missing", "is not there (404)"),
+    410: ("gone", "is gone for good (410)"),
+    429: ("busy", "asks for fewer visits (429)"),
+    503: ("busy", "is overloaded (503)"),
+}
+
+
+class Auth(Options):
+    """How to log in: with user and password (Basic), or with a token (Bearer)."""
+
+    user: str | None = Field(None, pattern=r"^[^:\x00-\x1f\x7f]*$")
+    password: Secret | None = None
+    token: Secret | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.token is None) == (self.user is None) or (self.user is None) != (self.password is None):
+            raise ValueError("either `user` and `password`, or `token`")
+        return self
+
+    @property
+    def header(self) -> str:
+        if self.token:
+            return f"Bearer {self.token.get_secret_value()}"
+        assert self.password
+        return "Basic " + b64encode(f"{self.user}:{self.password.get_secret_value()}".encode()).decode()
 
 
 def _fetchable(value: str) -> str:
     if urls.absolute(value) is None:
         raise ValueError("an address begins with http:// or https:// and a host name")
+    if urlsplit(value).username is not None:
+        raise ValueError("user and password stand in `auth`, not in the address")
     return value
+
+
+def _settable(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+    ours = sorted(name for name in headers if name.lower() in _OURS)
+    if ours:
+        raise ValueError(f"{', '.join(ours)}: set by us; see `auth` and `cookies`")
+    return headers
 
 
 class HttpSource(Source):
@@ -32,8 +94,19 @@ class HttpSource(Source):
 
     KEY: ClassVar[str] = "url"
     ACCEPTS: ClassVar[frozenset[str]] = frozenset({sniff.FEED})
+    ONE_DOCUMENT: ClassVar[bool] = True
 
     url: Annotated[str, AfterValidator(_fetchable)] = Field(description="Address of an RSS or Atom feed.")
+    auth: Auth | None = Field(None, description="How to log in.")
+    headers: Annotated[dict[_HEADER_NAME, Secret], AfterValidator(_settable)] = Field({}, description="Sent as well.")
+    cookies: dict[_HEADER_NAME, Secret] = Field({}, description="Sent as well.")
+    user_agent: str | None = Field(None, pattern=r"^[ -~]{1,300}$", description="Instead of our own name.")
+    allow: tuple[Network, ...] = Field((), description="Networks on the inside in which this source may be.")
+    ca: Path | None = Field(None, description="PEM file of who vouches for its certificate; relative to this file.")
+    proxy: Annotated[str, AfterValidator(proxy_url)] | None = Field(None, description="An HTTP proxy for this source.")
+
+    def located(self, config_directory: Path, state_directory: Path) -> "HttpSource":
+        return self.model_copy(update={"ca": config_directory / self.ca}) if self.ca else self
 
     @property
     def identity(self) -> str:
@@ -47,25 +120,110 @@ class HttpSource(Source):
     def address(self) -> str:
         return self.url
 
+    @property
+    def host(self) -> str:
+        return registrable_domain(urlsplit(urls.absolute(self.url) or self.url).hostname or self.url)
+
+    @property
+    def access(self) -> Access:
+        """How it is reached, secrets included."""
+        headers = {name: value.get_secret_value() for name, value in self.headers.items()}
+        if self.auth:
+            headers["Authorization"] = self.auth.header
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value.get_secret_value()}" for name, value in self.cookies.items())
+        return Access(headers, self.user_agent, self.allow, self.ca, self.proxy)
+
     async def visit(self, state: SourceState, fetcher: Fetcher, now: datetime) -> Found:
-        response = await fetcher.get(self.url, _validators(state))
-        if response.status == 304:
-            return Found((), state, status=304)
+        state, response, conditional = await self._asked(state, fetcher, now)
+        if response.status == 304 and conditional:
+            state = _validated(state, response, now)
+            return Found((), state, status=304, url=self._elsewhere(response), fresh_for=_fresh_for(response, now))
         if response.status != 200:
-            raise FetchError("status", f"{self.url}: answered {response.status}", response.status)
-        fresh = SourceState(
-            etag=response.headers.get("etag"),
-            last_modified=response.headers.get("last-modified"),
-            body_hash=hashlib.sha256(response.body).hexdigest(),
+            raise _refusal(response, self.url, now)
+        _refuse_page(response)
+        body_hash = hashlib.sha256(response.body).hexdigest()
+        same = body_hash == state.body_hash
+        lies = state.lies or (not conditional and not same and _claims_to_be_the_same(state, response, now))
+        state = replace(
+            state,
+            etag=freshness.etag(response.headers.get("etag")),
+            last_modified=freshness.last_modified(response.headers.get("last-modified"), now),
+            body_hash=body_hash,
+            lies=lies,
+            read_at=state.read_at if conditional else now,
         )
-        same = fresh.body_hash == state.body_hash
-        documents = () if same else (_document(response),)
-        return Found(documents, fresh, status=200, byte_count=response.byte_count)
+        return Found(
+            () if same else (_document(response),),
+            state,
+            status=200,
+            byte_count=response.byte_count,
+            url=self._elsewhere(response),
+            fresh_for=_fresh_for(response, now),
+        )
+
+    async def _asked(self, state: SourceState, fetcher: Fetcher, now: datetime) -> tuple[SourceState, Response, bool]:
+        """The answer, whether it was to a conditional request, and the state with what was learned of a move."""
+        validators = _validators(state, now)
+        if state.moved_to and state.moved_since and now - state.moved_since >= MOVED_AFTER:
+            access = self.access if _origin(state.moved_to) == _origin(self.url) else replace(self.access, headers={})
+            try:
+                response = await fetcher.get(state.moved_to, validators, access)
+                if response.status in (200, 304):
+                    return state, response, bool(validators)
+            except FetchError:
+                pass  # the new place has failed: back to the old one
+            state = replace(state, moved_to=None, moved_since=None)
+        response = await fetcher.get(self.url, validators, self.access)
+        moved_to = response.moved_to if response.status in (200, 304) else None
+        if moved_to != state.moved_to:
+            state = replace(state, moved_to=moved_to, moved_since=now if moved_to else None)
+        return state, response, bool(validators)
+
+    def _elsewhere(self, response: Response) -> str | None:
+        return response.url if response.url != urls.absolute(self.url) else None
 
 
-def _validators(state: SourceState) -> dict[str, str]:
+def _validators(state: SourceState, now: datetime) -> dict[str, str]:
+    """What to ask with; nothing when it is time to read the whole document again."""
+    if state.lies or state.read_at is None or now - state.read_at >= WHOLE_AFTER:
+        return {}
     headers = {"If-None-Match": state.etag, "If-Modified-Since": state.last_modified}
     return {name: value for name, value in headers.items() if value}
+
+
+def _validated(state: SourceState, response: Response, now: datetime) -> SourceState:
+    """A 304 may bring newer validators, each on its own (RFC 9111 §4.3.4)."""
+    etag = freshness.etag(response.headers.get("etag")) or state.etag
+    last_modified = freshness.last_modified(response.headers.get("last-modified"), now) or state.last_modified
+    return replace(state, etag=etag, last_modified=last_modified)
+
+
+def _claims_to_be_the_same(state: SourceState, response: Response, now: datetime) -> bool:
+    etag = freshness.etag(response.headers.get("etag"))
+    date = freshness.last_modified(response.headers.get("last-modified"), now)
+    return (etag, date) != (None, None) and (etag, date) == (state.etag, state.last_modified)
+
+
+def _fresh_for(response: Response, now: datetime) -> timedelta | None:
+    return freshness.fresh_for(response.headers, now)
+
+
+def _refusal(response: Response, url: str, now: datetime) -> FetchError:
+    """Why there is no document, as an error whose kind decides when to try again."""
+    wait = freshness.retry_after(response.headers, now)
+    status = response.status
+    challenge = sniff.challenge(response.headers, response.body)
+    if challenge and status in (401, 403, 429, 503):
+        return FetchError("challenge", f"{url}: wants proof that we are no robot ({challenge})", status, wait)
+    kind, words = _WORDS.get(status, ("5xx" if status >= 500 else "status", f"answered {status}"))
+    return FetchError(kind, f"{url}: {words}", status, wait)
+
+
+def _refuse_page(response: Response) -> None:
+    challenge = sniff.challenge(response.headers, response.body)
+    if challenge and sniff.media_type(response.body) == sniff.HTML:
+        raise DocumentError(f"{response.url}: a page that wants proof that we are no robot ({challenge})", "challenge")
 
 
 def _document(response: Response) -> Document:
@@ -78,6 +236,11 @@ def _document(response: Response) -> Document:
         media_type=media_type.strip().lower() or None,
         charset=charset.strip(" \"'") or None,
     )
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 PLUGIN = HttpSource

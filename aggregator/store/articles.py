@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, func, select
 
 from aggregator.models import Article, Category, Copy, Cut, Enclosure, Known, Placement, Tag
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, sources, stories, tags
+from aggregator.store.schema import articles, sources, tags
+from aggregator.store.schema import stories as story_table
 
 _CHUNK = 500  # values in one IN (…): far below what either database allows
 
@@ -42,12 +43,23 @@ def copies(
 
 def get(database: Database, key_or_link: str) -> Article | None:
     """An article by its key, or the latest one with this canonical link."""
-    statement = (
-        select(articles)
-        .where(or_(articles.c.key == key_or_link, articles.c.link == key_or_link))
-        .order_by(articles.c.dated_at.desc(), articles.c.key)
-        .limit(1)
-    )
+    return by_keys(database, [key_or_link]).get(key_or_link) or _at(database, key_or_link)
+
+
+def by_keys(database: Database, keys: Collection[str]) -> dict[str, Article]:
+    """Those articles that are stored, by key."""
+    with database.reading() as connection:
+        rows = [
+            row
+            for chunk in chunks(keys)
+            for row in connection.execute(select(articles).where(articles.c.key.in_(chunk)))
+        ]
+    return {row.key: article_of(row) for row in rows}
+
+
+def _at(database: Database, link: str) -> Article | None:
+    latest = articles.c.dated_at.desc(), articles.c.key
+    statement = select(articles).where(articles.c.link == link).order_by(*latest).limit(1)
     with database.reading() as connection:
         row = connection.execute(statement).one_or_none()
     return article_of(row) if row else None
@@ -65,17 +77,16 @@ def tags_of(database: Database, key: str) -> list[Tag]:
         return [tag_of(row) for row in connection.execute(statement)]
 
 
-def leads(database: Database, *, after: str = "", limit: int = 200) -> list[tuple[str, Article]]:
-    """Stories and their leading articles in the order of story ids, to walk the whole store piece by piece."""
-    statement = (
-        select(stories.c.id.label("story_id"), articles)
-        .join(articles, articles.c.key == stories.c.lead)
-        .where(stories.c.id > after)
-        .order_by(stories.c.id)
-        .limit(limit)
-    )
+def stories(database: Database, *, after: str = "", limit: int = 200) -> dict[str, list[Copy]]:
+    """The copies of each story, in the order of story ids, to walk the whole store piece by piece."""
+    some = select(story_table.c.id).where(story_table.c.id > after).order_by(story_table.c.id).limit(limit)
+    found: dict[str, list[Copy]] = {}
     with database.reading() as connection:
-        return [(row.story_id, article_of(row)) for row in connection.execute(statement)]
+        wanted = connection.execute(some).scalars().all()
+        for chunk in chunks(wanted):
+            for row in connection.execute(_COPIES.where(articles.c.story.in_(chunk)).order_by(articles.c.story)):
+                found.setdefault(row.story, []).append(_copy(row))
+    return found
 
 
 def count(database: Database) -> tuple[int, int]:
@@ -83,7 +94,7 @@ def count(database: Database) -> tuple[int, int]:
     with database.reading() as connection:
         return (
             connection.execute(select(func.count()).select_from(articles)).scalar_one(),
-            connection.execute(select(func.count()).select_from(stories)).scalar_one(),
+            connection.execute(select(func.count()).select_from(story_table)).scalar_one(),
         )
 
 

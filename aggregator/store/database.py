@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from aggregator.errors import StateError
 from aggregator.store.schema import metadata
 
-HEAD = "0001"  # the newest migration; a test compares it with the folder
+HEAD = "0002"  # the newest migration; a test compares it with the folder
 _MIGRATION_LOCK = 0x61676772  # "aggr": any number that nobody else in this database uses
 
 
@@ -43,14 +43,17 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that commits at the end of the block and rolls back on any exception."""
-        with self._writer.begin() as connection:
+        """A transaction that commits at the end of the block and rolls back on any exception.
+
+        Raises StateError when the database is at fault: locked, full, restarting, not there.
+        """
+        with self._failing_well(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the store."""
-        with self._reader.begin() as connection:
+        """A transaction that only reads. Raises StateError likewise."""
+        with self._failing_well(), self._reader.begin() as connection:
             yield connection
 
     def insert(self, table: Any) -> Any:
@@ -60,6 +63,13 @@ class Database:
     def close(self) -> None:
         self._writer.dispose()
         self._reader.dispose()
+
+    @contextmanager
+    def _failing_well(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError) as error:
+            raise StateError(f"the database {self.place} cannot be used: {_first_line(error)}") from error
 
     def _migrate(self) -> None:
         with self.reading() as connection:

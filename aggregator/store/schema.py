@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 metadata = MetaData(
@@ -62,12 +63,30 @@ sources = Table(
     Column("rank", Integer, nullable=False, comment="whose copy leads a story: the lower number"),
     Column("active", Boolean, nullable=False, comment="false: no longer in the configuration"),
     Column("due_at", UtcDateTime, nullable=False, comment="the next visit"),
+    Column("plan", Text, nullable=False, server_default="", comment="why it is due then, in words"),
     Column("leased_until", UtcDateTime, comment="a worker has claimed it until then, and proves it with this value"),
+    Column("host", String(255), comment="registrable domain to be polite to; empty for places on this machine"),
     Column("failures", Integer, nullable=False, comment="failed visits in a row"),
+    Column("failing_since", UtcDateTime),
+    Column("succeeded_at", UtcDateTime, comment="the last visit that worked"),
     Column("etag", Text, comment="of the last document, for conditional requests"),
     Column("last_modified", Text, comment="likewise, as the server wrote it"),
     Column("body_hash", String(64), comment="SHA-256 of the last document, or of a folder's listing"),
+    Column("lies", Boolean, nullable=False, server_default=false(), comment="its validators are not to be trusted"),
+    Column("read_at", UtcDateTime, comment="the last whole answer, asked for without validators"),
+    Column("moved_to", Text, comment="where permanent redirects lead; followed directly after a week"),
+    Column("moved_since", UtcDateTime, comment="since when they have led there"),
+    Column("advice", JSON(none_as_null=True), comment="what the feed says of its own rhythm and address"),
+    Column("rhythm", JSON(none_as_null=True), comment="how often it brings news, as learned"),
     Index(None, "due_at"),  # claim
+    Index(None, "host", "leased_until"),  # claim: what is being visited on each host
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host", String(255), primary_key=True, comment="registrable domain"),
+    Column("free_at", UtcDateTime, nullable=False, comment="no visit begins there before"),
 )
 
 visits = Table(
@@ -84,6 +103,8 @@ visits = Table(
     Column("updated", Integer, nullable=False),
     Column("known", Integer, nullable=False),
     Column("skipped", Integer, nullable=False, comment="entries that could not be used"),
+    Column("url", Text, comment="where a redirect led"),
+    Column("kind", String(32), comment="of the error"),
     Column("error", Text),
     Index(None, "source", "id"),  # the last visits of a source
 )
@@ -119,6 +140,7 @@ articles = Table(
     Index(None, "story"),  # the copies of a story
     Index(None, "text_hash"),  # copies
     Index(None, "story_link"),  # copies
+    Index(None, "link"),  # explain
 )
 
 stories = Table(

@@ -1,33 +1,37 @@
 """Sources: which there are, which are due, who has claimed them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
 
-from aggregator.models import Lease, SourceState, Visit
+from aggregator.models import Advice, Lease, Rhythm, SourceState, Visit
 from aggregator.registry import Source
 from aggregator.store.database import Database
-from aggregator.store.schema import sources, visits
+from aggregator.store.schema import hosts, sources, visits
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A source and its last visit, for people."""
+    """A source and its last visits, latest first, for people."""
 
     id: str
     name: str
     due_at: datetime
+    plan: str  # why it is due then
     failures: int
-    last: Visit | None
+    state: SourceState
+    free_at: datetime | None  # its host rests until then
+    visits: tuple[Visit, ...]
 
 
 def register(database: Database, configured: Mapping[str, Source], now: datetime) -> None:
     """Make the table say what the configuration says. New sources are due at once; the others keep their state."""
     rows = [
         {"id": key, "name": source.title, "url": source.address, "rank": source.rank, "active": True}
+        | {"host": source.host}
         for key, source in sorted(configured.items())
     ]
     fresh = {"due_at": now, "failures": 0}
@@ -35,7 +39,7 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
         connection.execute(update(sources).values(active=False))
         if rows:
             statement = database.insert(sources).values([row | fresh for row in rows])
-            said = {name: statement.excluded[name] for name in ("name", "url", "rank", "active")}
+            said = {name: statement.excluded[name] for name in ("name", "url", "rank", "active", "host")}
             connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=said))
 
 
@@ -48,36 +52,43 @@ def make_due(database: Database, now: datetime, only: Collection[str] | None = N
         connection.execute(statement)
 
 
-def claim(database: Database, now: datetime, *, limit: int, lease: timedelta) -> list[Lease]:
-    """Up to `limit` due sources, longest due first, that no other worker gets before the lease ends."""
-    due = (
-        select(sources.c.id)
-        .where(sources.c.active, sources.c.due_at <= now)
-        .where(or_(sources.c.leased_until.is_(None), sources.c.leased_until <= now))
-        .order_by(sources.c.due_at, sources.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # PostgreSQL only; SQLite lets in one writer at a time anyway
-        .cte("due")
-    )
-    statement = (
-        update(sources)
-        .where(sources.c.id.in_(select(due.c.id)))
-        .values(leased_until=now + lease)
-        .returning(
-            sources.c.id,
-            sources.c.leased_until,
-            sources.c.etag,
-            sources.c.last_modified,
-            sources.c.body_hash,
-            sources.c.failures,
-        )
-    )
+def claim(
+    database: Database,
+    now: datetime,
+    *,
+    limit: int,
+    lease: timedelta,
+    per_host: int = 1,
+    spacing: timedelta = timedelta(),
+) -> list[Lease]:
+    """Up to `limit` due sources, longest due first, that no other worker gets before the lease ends.
+
+    Of each host no more than `per_host` are claimed at a time, and only one each `spacing`; sources of hosts that have
+    to wait stay due and keep no others from being claimed.
+    """
     with database.writing() as connection:
-        rows = connection.execute(statement).all()
-    return [
-        Lease(row.id, row.leased_until, SourceState(row.etag, row.last_modified, row.body_hash), row.failures)
-        for row in sorted(rows, key=lambda row: row.id)
-    ]
+        found = connection.execute(_due(now, per_host, spacing, limit)).all()
+        hosts_wanted = sorted({row.host for row in found if row.host})
+        free = _taken_up(database, connection, hosts_wanted, now, spacing)
+        wanted = [row.id for row in found if row.host is None or row.host in free]
+        mine = (
+            select(sources.c.id)
+            .where(sources.c.id.in_(wanted), _is_claimable(now))
+            .with_for_update(skip_locked=True)  # PostgreSQL only; SQLite lets in one writer at a time anyway
+            .cte("mine")
+        )
+        statement = update(sources).where(sources.c.id.in_(select(mine.c.id))).values(leased_until=now + lease)
+        rows = connection.execute(statement.returning(sources)).all() if wanted else []
+    return [_lease(row) for row in sorted(rows, key=lambda row: row.id)]
+
+
+def claim_one(database: Database, source: str, now: datetime, *, lease: timedelta) -> Lease | None:
+    """A claim on one source, due or not; None while another worker has it."""
+    unclaimed = or_(sources.c.leased_until.is_(None), sources.c.leased_until <= now)
+    statement = update(sources).where(sources.c.id == source, sources.c.active, unclaimed)
+    with database.writing() as connection:
+        row = connection.execute(statement.values(leased_until=now + lease).returning(sources)).one_or_none()
+    return _lease(row) if row else None
 
 
 def release(database: Database, leases: Iterable[Lease]) -> None:
@@ -99,16 +110,124 @@ def release_all(database: Database) -> None:
         connection.execute(update(sources).where(sources.c.leased_until.is_not(None)).values(leased_until=None))
 
 
-def statuses(database: Database) -> list[SourceStatus]:
-    """The active sources by name, each with its last visit."""
-    last = select(func.max(visits.c.id)).group_by(visits.c.source)
-    found = select(sources).where(sources.c.active).order_by(sources.c.name, sources.c.id)
+def next_free(database: Database, now: datetime) -> datetime | None:
+    """When the next source that is due already may be visited: its host has to wait until then. None if none has."""
+    statement = select(func.min(hosts.c.free_at)).where(
+        hosts.c.host.in_(select(sources.c.host).where(_is_claimable(now))), hosts.c.free_at > now
+    )
     with database.reading() as connection:
-        by_source = {row.source: _visit(row) for row in connection.execute(select(visits).where(visits.c.id.in_(last)))}
-        return [
-            SourceStatus(row.id, row.name, row.due_at, row.failures, by_source.get(row.id))
-            for row in connection.execute(found)
-        ]
+        free_at: datetime | None = connection.execute(statement).scalar_one()
+        return free_at
+
+
+def statuses(database: Database, only: str | None = None, *, visits_each: int = 1) -> list[SourceStatus]:
+    """The active sources by name, each with its last visits; or one source, by its id or name."""
+    found = select(sources, hosts.c.free_at).outerjoin(hosts, hosts.c.host == sources.c.host).where(sources.c.active)
+    if only is not None:
+        found = found.where(or_(sources.c.id == only, sources.c.name == only))
+    place = func.row_number().over(partition_by=visits.c.source, order_by=visits.c.id.desc()).label("place")
+    ranked = select(visits, place).subquery()
+    recent = select(ranked).where(ranked.c.place <= visits_each).order_by(ranked.c.id.desc())
+    with database.reading() as connection:
+        rows = connection.execute(found.order_by(sources.c.name, sources.c.id)).all()
+        if only is not None:
+            recent = recent.where(ranked.c.source.in_([row.id for row in rows]))
+        by_source: dict[str, list[Visit]] = {}
+        for row in connection.execute(recent):
+            by_source.setdefault(row.source, []).append(_visit(row))
+    return [
+        SourceStatus(
+            row.id,
+            row.name,
+            row.due_at,
+            row.plan,
+            row.failures,
+            state_of(row),
+            row.free_at,
+            tuple(by_source.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def row_of(state: SourceState) -> dict[str, Any]:
+    """A source's memory as columns."""
+    advice, rhythm = state.advice, state.rhythm
+    return {field.name: getattr(state, field.name) for field in fields(SourceState)} | {
+        "advice": {
+            "ttl": advice.ttl.total_seconds() if advice.ttl else None,
+            "skip_hours": sorted(advice.skip_hours),
+            "skip_days": sorted(advice.skip_days),
+            "hubs": list(advice.hubs),
+            "self_url": advice.self_url,
+        },
+        "rhythm": asdict(rhythm) | {"seen_at": rhythm.seen_at.isoformat() if rhythm.seen_at else None},
+    }
+
+
+def state_of(row: Row[Any]) -> SourceState:
+    """A source's memory from a row that has all columns of the table."""
+    plain = {field.name: getattr(row, field.name) for field in fields(SourceState)}
+    advice, rhythm = row.advice or {}, row.rhythm or {}
+    ttl, seen_at = advice.get("ttl"), rhythm.get("seen_at")
+    return SourceState(
+        **plain
+        | {
+            "advice": Advice(
+                timedelta(seconds=ttl) if ttl else None,
+                frozenset(advice.get("skip_hours", ())),
+                frozenset(advice.get("skip_days", ())),
+                tuple(advice.get("hubs", ())),
+                advice.get("self_url"),
+            ),
+            "rhythm": Rhythm(**rhythm | {"seen_at": datetime.fromisoformat(seen_at) if seen_at else None}),
+        }
+    )
+
+
+def _is_claimable(now: datetime) -> ColumnElement[bool]:
+    unclaimed = or_(sources.c.leased_until.is_(None), sources.c.leased_until <= now)
+    return and_(sources.c.active, sources.c.due_at <= now, unclaimed)
+
+
+def _due(now: datetime, per_host: int, spacing: timedelta, limit: int) -> Select[Any]:
+    """Due sources whose hosts can be visited: of each host one, or as many as have room when there is no spacing."""
+    busy = (
+        select(sources.c.host, func.count().label("busy"))
+        .where(sources.c.leased_until > now, sources.c.host.is_not(None))
+        .group_by(sources.c.host)
+        .subquery()
+    )
+    partition = func.coalesce(sources.c.host, sources.c.id)
+    place = func.row_number().over(partition_by=partition, order_by=(sources.c.due_at, sources.c.id)).label("place")
+    ranked = (
+        select(sources.c.id, sources.c.host, sources.c.due_at, place, func.coalesce(busy.c.busy, 0).label("busy"))
+        .outerjoin(busy, busy.c.host == sources.c.host)
+        .outerjoin(hosts, hosts.c.host == sources.c.host)
+        .where(_is_claimable(now), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= now))
+        .subquery()
+    )
+    room = ranked.c.place + ranked.c.busy <= per_host
+    if spacing:
+        room = and_(room, ranked.c.place == 1)
+    return select(ranked.c.id, ranked.c.host).where(room).order_by(ranked.c.due_at, ranked.c.id).limit(limit)
+
+
+def _taken_up(
+    database: Database, connection: Connection, wanted: list[str], now: datetime, spacing: timedelta
+) -> set[str]:
+    """Those of the hosts that no other worker has gone to meanwhile. Each waits for `spacing` from now on."""
+    if not wanted:
+        return set()
+    statement = database.insert(hosts).values([{"host": host, "free_at": now + spacing} for host in wanted])
+    statement = statement.on_conflict_do_update(
+        index_elements=["host"], set_={"free_at": statement.excluded.free_at}, where=hosts.c.free_at <= now
+    )
+    return set(connection.execute(statement.returning(hosts.c.host)).scalars())
+
+
+def _lease(row: Row[Any]) -> Lease:
+    return Lease(row.id, row.leased_until, row.due_at, state_of(row), row.failures)
 
 
 def _visit(row: Any) -> Visit:

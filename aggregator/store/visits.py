@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, case, delete, insert, select, update
 
 from aggregator.errors import LeaseLost
 from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, sources, stories, tags, topics, visits
+from aggregator.store.schema import articles, hosts, memberships, sources, stories, tags, topics, visits
+from aggregator.store.sources import row_of as row_of_state
 
 KEPT_VISITS = 30  # per source
 
@@ -36,9 +38,14 @@ def save_judgement(
     database: Database,
     tags_by_article: Mapping[str, tuple[Tag, ...]],
     memberships_by_story: Mapping[str, tuple[Membership, ...]],
+    leads: Mapping[str, str],
 ) -> None:
-    """New tags and memberships of what is stored already: after a change of rules."""
+    """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story."""
+    rows = [{"story": story, "leading": leads[story]} for story in sorted(leads)]
+    led = update(stories).where(stories.c.id == bindparam("story")).values(lead=bindparam("leading"))
     with database.writing() as connection:
+        if rows:
+            connection.execute(led, rows)
         _replace_tags(connection, tags_by_article)
         touch(connection, _replace_memberships(connection, memberships_by_story))
 
@@ -56,10 +63,13 @@ def _finish_visit(connection: Connection, lease: Lease, outcome: Outcome) -> Non
     done = connection.execute(
         update(sources)
         .where(sources.c.id == lease.source, sources.c.leased_until == lease.until)
-        .values(leased_until=None, due_at=due_at, failures=outcome.failures, **asdict(outcome.state))
+        .values(leased_until=None, due_at=due_at, plan=outcome.plan, failures=outcome.failures)
+        .values(row_of_state(outcome.state))
     )
     if done.rowcount != 1:
         raise LeaseLost(f"{lease.source}: another worker has taken this source over")
+    if outcome.rest_until is not None:
+        _let_rest(connection, lease.source, outcome.rest_until)
     connection.execute(insert(visits).values(asdict(outcome.visit)))
     recent = (
         select(visits.c.id)
@@ -70,6 +80,12 @@ def _finish_visit(connection: Connection, lease: Lease, outcome: Outcome) -> Non
         .scalar_subquery()
     )
     connection.execute(delete(visits).where(visits.c.source == lease.source, visits.c.id <= recent))
+
+
+def _let_rest(connection: Connection, source: str, until: datetime) -> None:
+    """Keep everybody away from a source's host: its claim has made the row."""
+    host = select(sources.c.host).where(sources.c.id == source).scalar_subquery()
+    connection.execute(update(hosts).where(hosts.c.host == host, hosts.c.free_at < until).values(free_at=until))
 
 
 def _save_articles(

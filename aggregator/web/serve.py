@@ -18,6 +18,7 @@ from aiohttp import web
 
 from aggregator import registry
 from aggregator.config import Config
+from aggregator.errors import StateError
 from aggregator.store import Database
 from aggregator.web import pages
 
@@ -113,12 +114,17 @@ def application(config: Callable[[], Config], database: Database) -> web.Applica
 
 @asynccontextmanager
 async def running(config: Callable[[], Config], database: Database) -> AsyncIterator[None]:
-    """Serve while inside. Raises OSError when the address cannot be listened on."""
+    """Serve while inside. Raises StateError when the address cannot be listened on."""
     runner = web.AppRunner(application(config, database), access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         host, port = config().settings.address
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise StateError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}; see `listen`, or AGGREGATOR_LISTEN"
+            ) from error
         yield
     finally:
         await runner.cleanup()

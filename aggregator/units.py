@@ -1,0 +1,104 @@
+"""The small types of the configuration: durations, sizes, addresses, secrets, and how a person writes them."""
+
+import os
+import re
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, ValidationInfo, WithJsonSchema
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_BYTES = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_DURATION = r"^(\d{1,6})\s*(s|m|h|d|w)$"
+_SIZE = r"^(\d{1,9})\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)$"
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    match = re.match(_DURATION, str(value))
+    if not match:
+        raise ValueError("a duration is a number and one of s, m, h, d, w, such as '30m'")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def _size(value: Any) -> Any:
+    if isinstance(value, int):
+        return value
+    match = re.match(_SIZE, str(value))
+    if not match:
+        raise ValueError("a size is a number and one of B, kB, MB, GB, KiB, MiB, GiB, such as '20MB'")
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def _network(value: Any) -> Any:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        return ip_network(str(value))
+    except ValueError as error:
+        raise ValueError(f"a network is written like '10.1.0.0/16' or '192.168.7.9': {error}") from None
+
+
+def _secret(value: Any, info: ValidationInfo) -> Any:
+    """The text itself, or the text that `{env: NAME}` or `{credential: NAME}` (systemd.exec(5)) stands for."""
+    if not isinstance(value, dict):
+        return value
+    environment = (info.context or {}).get("environment", os.environ)
+    match value:
+        case {"env": str(name)} if len(value) == 1:
+            if name not in environment:
+                raise ValueError(f"the environment variable {name} is not set")
+            return environment[name]
+        case {"credential": str(name)} if len(value) == 1 and re.fullmatch(r"[\w.-]{1,255}", name):
+            folder = environment.get("CREDENTIALS_DIRECTORY")
+            if folder is None:
+                raise ValueError(f"there are no credentials: name '{name}' with LoadCredential= in the systemd unit")
+            try:
+                return (Path(folder) / name).read_text(encoding="utf-8").rstrip("\n")
+            except (OSError, UnicodeError) as error:
+                raise ValueError(f"the credential '{name}' cannot be read: {error}") from None
+    raise ValueError("a secret is text, {env: NAME} or {credential: NAME}")
+
+
+def proxy_url(value: str) -> str:
+    """Checks the address of an HTTP proxy. Raises ValueError."""
+    if not re.fullmatch(r"http://[!-~]+", value):
+        raise ValueError("a proxy is written like 'http://127.0.0.1:3128'")
+    return value
+
+
+def _header_safe(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if not value.isprintable() or not value.isascii():
+        raise ValueError("only printable ASCII can be sent")
+    return secret
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": _DURATION})]
+Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": _SIZE})]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Secret = Annotated[
+    SecretStr,
+    BeforeValidator(_secret),
+    AfterValidator(_header_safe),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                *(
+                    {
+                        "type": "object",
+                        "properties": {key: {"type": "string"}},
+                        "required": [key],
+                        "additionalProperties": False,
+                    }
+                    for key in ("env", "credential")
+                ),
+            ]
+        }
+    ),
+]
