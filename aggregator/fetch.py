@@ -261,18 +261,19 @@ class _SystemNames(AbstractResolver):
 
 def _vetted(url: str, base: URL | None = None) -> URL:
     """The URL as a browser would read it, without its fragment; http and https only."""
+    shown = f"{base}: redirects to {url!r:.200}" if base else f"{url!r:.200}"
     forbidden = "\x7f" if base else "\x7f "  # servers write spaces into Location; a browser packs them up
     if any(letter < " " or letter in forbidden for letter in url):
-        raise FetchError("url", f"{url!r:.200}: a URL has no spaces or control characters")
+        raise FetchError("url", f"{shown}: a URL has no spaces or control characters")
     try:
         parsed = ada_url.URL(url, base=str(base)) if base else ada_url.URL(url)
-        parsed.hash = ""
+        parsed.hash = parsed.username = parsed.password = ""  # secrets belong into the source's `auth`
         result = URL(parsed.href, encoded=True)
     except (ValueError, UnicodeError) as error:
-        raise FetchError("url", f"{url!r:.200}: not a URL that can be fetched") from error
+        raise FetchError("url", f"{shown}: not a URL that can be fetched") from error
     if result.scheme not in ("http", "https") or not result.host:
-        raise FetchError("url", f"{url:.200}: only http:// and https:// addresses can be fetched")
-    return result.with_user(None)  # user and password belong into the source's `auth`
+        raise FetchError("url", f"{shown}: only http:// and https:// addresses can be fetched")
+    return result
 
 
 def _connect_error(url: str, error: aiohttp.ClientConnectorError) -> FetchError:

@@ -207,6 +207,7 @@ class Rhythm:
     days: float = 0.0  # watched, faded
     bursts: float = 0.0  # times at which something new appeared, faded over weeks
     recent: float = 0.0  # the same, faded over hours
+    by_hour: tuple[float, ...] = (0.0,) * 24  # bursts by the hour of the day (UTC), faded over weeks
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ one forgets over hours, so that a source that becomes hot is visited more often 
 that came on time, after another success: a late visit looks like a burst, and would make the next one early.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ SHORT_MEMORY = timedelta(hours=4)
 PRIOR = timedelta(hours=6)  # how much watching the first guess is worth
 SLOT = timedelta(minutes=5)  # what appears within it counts once: batches are one event
 LATE = timedelta(minutes=10)  # a visit that much later than planned teaches nothing
+EVENNESS = 6.0  # bursts, spread over the day, that stand against what was seen: few events make no pattern
 SPREAD = 0.1  # share of the interval by which visits are scattered, so that they never march in step
 
 # How much each failure in a row adds, in intervals: what passes by itself is tried again sooner.
@@ -77,9 +79,8 @@ def after_success(
     if fixed is not None:
         interval, reasons = fixed, ["as configured"]
     else:
-        rate = bursts_a_day(rhythm, now)
-        interval = bounds.every * sqrt(REFERENCE / max(rate, 1e-6))
-        reasons = [f"{rate:.2g} new a day"]
+        interval = _interval(rhythm, now, bounds)
+        reasons = [f"{bursts_a_day(rhythm, now):.2g} new a day"]
         if missed:
             interval, reasons = interval / 2, [*reasons, "all of it was new, so some may have been missed"]
         if pushed:
@@ -132,11 +133,13 @@ def learned(
         return replace(faded(rhythm, now), seen_at=now)
     slots = {_slot(at, rhythm.seen_at, now) for at in news}
     old = faded(rhythm, now)
+    hours = Counter(slot.hour for slot in slots)
     return Rhythm(
         now,
         old.days + (now - rhythm.seen_at) / timedelta(days=1),
         old.bursts + len(slots),
         old.recent + sum(exp(-((now - slot) / SHORT_MEMORY)) for slot in slots),
+        tuple(count + hours[hour] for hour, count in enumerate(old.by_hour)),
     )
 
 
@@ -144,15 +147,37 @@ def bursts_a_day(rhythm: Rhythm, now: datetime) -> float:
     """How often something new is to be expected, per day."""
     if rhythm.seen_at is None or not rhythm.days:
         return REFERENCE
-    now_faded = faded(rhythm, now)
-    return max(rhythm.bursts / rhythm.days, now_faded.recent / (SHORT_MEMORY / timedelta(days=1)))
+    return max(rhythm.bursts / rhythm.days, faded(rhythm, now).recent / (SHORT_MEMORY / timedelta(days=1)))
+
+
+def _interval(rhythm: Rhythm, now: datetime, bounds: Bounds) -> timedelta:
+    """Go forward through the hours of the day, each with its own rate, until one visit's worth has passed."""
+    hot = faded(rhythm, now).recent / (SHORT_MEMORY / timedelta(days=1))
+    daily = rhythm.bursts / rhythm.days if rhythm.days else REFERENCE
+    seen = sum(rhythm.by_hour)
+    at, left = now, 1.0
+    while at - now < bounds.max:
+        share = (rhythm.by_hour[at.hour] + EVENNESS / 24) / (seen + EVENNESS) * 24
+        interval = bounds.every * sqrt(REFERENCE / max(daily * share, hot * exp(-((at - now) / SHORT_MEMORY)), 1e-6))
+        step = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1) - at
+        if interval * left <= step:
+            return at - now + interval * left
+        left -= step / interval
+        at += step
+    return bounds.max
 
 
 def faded(rhythm: Rhythm, now: datetime) -> Rhythm:
     """The same counts, worth less because they are older."""
     age = now - rhythm.seen_at if rhythm.seen_at else timedelta()
     slow, fast = exp(-(age / MEMORY)), exp(-(age / SHORT_MEMORY))
-    return replace(rhythm, days=rhythm.days * slow, bursts=rhythm.bursts * slow, recent=rhythm.recent * fast)
+    return replace(
+        rhythm,
+        days=rhythm.days * slow,
+        bursts=rhythm.bursts * slow,
+        recent=rhythm.recent * fast,
+        by_hour=tuple(count * slow for count in rhythm.by_hour),
+    )
 
 
 def rest(kind: str, retry_after: timedelta | None) -> timedelta | None:

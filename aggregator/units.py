@@ -70,10 +70,10 @@ def proxy_url(value: str) -> str:
     return value
 
 
-def _header_safe(secret: SecretStr) -> SecretStr:
+def _sendable(secret: SecretStr) -> SecretStr:
     value = secret.get_secret_value()
     if not value.isprintable() or not value.isascii():
-        raise ValueError("only printable ASCII can be sent")
+        raise ValueError("only printable ASCII can be sent in a header")
     return secret
 
 
@@ -81,24 +81,19 @@ Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"typ
 Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": _SIZE})]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Secret = Annotated[
-    SecretStr,
-    BeforeValidator(_secret),
-    AfterValidator(_header_safe),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                *(
-                    {
-                        "type": "object",
-                        "properties": {key: {"type": "string"}},
-                        "required": [key],
-                        "additionalProperties": False,
-                    }
-                    for key in ("env", "credential")
-                ),
-            ]
-        }
-    ),
-]
+_SECRET_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        *(
+            {
+                "type": "object",
+                "properties": {key: {"type": "string"}},
+                "required": [key],
+                "additionalProperties": False,
+            }
+            for key in ("env", "credential")
+        ),
+    ]
+}
+Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema(_SECRET_SCHEMA)]
+HeaderSecret = Annotated[Secret, AfterValidator(_sendable)]

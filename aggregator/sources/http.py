@@ -36,7 +36,7 @@ from aggregator.errors import DocumentError, FetchError
 from aggregator.fetch import Access, Fetcher, Response
 from aggregator.models import Document, Found, SourceState
 from aggregator.registry import Options, Source
-from aggregator.units import Network, Secret, proxy_url
+from aggregator.units import HeaderSecret, Network, Secret, proxy_url
 
 WHOLE_AFTER = timedelta(days=2)  # without validators at least so often
 MOVED_AFTER = timedelta(days=7)  # of permanent redirects to the same place, before the old address is not asked again
@@ -58,7 +58,7 @@ class Auth(Options):
 
     user: str | None = Field(None, pattern=r"^[^:\x00-\x1f\x7f]*$")
     password: Secret | None = None
-    token: Secret | None = None
+    token: HeaderSecret | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -98,8 +98,10 @@ class HttpSource(Source):
 
     url: Annotated[str, AfterValidator(_fetchable)] = Field(description="Address of an RSS or Atom feed.")
     auth: Auth | None = Field(None, description="How to log in.")
-    headers: Annotated[dict[_HEADER_NAME, Secret], AfterValidator(_settable)] = Field({}, description="Sent as well.")
-    cookies: dict[_HEADER_NAME, Secret] = Field({}, description="Sent as well.")
+    headers: Annotated[dict[_HEADER_NAME, HeaderSecret], AfterValidator(_settable)] = Field(
+        {}, description="Sent as well."
+    )
+    cookies: dict[_HEADER_NAME, HeaderSecret] = Field({}, description="Sent as well.")
     user_agent: str | None = Field(None, pattern=r"^[ -~]{1,300}$", description="Instead of our own name.")
     allow: tuple[Network, ...] = Field((), description="Networks on the inside in which this source may be.")
     ca: Path | None = Field(None, description="PEM file of who vouches for its certificate; relative to this file.")
