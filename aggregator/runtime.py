@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from aggregator.config import Config
@@ -21,8 +21,8 @@ from aggregator.store import sources as stored_sources
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5  # between two looks for due sources
-ONCE_ROUNDS = 5  # a file that is still being written is waited for, but not for ever
-PATIENCE = timedelta(seconds=30)  # of `once` with a host that must not be visited again at once
+ONCE_ROUNDS = 5  # more visits of a source by `once`, on average, while files in it are still being written
+PATIENCE = timedelta(seconds=5)  # of `once` with such files, and with hosts that must not be visited again at once
 SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
 SLOW_FACTOR = 4  # so many times the configured number may be under way when most of them are slow
 
@@ -141,25 +141,18 @@ async def once(config: Config, database: Database, done: Callable[[Visit | None]
         stored_sources.make_due(database, utc_now())
         async with Fetcher(config.settings.fetch) as fetcher:
             visits = Visits(pipeline, fetcher, done)
-            waited_for_files = 0
-            while True:
+            patience = max(PATIENCE, config.settings.poll.spacing)
+            left = len(config.sources) * (1 + ONCE_ROUNDS)
+            while left > 0:
                 begun = await visits.start_due()
+                left -= begun
                 if await visits.some_ended(seconds=TICK_SECONDS) or begun:
                     continue
-                now = utc_now()
-                free_at = stored_sources.next_free(database, now)
-                if free_at is not None and free_at - now <= PATIENCE:
-                    await asyncio.sleep((free_at - now).total_seconds())
-                elif (wait := _soon(database, now)) is not None and waited_for_files < ONCE_ROUNDS:
-                    waited_for_files += 1
-                    await asyncio.sleep(wait)
-                else:
+                next_at = stored_sources.next_visit_at(database)
+                wait = next_at - utc_now() if next_at else None
+                if wait is None or wait > patience:
                     break
+                await asyncio.sleep(max(wait.total_seconds(), 0.01))
+            while await visits.some_ended(seconds=TICK_SECONDS):
+                pass
         return pipeline.publish()
-
-
-def _soon(database: Database, now: datetime) -> float | None:
-    """Seconds until a source is due again because something in it was still being written."""
-    waits = [(status.due_at - now).total_seconds() for status in stored_sources.statuses(database)]
-    soon = [wait for wait in waits if 0 < wait < 5]
-    return min(soon) if soon else None
