@@ -71,7 +71,7 @@ sources = Table(
     Column("succeeded_at", UtcDateTime, comment="the last visit that worked"),
     Column("etag", Text, comment="of the last document, for conditional requests"),
     Column("last_modified", Text, comment="likewise, as the server wrote it"),
-    Column("body_hash", String(64), comment="SHA-256 of the last document, or of a folder's listing"),
+    Column("body_hash", String(64), comment="of the last document, or of a folder's listing"),
     Column("lies", Boolean, nullable=False, server_default=false(), comment="its validators are not to be trusted"),
     Column("read_at", UtcDateTime, comment="the last whole answer, asked for without validators"),
     Column("moved_to", Text, comment="where permanent redirects lead; followed directly after a week"),
