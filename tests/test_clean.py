@@ -93,6 +93,11 @@ def test_markup_that_is_too_deep_leaves_no_attributes_in_the_text() -> None:
     assert article('<div class="secret">' * 300 + "end").text == "end"
 
 
+def test_markup_that_is_too_deep_keeps_its_entities() -> None:
+    text = "<div>" * 4_001 + "1 &lt; 2 &amp;amp; 3 > 2 &#" + "9" * 5_000 + ";"  # more digits than int() takes
+    assert article(text).text.startswith("1 < 2 &amp; 3 > 2")
+
+
 @pytest.mark.parametrize(
     ("html", "text"),
     [
