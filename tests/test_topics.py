@@ -134,6 +134,12 @@ def test_a_publishers_category_makes_it_about() -> None:
     }
 
 
+def test_a_category_that_grows_by_folding_fits_the_store() -> None:
+    _, tags = read(topic({"all": [CHINA]}), FILLER, "A call", categories=(Category("\ufdfa" * 200),))
+    (concept,) = tags
+    assert concept.startswith("category:") and len(concept) <= 300
+
+
 def test_evidence_adds_up() -> None:
     _, tags = read(topic({"all": [CHINA]}), LONG, "China and Russia")
     assert all(tag.score == min(100, sum(points for _, points in tag.evidence)) for tag in tags.values())
