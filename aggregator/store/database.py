@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from aggregator.errors import StateError
-from aggregator.store.schema import metadata
 
 HEAD = "0001"  # the newest migration; a test compares it with the folder
 _MIGRATION_LOCK = 0x61676772  # "aggr": any number that nobody else in this database uses
@@ -79,11 +78,6 @@ class Database:
             _upgrade(connection)
 
 
-def create_all(connection: Connection) -> None:
-    """The schema without its history: for tests that compare the two."""
-    metadata.create_all(connection)
-
-
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # half the start-up time, and hardly ever needed
     from alembic.config import Config
@@ -117,6 +111,5 @@ def _sqlite_engine(address: str, begin: str) -> Engine:
 
 
 def _first_line(error: DBAPIError) -> str:
-    if isinstance(error, OperationalError | DBAPIError) and error.orig is not None:
-        return str(error.orig).strip().splitlines()[0]
-    return str(error).splitlines()[0]
+    cause = error.orig or error
+    return next(iter(str(cause).strip().splitlines()), type(cause).__name__)
