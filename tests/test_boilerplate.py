@@ -93,7 +93,4 @@ def test_a_long_line_is_read_once(line: str) -> None:
 
 
 def test_many_markers_are_looked_up_not_searched() -> None:
-    lines = [*["Tweet"] * 100_000, *[PROSE] * 100_000, "Tweet"]
-    found = cut(lines)
-    assert found is not None
-    assert found.removed == ("Tweet",)
+    assert cut(["Tweet"] * 100_000 + [PROSE] * 100_000) is None
