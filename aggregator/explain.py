@@ -8,6 +8,7 @@ from typing import Any
 from aggregator import compose, topics, urls
 from aggregator.clean import clean
 from aggregator.config import Config, Example
+from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
 from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
 from aggregator.pipeline import Judge, Judgement, parse, utc_now
@@ -98,7 +99,7 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
         )
         yield f"  story     {own}, from {copy.source}: {why}"
     for tag in trace.judgement.tags.values():
-        level = "about" if tag.score >= 25 else "mentions"
+        level = "about" if tag.score >= ABOUT else "mentions"
         yield f"  {level:9} {tag.label} {tag.score} = {' + '.join(f'{name} {points}' for name, points in tag.evidence)}"
     for slug, verdict in trace.judgement.verdicts.items():
         answer = "in" if verdict.holds else "not in"

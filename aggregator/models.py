@@ -114,7 +114,7 @@ class Article:
     published_at: datetime | None = None  # as claimed, if believable
     updated_at: datetime | None = None
     language: str | None = None  # ISO 639-1
-    content_hash: str = ""  # of everything published: differs when the publisher changed something
+    content_hash: str = ""  # of everything published but dates: differs when the publisher changed something
     text_hash: str = ""  # of the words alone: equal for copies that differ in layout only
     word_count: int = 0
     cut: Cut | None = None

@@ -50,7 +50,7 @@ def media_type(body: bytes) -> str:
 
 
 def challenge(headers: Mapping[str, str], body: bytes) -> str | None:
-    """Whose page asks for proof that a person is reading, if it is such a page. `headers` know their names in any case."""
+    """Whose page asks for proof that a person reads it, if it is such a page. Header names are found in any case."""
     for name, value, maker in _CHALLENGE_HEADERS:
         if name in headers and value in headers[name].lower():
             return maker

@@ -8,6 +8,8 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
 from aggregator.registry import Options
 from aggregator.units import Duration
 
+ABOUT = 25  # from this score on an article is about a concept; below, it mentions it
+
 ConceptId = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Where = Literal["title", "lede", "text"]
@@ -17,7 +19,7 @@ class About(Options):
     """`about: country:china` — the article is about it, not just mentions it."""
 
     about: ConceptId
-    min: int = Field(25, ge=1, le=100, description="The least score: 40 is a main subject, 25 one of several.")
+    min: int = Field(ABOUT, ge=1, le=100, description=f"The least score: 40 is a main subject, {ABOUT} one of several.")
 
 
 class Phrase(Options):

@@ -134,7 +134,7 @@ articles = Table(
     Column("updated_at", UtcDateTime, comment="when the publisher last changed it"),
     Column("first_seen_at", UtcDateTime, nullable=False, comment="never moves"),
     Column("dated_at", UtcDateTime, nullable=False, comment="the date to sort by: never in the future"),
-    Column("content_hash", String(32), nullable=False, comment="of all that is published"),
+    Column("content_hash", String(32), nullable=False, comment="of all that is published but dates"),
     Column("text_hash", String(32), nullable=False, comment="of the folded words: equal for exact copies"),
     Column("word_count", Integer, nullable=False),
     Index(None, "story"),  # the copies of a story
@@ -157,7 +157,7 @@ tags = Table(
     Column("article", KEY, ForeignKey("articles.key"), primary_key=True),
     Column("concept", String(300), primary_key=True),
     Column("label", Text, nullable=False),
-    Column("score", Integer, nullable=False, comment="0-100; from 25 on the article is about it"),
+    Column("score", Integer, nullable=False, comment="0-100; topics say from which score on an article is about it"),
     Column("evidence", JSON, nullable=False, comment="the parts of the score"),
 )
 
