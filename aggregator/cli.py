@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from aggregator.errors import AggregatorError, ConfigError
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
     from aggregator.models import Visit
+    from aggregator.store import Database
 
 BAD_CONFIG = 78
 
@@ -86,7 +89,10 @@ def run(directory: Path | None) -> None:
             try:
                 asyncio.run(daemon.run(_announce))
             except OSError as error:
-                raise StateError(f"cannot listen on {config.settings.listen}: {error.strerror or error}") from error
+                raise StateError(
+                    f"cannot listen on {config.settings.listen}: {error.strerror or error};"
+                    " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
+                ) from error
 
 
 @main.command()
@@ -142,15 +148,16 @@ def status(directory: Path | None, as_json: bool) -> None:
     """
     with _failing_well():
         from aggregator import config as configuration
-        from aggregator import runtime, show
+        from aggregator import show
 
         config = configuration.load(configuration.find(directory))
-        with runtime.opened(config) as database:
+        with _reading(config) as database:
             facts = show.status(config, database)
         if as_json:
             click.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
         else:
-            show.print_status(facts)
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+            click.echo("\n".join(show.lines(facts, datetime.now(UTC), width)))
 
 
 @main.command()
@@ -158,21 +165,20 @@ def status(directory: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
 def explain(directory: Path | None, what: str, as_json: bool) -> None:
-    """Show what each stage decides about WHAT: a file, an article's key, or its link.
+    """Show what each stage decides about WHAT: a file, an article's key, or its link or page.
 
     Example: aggregator explain seeds/brief.txt
     """
     with _failing_well():
         from aggregator import config as configuration
         from aggregator import explain as explaining
-        from aggregator import runtime
         from aggregator.errors import DocumentError
 
         config = configuration.load(configuration.find(directory))
         if Path(what).is_file():
             traces = list(explaining.traces(what, config, None))
         else:
-            with runtime.opened(config) as database:
+            with _reading(config) as database:
                 traces = list(explaining.traces(what, config, database))
         if not traces:
             raise DocumentError(f"{what}: neither a file nor an article that is stored (by its key or link)")
@@ -181,6 +187,24 @@ def explain(directory: Path | None, what: str, as_json: bool) -> None:
         else:
             for trace in traces:
                 click.echo("\n".join(explaining.lines(trace, config)))
+
+
+@contextmanager
+def _reading(config: "Config") -> "Iterator[Database]":
+    """The store, which must be there: a command that only looks makes none. Raises StateError."""
+    from aggregator import runtime
+    from aggregator.errors import StateError
+
+    if config.settings.database == "sqlite":
+        try:
+            (config.state / "aggregator.db").stat()
+        except OSError as error:
+            raise StateError(
+                f"no state in {config.state}: {error.strerror}; start the daemon first,"
+                " or name another state directory in `state` of aggregator.yaml or in AGGREGATOR_STATE"
+            ) from error
+    with runtime.opened(config) as database:
+        yield database
 
 
 def _announce(config: "Config") -> None:
