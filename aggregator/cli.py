@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from aggregator.errors import AggregatorError, ConfigError
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
     from aggregator.models import Visit
+    from aggregator.store import Database
 
 BAD_CONFIG = 78
 
@@ -129,24 +132,32 @@ def check(directory: Path | None) -> None:
 
 
 @main.command()
+@click.argument("source", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
-def status(directory: Path | None, as_json: bool) -> None:
-    """Show sources with their last visit, and topics with their stories.
+def status(directory: Path | None, source: str | None, as_json: bool) -> None:
+    """Show all sources and topics; or one SOURCE, by its name or id, with its last visits and the reason of the next.
 
-    Example: aggregator status --json
+    Examples: aggregator status --json; aggregator status "Example World"
     """
     with _failing_well():
         from aggregator import config as configuration
-        from aggregator import runtime, show
+        from aggregator import show
+        from aggregator.errors import StateError
 
         config = configuration.load(configuration.find(directory))
-        with runtime.opened(config) as database:
-            facts = show.status(config, database)
+        now = datetime.now(UTC)
+        with _reading(config) as database:
+            facts = show.source(database, source, now) if source else show.status(config, database)
+        if not facts:
+            raise StateError(f"{source}: no source has this name or id; `aggregator status` lists them")
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         if as_json:
             click.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+        elif isinstance(facts, list):
+            click.echo("\n\n".join("\n".join(show.source_lines(one, now, width)) for one in facts))
         else:
-            show.print_status(facts)
+            click.echo("\n".join(show.lines(facts, now, width)))
 
 
 @main.command()
@@ -154,21 +165,20 @@ def status(directory: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
 def explain(directory: Path | None, what: str, as_json: bool) -> None:
-    """Show what each stage decides about WHAT: a file, an article's key, or its link.
+    """Show what each stage decides about WHAT: a file, an article's key, or its link or page.
 
     Example: aggregator explain seeds/brief.txt
     """
     with _failing_well():
         from aggregator import config as configuration
         from aggregator import explain as explaining
-        from aggregator import runtime
         from aggregator.errors import DocumentError
 
         config = configuration.load(configuration.find(directory))
         if Path(what).is_file():
             traces = list(explaining.traces(what, config, None))
         else:
-            with runtime.opened(config) as database:
+            with _reading(config) as database:
                 traces = list(explaining.traces(what, config, database))
         if not traces:
             raise DocumentError(f"{what}: neither a file nor an article that is stored (by its key or link)")
@@ -177,6 +187,24 @@ def explain(directory: Path | None, what: str, as_json: bool) -> None:
         else:
             for trace in traces:
                 click.echo("\n".join(explaining.lines(trace, config)))
+
+
+@contextmanager
+def _reading(config: "Config") -> "Iterator[Database]":
+    """The store, which must be there: a command that only looks makes none. Raises StateError."""
+    from aggregator import runtime
+    from aggregator.errors import StateError
+
+    if config.settings.database == "sqlite":
+        try:
+            (config.state / "aggregator.db").stat()
+        except OSError as error:
+            raise StateError(
+                f"no state in {config.state}: {error.strerror}; start the daemon first,"
+                " or name another state directory in `state` of aggregator.yaml or in AGGREGATOR_STATE"
+            ) from error
+    with runtime.opened(config) as database:
+        yield database
 
 
 def _announce(config: "Config") -> None:

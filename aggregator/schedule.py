@@ -17,12 +17,13 @@ from datetime import datetime, timedelta
 from math import exp, sqrt
 from typing import Protocol
 
-from aggregator.models import Advice, Rhythm
+from aggregator.models import Advice, Rhythm, SourceState
 
 SOON = timedelta(seconds=2)  # something was still being written
 LONGEST = timedelta(days=1)  # between two tries of a failing source: feeds rise from the dead
 MUTED = timedelta(days=30)  # between two looks at a source that says it is gone (410)
 LOST = timedelta(days=14)  # not found for so long: somebody should look
+MOVED = timedelta(days=7)  # of permanent redirects to one place, until that is where we go at once
 REST = timedelta(minutes=10)  # of a host that has had enough of us and does not say for how long
 PUSHED = timedelta(hours=6)  # between two visits of a source whose hub tells us of news
 
@@ -185,6 +186,19 @@ def rest(kind: str, retry_after: timedelta | None) -> timedelta | None:
     if kind not in ("busy", "forbidden"):
         return None
     return min(retry_after or REST, LONGEST)
+
+
+def trouble(state: SourceState, kind: str | None, now: datetime) -> str | None:
+    """What somebody should look at: a source that is gone, one that has long failed, one that has moved."""
+    if state.failing_since is not None:
+        failing = now - state.failing_since
+        if kind == "gone":
+            return f"gone for good, by its own word, for {spoken(failing)}: delete it, or give it its new address"
+        if failing >= LOST:
+            return f"nothing but failures for {spoken(failing)}"
+    if state.moved_to and state.moved_since and now - state.moved_since >= MOVED:
+        return f"moved for good: write {state.moved_to} as its url, and id: with its present id"
+    return None
 
 
 def spoken(span: timedelta) -> str:

@@ -37,10 +37,10 @@ from aggregator.errors import DocumentError, FetchError
 from aggregator.fetch import Access, Fetcher, Response
 from aggregator.models import Document, Found, SourceState
 from aggregator.registry import Options, Source
+from aggregator.schedule import MOVED
 from aggregator.units import HeaderSecret, Network, Secret, proxy_url
 
 WHOLE_AFTER = timedelta(days=2)  # without validators at least so often
-MOVED_AFTER = timedelta(days=7)  # of permanent redirects to the same place, before the old address is not asked again
 
 _HEADER_NAME = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")]
 _OURS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "authorization", "cookie"}
@@ -168,7 +168,7 @@ class HttpSource(Source):
     async def _asked(self, state: SourceState, fetcher: Fetcher, now: datetime) -> tuple[SourceState, Response, bool]:
         """The answer, whether it was to a conditional request, and the state with what was learned of a move."""
         validators = _validators(state, now)
-        if state.moved_to and state.moved_since and now - state.moved_since >= MOVED_AFTER:
+        if state.moved_to and state.moved_since and now - state.moved_since >= MOVED:
             access = self.access if _origin(state.moved_to) == _origin(self.url) else replace(self.access, headers={})
             try:
                 response = await fetcher.get(state.moved_to, validators, access)
