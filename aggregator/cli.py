@@ -104,12 +104,11 @@ def once(directory: Path | None) -> None:
                     visits.append(visit)
 
             with _progress(len(config.sources), count) as done:
-                changed = asyncio.run(runtime.once(config, database, done))
+                changed = asyncio.run(runtime.once(config, database, done, lambda: _config_of(directory)))
         new = sum(visit.new for visit in visits)
+        visited = {visit.source for visit in visits}
         failed = len({visit.source for visit in visits if visit.error})
-        click.echo(
-            f"{len(config.sources)} sources visited, {failed} with errors; {new} new articles; {changed} files changed"
-        )
+        click.echo(f"{len(visited)} sources visited, {failed} with errors; {new} new articles; {changed} files changed")
 
 
 @main.command()
