@@ -31,6 +31,7 @@ _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[
 # Not every codec of Python is an encoding of text, and some take a time that grows with the square of the length.
 _ENCODINGS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-\w|gb2312|gbk|gb18030|big5|shift_jis|euc_\w\w")
 _REFERENCE = re.compile(r"&(?:(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{0,31});)?")
+_JOINERS = "\u200c\u200d"  # not printable, but words and emoji fall apart without them
 _XML_NAMES = ("amp", "lt", "gt", "quot", "apos")
 
 
@@ -64,8 +65,8 @@ def write(outlines: Iterable[Outline], title: str) -> bytes:
     body = etree.SubElement(root, "body")
     folders: dict[tuple[str, ...], Any] = {(): body}
     for outline in outlines:
-        labels = tuple(filter(None, (_line(label, MAX_LABEL) for label in outline.labels)))[: MAX_DEPTH - 1]
-        text = _line(outline.title, MAX_TITLE) or legal(outline.url)
+        labels = tuple(filter(None, (on_one_line(label, MAX_LABEL) for label in outline.labels)))[: MAX_DEPTH - 1]
+        text = on_one_line(outline.title, MAX_TITLE) or legal(outline.url)
         for depth, label in enumerate(labels, 1):
             if labels[:depth] not in folders:
                 parent = folders[labels[: depth - 1]]
@@ -73,6 +74,12 @@ def write(outlines: Iterable[Outline], title: str) -> bytes:
         etree.SubElement(folders[labels], "outline", text=text, title=text, type="rss", xmlUrl=legal(outline.url))
     written: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True)
     return written
+
+
+def on_one_line(text: str, limit: int) -> str:
+    """Text of strangers on one line, cut to a length, with nothing in it that could confuse a terminal."""
+    shown = "".join(letter if letter.isprintable() or letter in _JOINERS else " " for letter in text[: 20 * limit])
+    return " ".join(shown.split())[:limit].strip()
 
 
 def _tree(body: bytes, name: str) -> Any:
@@ -147,7 +154,7 @@ def _outlines(root: Any, name: str) -> Iterator[Outline]:
             if depth > MAX_DEPTH:
                 raise DocumentError(f"{name}:{element.sourceline}:1: outlines deeper than {MAX_DEPTH}")
             said = {_local(key): value for key, value in element.attrib.items()}
-            title = _line(said.get("text", ""), MAX_TITLE) or _line(said.get("title", ""), MAX_TITLE)
+            title = on_one_line(said.get("text", ""), MAX_TITLE) or on_one_line(said.get("title", ""), MAX_TITLE)
             url = said.get("xmlurl", "").strip()
             kind = said.get("type", "").strip().lower()
             if url and kind != "source":  # a `source` is a list of its own
@@ -188,17 +195,12 @@ def _friends(root: Any, name: str) -> Iterator[Outline]:
 
 def _named(element: Any) -> str:
     names = (child.text or "" for child in element if _local(child.tag) in ("name", "member_name"))
-    return _line(next(names, ""), MAX_TITLE)
+    return on_one_line(next(names, ""), MAX_TITLE)
 
 
 def _labels(names: Iterable[str]) -> tuple[str, ...]:
-    labels = (_line(name, MAX_LABEL) for name in names)
+    labels = (on_one_line(name, MAX_LABEL) for name in names)
     return tuple(dict.fromkeys(label for label in labels if label))[:MAX_LABELS]
-
-
-def _line(text: str, limit: int) -> str:
-    """Text of a title on one line."""
-    return " ".join(legal(text).split())[:limit].strip()
 
 
 def _local(name: str) -> str:

@@ -189,7 +189,7 @@ def test_written_lists_have_a_fixed_form() -> None:
 
 def lines(limit: int) -> st.SearchStrategy[str]:
     """Text as titles have it: one line, no blanks around it."""
-    return st.text(min_size=1, max_size=limit).map(lambda text: opml._line(text, limit)).filter(bool)
+    return st.text(min_size=1, max_size=limit).map(lambda text: opml.on_one_line(text, limit)).filter(bool)
 
 
 def feeds() -> Iterator[st.SearchStrategy[Outline]]:

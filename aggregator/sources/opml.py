@@ -122,11 +122,11 @@ class OpmlSource(Source):
             try:
                 yield self._member(outline)
             except ValidationError:
-                log.debug("%s: left out, no address of a feed: %.200r", self.key, outline.url)
+                log.debug("%s: left out, its address is none of a feed: %r", self.key, outline.title)
 
     def _member(self, outline: Outline) -> HttpSource:
         return HttpSource(
-            url=outline.url,
+            url=urls.absolute(outline.url) or outline.url,
             name=outline.title or None,
             rank=self.rank,
             language=self.language,
