@@ -239,16 +239,17 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
         plan = asyncio.run(prepare())
         for line in subscriptions.report(plan):
             click.echo(line, err=True)
+        feeds = "1 feed" if len(plan.add) == 1 else f"{len(plan.add)} feeds"
         if dry_run or not plan.add:
             click.echo(subscriptions.yaml_text(plan.add), nl=False)
-            click.echo(f"{len(plan.add)} feeds would be added" if plan.add else "nothing to add", err=True)
+            click.echo(f"{feeds} would be added" if plan.add else "nothing to add", err=True)
             return
         try:
             path = subscriptions.add(config.directory, plan.add)
         except AppendError:
             click.echo(subscriptions.yaml_text(plan.add), nl=False)
             raise
-        click.echo(f"{len(plan.add)} feeds added to {path}; a running daemon takes them over on SIGHUP")
+        click.echo(f"{feeds} added to {path}; a running daemon takes them over on SIGHUP")
 
 
 @main.command()

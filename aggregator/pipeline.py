@@ -154,6 +154,7 @@ class Pipeline:
         """One visit, from source to store. A failure is recorded at the source; None when lease or source was lost."""
         source = self.config.sources.get(lease.source)
         if source is None:
+            await self.in_executor(lambda: stored_sources.release(self.database, [lease]))
             return None  # it left the configuration after it was claimed
         started, clock = self._clock(), time.monotonic()
         try:

@@ -126,7 +126,7 @@ def add(directory: Path, outlines: Iterable[Outline]) -> Path:
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}:1:1: not UTF-8 text"]) from error
     except OSError as error:
-        raise ConfigError([f"{path}:1:1: cannot be written: {error.strerror}"]) from error
+        raise ConfigError([f"{path}:1:1: cannot be added to: {error.strerror}"]) from error
     return path
 
 

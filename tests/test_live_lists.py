@@ -1,6 +1,7 @@
 """Lists of feeds as sources: their feeds come and go with them, and no accident empties them."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from aggregator.errors import ConfigError
 from aggregator.fetch import Fetcher
 from aggregator.models import SourceState, Visit
 from aggregator.opml import Outline
+from aggregator.pipeline import LEASE, Pipeline
 from aggregator.store import sources
 from tests.test_daemon import daemon
 from tests.test_pipeline import ABOUT_BOTH, rss
@@ -132,6 +134,16 @@ def test_file_that_cannot_be_used_is_a_problem_with_its_place(
     assert reason in problem
 
 
+def test_list_that_is_no_file_is_a_problem(config_directory: Path) -> None:
+    os.mkfifo(config_directory / "pipe")
+    configure(config_directory, '  - opml: pipe\n  - opml: "a\\0b"\n')
+    with pytest.raises(ConfigError, match=r"sources\.yaml:3:5: .*no control characters"):
+        config.load(config_directory, {})
+    configure(config_directory, "  - opml: pipe\n")
+    with pytest.raises(ConfigError, match=r"sources\.yaml:2:5: .*pipe: not a plain file"):
+        config.load(config_directory, {})
+
+
 @pytest.mark.parametrize("address", ["ftp://a.example/l", "https://me:pw@a.example/l", "https://"])
 def test_address_that_is_none_is_refused(config_directory: Path, address: str) -> None:
     configure(config_directory, f"  - opml: {address}\n")
@@ -212,6 +224,22 @@ async def test_bad_configuration_beside_a_changed_list_keeps_the_old_one(config_
     with runtime.opened(found) as database:
         await runtime.once(found, database, visits.append, lambda: config.load(config_directory, {}))
     assert [visit.outcome for visit in visits if visit] == ["unchanged"]
+
+
+async def test_source_that_leaves_after_it_was_claimed_is_given_back(config_directory: Path) -> None:
+    configure(config_directory, "  - url: http://127.0.0.1:1/feed\n")
+    before = config.load(config_directory, {})
+    (config_directory / "sources.yaml").write_text("sources: []\n")
+    with runtime.opened(before) as database, runtime.executor() as pool:
+        pipeline = Pipeline(before, database, pool)
+        pipeline.prepare()
+        now = runtime.utc_now()
+        (lease,) = sources.claim(database, now, limit=9, lease=LEASE)
+        pipeline.adopt(config.load(config_directory, {}))
+        async with Fetcher(before.settings.fetch) as fetcher:
+            assert await pipeline.ingest(lease, fetcher) is None
+        pipeline.adopt(before)
+        assert [again.source for again in sources.claim(database, now, limit=9, lease=LEASE)] == [lease.source]
 
 
 async def test_only_a_change_asks_for_a_reload(config_directory: Path, site: Site) -> None:

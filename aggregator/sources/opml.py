@@ -16,6 +16,7 @@ what is said there; of two lists with the same feed, the first has it. Lists ins
 with a user and a password in their address are left out.
 """
 
+import asyncio
 import logging
 import os
 import re
@@ -45,6 +46,8 @@ GUARDED = 10  # a list of so many feeds never loses more than half of them at on
 
 
 def _place(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("the name of a file, or an address, has no control characters")
     if "://" in value and (urls.absolute(value) is None or urlsplit(value).username is not None):
         raise ValueError("a list is a file, or an address that begins with http:// or https:// and a host name")
     return value
@@ -98,15 +101,15 @@ class OpmlSource(Source):
     async def visit(self, state: SourceState, fetcher: Fetcher, now: datetime) -> Found:
         """Look whether the list has changed; its feeds are read on visits of their own."""
         if not self._is_remote:
-            outlines = self._read(Path(self.opml))
+            outlines = await asyncio.to_thread(self._read, Path(self.opml))
             return Found((), state, reload=_digest(outlines) != self._loaded)
-        known = self._copied()
+        known = await asyncio.to_thread(self._copied)
         if known is None:  # nothing to be unchanged from
             state = replace(state, etag=None, last_modified=None, body_hash=None)
         found = await HttpSource(url=self.opml).visit(state, fetcher, now)
         outlines = known or ()
         for document in found.documents:
-            outlines = opml.read(document.body, document.name)
+            outlines = await asyncio.to_thread(opml.read, document.body, document.name)
             if known is None or _digest(outlines) != _digest(known):
                 self._refuse_loss(known or (), outlines)
                 self._keep(document.body)
@@ -135,6 +138,8 @@ class OpmlSource(Source):
         )
 
     def _read(self, path: Path) -> tuple[Outline, ...]:
+        if path.exists() and not path.is_file():
+            raise SourceError("list", f"{path}: not a plain file")
         try:
             with path.open("rb") as file:
                 body = file.read(opml.MAX_BYTES + 1)
