@@ -84,6 +84,8 @@ class Parsed:
 
     entries: tuple[Entry, ...]
     advice: Advice = Advice()
+    title: str | None = None  # of the feed, as its publisher wrote it
+    format: str | None = None  # in words: "RSS 2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ class Found:
     byte_count: int = 0  # as they came over the wire
     url: str | None = None  # where it was found, if a redirect led there
     fresh_for: timedelta | None = None  # how long the answer may be kept, as its server says
+    reload: bool = False  # which sources there are has changed: read the configuration again
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The configuration: a directory of YAML files → one frozen value. An error names file, line and column."""
 
 import difflib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
 from aggregator.config.yamlfile import YamlFile, suggest
-from aggregator.errors import ConfigError
+from aggregator.errors import ConfigError, SourceError
 from aggregator.registry import Source
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Concept", "Config", "Example", "Settings", "Topic", "find", "load", "schemas"]
 
@@ -53,13 +56,18 @@ def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Pat
     return local if (local / "aggregator.yaml").exists() else Path("/etc/aggregator")
 
 
-def load(directory: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """Read and check everything. Raises ConfigError with all problems that were found."""
+def load(
+    directory: Path, environment: Mapping[str, str] = os.environ, *, source_file_name: str = "sources.yaml"
+) -> Config:
+    """Read and check everything. Raises ConfigError with all problems that were found.
+
+    `source_file_name` is for trying out another file in the place of sources.yaml.
+    """
     if not directory.is_dir():
         raise ConfigError([f"{directory}:1:1: there is no such directory; name one with --config DIR"])
     problems: list[str] = []
     main = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, environment)
-    source_file = _read(directory / "sources.yaml", sources.schema(), problems, environment)
+    source_file = _read(directory / source_file_name, sources.schema(), problems, environment)
     known = _concepts(directory / "concepts", problems, environment)
     topic_file = _read(
         directory / "topics.yaml",
@@ -181,17 +189,26 @@ def _similar(name: str, known: Iterable[str]) -> str:
 
 
 def _sources(file: YamlFile, parsed: Any, directory: Path, state: Path, problems: list[str]) -> dict[str, Source]:
+    configured = [source.located(directory, state) for source in parsed.sources]
     found: dict[str, Source] = {}
-    for number, source in enumerate(parsed.sources):
-        located = source.located(directory, state)
-        if located.key in found:
+    for number, source in enumerate(configured):
+        if source.key in found:
             problems.append(
                 file.problem(
                     ("sources", number),
-                    f"another source has the id '{located.key}' too: give one of them an `id:` of its own",
+                    f"another source has the id '{source.key}' too: give one of them an `id:` of its own",
                 )
             )
-        found[located.key] = located
+        found[source.key] = source
+    for number, source in enumerate(configured):
+        try:
+            members = list(source.members(directory, state))
+        except SourceError as error:
+            problems.append(file.problem(("sources", number), str(error)))
+            continue
+        for member in members:
+            if found.setdefault(member.key, member) is not member:
+                log.debug("%s: in the list %s, and elsewhere before it", member.key, source.title)
     return found
 
 

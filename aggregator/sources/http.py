@@ -33,6 +33,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 
 from aggregator import freshness, sniff, urls
 from aggregator.addresses import registrable_domain
+from aggregator.autodiscovery import feed_links, header_links
 from aggregator.errors import DocumentError, FetchError
 from aggregator.fetch import Access, Fetcher, Response
 from aggregator.models import Document, Found, SourceState
@@ -41,6 +42,7 @@ from aggregator.schedule import MOVED
 from aggregator.units import HeaderSecret, Network, Secret, proxy_url
 
 WHOLE_AFTER = timedelta(days=2)  # without validators at least so often
+NAMED_FEEDS = 5  # of a page that was taken for a feed
 
 _HEADER_NAME = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")]
 _OURS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "authorization", "cookie"}
@@ -157,7 +159,7 @@ class HttpSource(Source):
             read_at=state.read_at if conditional else now,
         )
         return Found(
-            () if same else (_document(response),),
+            () if same else (document(response),),
             state,
             status=200,
             byte_count=response.byte_count,
@@ -230,12 +232,20 @@ def _refusal(response: Response, url: str, now: datetime) -> FetchError:
 
 
 def _refuse_page(response: Response) -> None:
+    """A page says itself what to do about it: it asks for proof, or it names its feeds."""
+    if sniff.media_type(response.body) != sniff.HTML:
+        return
     challenge = sniff.challenge(response.headers, response.body)
-    if challenge and sniff.media_type(response.body) == sniff.HTML:
+    if challenge:
         raise DocumentError(f"{response.url}: a page that wants proof that we are no robot ({challenge})", "challenge")
+    links = header_links(response.links, response.url) + feed_links(response.body, response.url)
+    named = list(dict.fromkeys(link.url for link in links))[:NAMED_FEEDS]
+    if named:
+        raise DocumentError(f"{response.url}: an HTML page, not a feed; it names these feeds: {', '.join(named)}")
 
 
-def _document(response: Response) -> Document:
+def document(response: Response) -> Document:
+    """The bytes of an answer, with what its headers say of them."""
     media_type, _, parameters = response.headers.get("content-type", "").partition(";")
     charset = next((part.partition("=")[2] for part in parameters.split(";") if "charset=" in part.lower()), "")
     return Document(

@@ -38,9 +38,11 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
     with database.writing() as connection:
         connection.execute(update(sources).values(active=False))
         if rows:
-            statement = database.insert(sources).values([row | fresh for row in rows])
+            statement = database.insert(sources)  # the rows one by one: a statement holds only so many values
             said = {name: statement.excluded[name] for name in ("name", "url", "rank", "active", "host")}
-            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=said))
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["id"], set_=said), [row | fresh for row in rows]
+            )
 
 
 def make_due(database: Database, now: datetime, only: Collection[str] | None = None) -> None:
