@@ -48,7 +48,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_config()))
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         if self._database.is_sqlite:
             stored_sources.release_all(self._database)
         await self._pipeline.in_executor(self._pipeline.prepare)
@@ -65,13 +65,13 @@ class Daemon:
             ready(self.config)
             await self._stopping.wait()
             notify("STOPPING=1")
-            scheduler.shutdown(wait=False)
+            scheduler.pause()
             await self._end()
+            scheduler.shutdown(wait=False)  # not before: it would tear what is being done
         log.info("stopped")
 
     async def _poll(self) -> None:
-        if not self._stopping.is_set():
-            await self._visits.start_due()
+        await self._visits.start_due()
 
     async def _publish(self) -> None:
         try:
@@ -83,7 +83,7 @@ class Daemon:
             log.info("published: %d files changed", changed)
 
     def _reload_soon(self) -> None:
-        """A list of sources has changed."""
+        """A list of sources has changed, or SIGHUP has come."""
         if not self._stopping.is_set():
             task = asyncio.get_running_loop().create_task(self._reload_config())
             self._reloads.add(task)
@@ -126,5 +126,5 @@ class Daemon:
     async def _end(self) -> None:
         """Break off fetching, finish what is being stored, give the rest of the claims back."""
         leases = await self._visits.break_off()
-        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        await asyncio.to_thread(self._executor.shutdown, wait=True)
         stored_sources.release(self._database, leases)

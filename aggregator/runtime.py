@@ -77,11 +77,12 @@ class Visits:
         self._fetcher = fetcher
         self._done = done or (lambda visit: None)
         self._running: dict[asyncio.Task[None], tuple[Lease, float]] = {}
+        self._ended = False
 
     async def start_due(self) -> int:
         """Begin visits of due sources, as many as there is room for; the number begun."""
         room = self._room()
-        if room <= 0:
+        if room <= 0 or self._ended:
             return 0
         poll = self._pipeline.config.settings.poll
         leases = await self._pipeline.in_executor(
@@ -94,6 +95,9 @@ class Visits:
                 spacing=poll.spacing,
             )
         )
+        if self._ended:  # while the claim was made
+            stored_sources.release(self._pipeline.database, leases)
+            return 0
         for lease in leases:
             task = asyncio.create_task(self._visit(lease))
             self._running[task] = lease, asyncio.get_running_loop().time()
@@ -107,7 +111,8 @@ class Visits:
         return bool(self._running)
 
     async def break_off(self) -> list[Lease]:
-        """Stop fetching; what is being stored is finished by the executor. The claims that were held."""
+        """Stop fetching for good; what is being stored is finished by the executor. The claims that were held."""
+        self._ended = True
         leases = [lease for lease, _ in self._running.values()]
         tasks = list(self._running)
         for task in tasks:
