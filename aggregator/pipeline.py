@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from aggregator import __version__, compose, dedup, publish, registry, schedule, sniff, tagging, topics
+from aggregator import __version__, compose, dedup, outage, publish, registry, schedule, sniff, tagging, topics
 from aggregator.clean import clean, legal
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
@@ -41,6 +41,7 @@ from aggregator.models import (
     Verdict,
     Visit,
 )
+from aggregator.outage import Outage
 from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
@@ -116,6 +117,7 @@ class Pipeline:
         self.config = config
         self.database = database
         self.judge = Judge(config)
+        self.outage = Outage()
         self._executor = executor  # where everything but the network happens
         self._clock = clock
         self._reload = reload
@@ -193,6 +195,8 @@ class Pipeline:
         milliseconds = round((time.monotonic() - clock) * 1000)
         outcome = replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds))
         stored_visits.save(self.database, lease, outcome)
+        if source.host:
+            self._watch_network(source.host, outcome.visit)
         if isinstance(found, Found):
             try:
                 source.settle(found.documents, rejected)
@@ -200,6 +204,15 @@ class Pipeline:
                 log.error("files of %s could not be moved, they will be read again: %s", source.key, error)
         _report(outcome.visit)
         return outcome.visit
+
+    def _watch_network(self, host: str, visit: Visit) -> None:
+        before = self.outage.is_on
+        since = self.outage.note(host, visit.kind, visit.started_at)
+        if since is not None:
+            log.warning("the network is back: what has failed since %s is visited again", since)
+            stored_sources.make_failing_due(self.database, visit.started_at, since)
+        elif self.outage.is_on and not before:
+            log.warning("no answer from any of %d hosts: our own network seems to be down", outage.HOSTS)
 
     def _digest(self, source: Source, lease: Lease, found: Found, now: datetime) -> tuple[Outcome, list[Rejected]]:
         rejected = list(found.refused)
@@ -310,15 +323,19 @@ class Pipeline:
     def _failure(self, source: Source, lease: Lease, error: SourceError, now: datetime) -> Outcome:
         status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
         failures = lease.failures + 1
-        plan = schedule.after_failure(
-            now,
-            self.config.settings.poll,
-            failures,
-            error.kind,
-            fixed=source.every,
-            retry_after=retry_after,
-            scatter=_scatter(source.key, now),
-        )
+        if self.outage.is_on and error.kind in outage.KINDS:
+            failures = lease.failures
+            plan = schedule.Plan(now + schedule.OFFLINE, "our own network seems to be down")
+        else:
+            plan = schedule.after_failure(
+                now,
+                self.config.settings.poll,
+                failures,
+                error.kind,
+                fixed=source.every,
+                retry_after=retry_after,
+                scatter=_scatter(source.key, now),
+            )
         rest = schedule.rest(error.kind, retry_after)
         state = replace(lease.state, failing_since=lease.state.failing_since or now)
         visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5  # between two looks for due sources
 ONCE_ROUNDS = 5  # more visits of a source by `once`, on average, while files in it are still being written
 PATIENCE = timedelta(seconds=5)  # of `once` with such files, and with hosts that must not be visited again at once
+PROBE_SECONDS = 10.0  # between two tries while our own network is down
 SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
 SLOW_FACTOR = 4  # so many times the configured number may be under way when most of them are slow
 
@@ -78,6 +79,7 @@ class Visits:
         self._done = done or (lambda visit: None)
         self._running: dict[asyncio.Task[None], tuple[Lease, float]] = {}
         self._ended = False
+        self._begun = 0.0  # when the last claim was made
 
     async def start_due(self) -> int:
         """Begin visits of due sources, as many as there is room for; the number begun."""
@@ -95,6 +97,7 @@ class Visits:
                 spacing=poll.spacing,
             )
         )
+        self._begun = asyncio.get_running_loop().time()
         if self._ended:  # while the claim was made
             stored_sources.release(self._pipeline.database, leases)
             return 0
@@ -121,9 +124,14 @@ class Visits:
         return leases
 
     def _room(self) -> int:
-        """A visit that takes long gives its place to another one: slow servers must not hold up the others."""
+        """A visit that takes long gives its place to another one: slow servers must not hold up the others.
+
+        While our own network is down, one visit at a time finds out whether it is back.
+        """
         concurrency = self._pipeline.config.settings.poll.concurrency
         now = asyncio.get_running_loop().time()
+        if self._pipeline.outage.is_on:
+            return 0 if self._running or now - self._begun < PROBE_SECONDS else 1
         quick = sum(now - begun < SLOW_SECONDS for _, begun in self._running.values())
         return min(concurrency - quick, concurrency * SLOW_FACTOR - len(self._running))
 
@@ -160,7 +168,7 @@ async def once(
             visits = Visits(pipeline, fetcher, done)
             patience = max(PATIENCE, config.settings.poll.spacing)
             left = len(pipeline.config.sources) * (1 + ONCE_ROUNDS)
-            while left > 0:
+            while left > 0 and not pipeline.outage.is_on:
                 begun = await visits.start_due()
                 left -= begun
                 if await visits.some_ended(seconds=TICK_SECONDS) or begun:

@@ -21,6 +21,7 @@ from aggregator.models import Advice, Rhythm, SourceState
 
 SOON = timedelta(seconds=2)  # something was still being written
 LONGEST = timedelta(days=1)  # between two tries of a failing source: feeds rise from the dead
+OFFLINE = timedelta(minutes=1)  # between two tries of a source while our own network is down
 MUTED = timedelta(days=30)  # between two looks at a source that says it is gone (410)
 LOST = timedelta(days=14)  # not found for so long: somebody should look
 MOVED = timedelta(days=7)  # of permanent redirects to one place, until that is where we go at once

@@ -13,7 +13,7 @@ LAYERS = [
     ["registry"],
     ["config"],
     ["store", "fetch"],
-    ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose"],
+    ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose", "outage"],
     ["opml", "autodiscovery"],
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["pipeline"],

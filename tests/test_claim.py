@@ -141,3 +141,14 @@ def test_one_source_is_found_by_id_and_name(database: Database, only: str) -> No
     configured["example.org/0001"] = HttpSource(url="https://example.org/0001", name="Two")
     sources.register(database, configured, NOW)
     assert [status.id for status in sources.statuses(database, only)] == ["example.org/0001"]
+
+
+def test_what_failed_in_an_outage_is_due_when_it_is_over(database: Database) -> None:
+    sources.register(database, feeds("a.example", 1) | feeds("b.example", 1) | feeds("c.example", 1), NOW)
+    began = {"a.example/0000": NOW, "b.example/0000": NOW - timedelta(days=1), "c.example/0000": None}
+    for lease in sources.claim(database, NOW, limit=9, lease=LEASE):
+        visit = Visit(lease.source, NOW, "failed", 5, kind="dns", error="not found")
+        state = SourceState(failing_since=began[lease.source])
+        visits.save(database, lease, Outcome(visit, state, NOW + timedelta(hours=5), 1))
+    sources.make_failing_due(database, NOW + LEASE, NOW - SECOND)
+    assert claimed(database, NOW + LEASE) == ["a.example/0000"]

@@ -275,6 +275,21 @@ async def test_dead_address_is_an_error_of_that_source_only(config_directory: Pa
     assert "refused" in (failed.error or "")
 
 
+async def test_while_our_own_network_is_down_nobody_is_blamed(config_directory: Path, site: Site) -> None:
+    dead = "".join(f"  - {{url: http://127.0.0.{n}:1/, every: 1h}}\n" for n in range(2, 10))
+    here = (config_directory / "sources.yaml").read_text()
+    (config_directory / "sources.yaml").write_text("sources:\n" + dead)
+    before = await once(config_directory)
+    assert {visit.kind for visit in before} == {"connect"}
+    assert len(before) >= 5  # then it was seen that nobody answers
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        assert sum(status.failures for status in sources.statuses(database)) <= 5
+    (config_directory / "sources.yaml").write_text(here + dead)
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    assert any(visit.new for visit in await once(config_directory))
+
+
 async def test_no_source_can_touch_the_article_of_another(config_directory: Path, site: Site) -> None:
     """Two sources may use one guid: neither touches the other's article."""
     (config_directory / "sources.yaml").write_text(

@@ -54,6 +54,13 @@ def make_due(database: Database, now: datetime, only: Collection[str] | None = N
         connection.execute(statement)
 
 
+def make_failing_due(database: Database, now: datetime, since: datetime) -> None:
+    """Let all sources be visited now that have been failing only since then."""
+    failing = sources.c.active & (sources.c.failing_since >= since)
+    with database.writing() as connection:
+        connection.execute(update(sources).where(failing).values(due_at=now))
+
+
 def claim(
     database: Database,
     now: datetime,
