@@ -1,0 +1,53 @@
+"""Visits side by side: who is slow keeps nobody waiting."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from aggregator import config, runtime
+from aggregator.fetch import Fetcher
+from aggregator.models import Visit
+from aggregator.pipeline import Pipeline
+
+GOOD = b"<rss version='2.0'><channel><title>t</title><item><title>a</title></item></channel></rss>"
+
+
+async def _quick(request: web.Request) -> web.Response:
+    return web.Response(body=GOOD)
+
+
+async def _hanging(request: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def test_slow_hosts_give_their_places_to_others(config_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve servers that never answer and twelve that do, four places: all that answer are read first."""
+    monkeypatch.setattr(runtime, "SLOW_SECONDS", 0.1)
+    app = web.Application()
+    app.router.add_get("/slow", _hanging)
+    app.router.add_get("/zquick", _quick)
+    server = TestServer(app, host="0.0.0.0")
+    await server.start_server()
+    lines = [f"  - url: http://127.0.1.{n}:{server.port}/slow\n" for n in range(1, 13)]
+    lines += [f"  - url: http://127.0.2.{n}:{server.port}/zquick\n" for n in range(1, 13)]
+    (config_directory / "sources.yaml").write_text("sources:\n" + "".join(lines))
+    environment = {"AGGREGATOR_FETCH__ALLOW": "127.0.0.0/8", "AGGREGATOR_POLL__CONCURRENCY": "4"}
+    found = config.load(config_directory, environment)
+    ended: list[Visit] = []
+    with runtime.opened(found) as database, runtime.executor() as pool:
+        pipeline = Pipeline(found, database, pool)
+        pipeline.prepare()
+        async with Fetcher(found.settings.fetch) as fetcher:
+            visits = runtime.Visits(pipeline, fetcher, lambda visit: ended.append(visit) if visit else None)
+            async with asyncio.timeout(15):
+                while len(ended) < 12:
+                    await visits.start_due()
+                    await visits.some_ended(seconds=0.05)
+            leases = await visits.break_off()
+    await server.close()
+    assert {visit.outcome for visit in ended} == {"news"}
+    assert len(leases) == 12
