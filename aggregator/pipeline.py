@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from aggregator import __version__, compose, dedup, publish, registry, schedule, sniff, tagging, topics
+from aggregator import __version__, compose, dedup, publish, registry, schedule, sniff, tagging, topics, websub
 from aggregator.clean import clean, legal
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
@@ -37,6 +37,7 @@ from aggregator.models import (
     Rejected,
     SourceState,
     Story,
+    Subscription,
     Tag,
     Verdict,
     Visit,
@@ -45,6 +46,7 @@ from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
+from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
 from aggregator.words import digest
@@ -52,6 +54,7 @@ from aggregator.words import digest
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)  # longer than any visit may take
+HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
 BATCH = 200  # stories judged anew in one transaction
 _LOOKS = {"title", "description", "limit", "examples"}  # of a topic: what no judgement depends on
 
@@ -135,6 +138,9 @@ class Pipeline:
             self.config, self.judge = before
             raise
 
+    def now(self) -> datetime:
+        return self._clock()
+
     async def in_executor(self, work: Callable[[], T]) -> T:
         """Do something with the store where everything is done that is not network."""
         return await get_running_loop().run_in_executor(self._executor, work)
@@ -150,6 +156,58 @@ class Pipeline:
         except Exception as error:  # a plug-in's bug costs its source alone
             found = _bug(source, error)
         return await self.in_executor(lambda: self._finish(source, lease, found, started, clock))
+
+    async def receive(self, subscription: Subscription, document: Document | None) -> bool:
+        """Take in what a hub has pushed; False while the source is being visited: the hub may try again.
+
+        When this is True, what came is stored. A document that holds no feed, or None, is but a hint that there is
+        news: the source is visited soon.
+        """
+        return await self.in_executor(lambda: self._receive(subscription, document))
+
+    def _receive(self, subscription: Subscription, document: Document | None) -> bool:
+        now, clock = self._clock(), time.monotonic()
+        source = self.config.sources.get(subscription.source)
+        if source is not None and document is not None:
+            lease = stored_sources.claim_one(self.database, source.key, now, lease=LEASE)
+            if lease is None:
+                return False
+            try:
+                understood = self._take_in(source, lease, document, now, clock)
+            except LeaseLost:
+                return False
+            except Exception as error:
+                stored_sources.release(self.database, [lease])
+                if isinstance(error, StateError):
+                    raise
+                _bug(source, error)  # met by what one hub says: the poll will meet it too, and record it
+                understood = False
+            document = document if understood else None
+        if document is None:
+            last = subscription.pushed_at
+            stored_sources.hasten(self.database, subscription.source, max(now, last + HINTED) if last else now)
+        stored_subscriptions.note_push(self.database, subscription.token, now)
+        return True
+
+    def _take_in(self, source: Source, lease: Lease, document: Document, now: datetime, clock: float) -> bool:
+        """Store a pushed document as if a visit had brought it; what only a visit can tell stays as it was.
+
+        False if it holds no feed. What changes known articles may be late or out of order, so the next visit reads
+        the whole document.
+        """
+        found = Found((document,), lease.state, byte_count=len(document.body))
+        outcome, rejected = self._digest(source, lease, found, now)
+        if rejected:
+            stored_sources.release(self.database, [lease])
+            return False
+        state = replace(lease.state, rhythm=outcome.state.rhythm)
+        if outcome.visit.updated:
+            state = replace(state, body_hash=None, read_at=None)
+        visit = replace(outcome.visit, milliseconds=round((time.monotonic() - clock) * 1000))
+        outcome = replace(outcome, visit=visit, state=state, due_at=lease.due_at, failures=lease.failures, plan="")
+        stored_visits.save(self.database, lease, outcome)
+        _report(outcome.visit)
+        return True
 
     def _finish(
         self, source: Source, lease: Lease, found: Found | SourceError, started: datetime, clock: float
@@ -197,11 +255,12 @@ class Pipeline:
                 if source.ONE_DOCUMENT:
                     return self._failure(source, lease, error, now), rejected
                 continue
-            state = replace(state, advice=parsed.advice)
+            state = replace(state, advice=websub.resolved(parsed.advice, document.url))
             for entry in parsed.entries:
                 article = clean(entry, source=source.key, now=now, declared_language=source.language)
                 articles += [article] if article.title else []
                 skipped += not article.title
+        state = replace(state, advice=websub.merged(found.advice, state.advice))
         known = stored_articles.known(self.database, [article.key for article in articles])
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
@@ -236,10 +295,12 @@ class Pipeline:
             succeeded_at=now,
             failing_since=None,
         )
-        plan = self._next(source, state, found, now, missed)
+        plan = self._next(source, state, found, now, missed, bool(new))
         return Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason), rejected
 
-    def _next(self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool) -> schedule.Plan:
+    def _next(
+        self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool
+    ) -> schedule.Plan:
         poll = self.config.settings.poll
         if found.unsettled:
             return schedule.Plan(now + schedule.SOON, "something is still being written")
@@ -251,8 +312,18 @@ class Pipeline:
             fixed=source.every or (None if source.host else poll.every),
             fresh_for=found.fresh_for,
             missed=missed,
+            pushed=self._is_pushed(source, state, now, new),
             scatter=_scatter(source.key, now),
         )
+
+    def _is_pushed(self, source: Source, state: SourceState, now: datetime, new: bool) -> bool:
+        """Whether a hub can be trusted to tell of this source's news. `new`: this visit has found some itself."""
+        if not state.advice.hubs:
+            return False
+        known = stored_subscriptions.of_source(self.database, source.key)
+        if known is None or known.state != "active" or known.lease_until is None or known.lease_until <= now:
+            return False
+        return schedule.relies_on_pushes(state.rhythm, known.pushed_at, now, untold=new)
 
     def _fold(self, source: Source, fresh: Iterable[Article]) -> tuple[Story, ...]:
         copies = [dedup.copy_of(article, source.rank) for article in fresh]

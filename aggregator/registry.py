@@ -23,7 +23,7 @@ from aggregator.units import Duration, Label
 
 if TYPE_CHECKING:
     from aggregator.features import Features, Vocabulary
-    from aggregator.fetch import Fetcher
+    from aggregator.fetch import Access, Fetcher
 
 
 class Options(BaseModel):
@@ -78,6 +78,10 @@ class Source(Options, ABC):
     @property
     def host(self) -> str | None:
         """The registrable domain to be polite to; None for a place on this machine."""
+        return None
+
+    def access_to(self, hub: str) -> "Access | None":
+        """How to reach the hub that pushes its news; None: as everybody does."""
         return None
 
     @abstractmethod

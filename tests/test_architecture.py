@@ -13,15 +13,16 @@ LAYERS = [
     ["registry"],
     ["config"],
     ["store", "fetch"],
-    ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose"],
+    ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose", "websub"],
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["pipeline"],
-    ["runtime", "explain", "show", "web"],
+    ["runtime", "explain", "show", "subscribe"],
+    ["web"],
     ["daemon"],
     ["cli"],
 ]
 PURE = ["words", "sniff", "urls", "language", "boilerplate", "clean", "features", "dedup", "tagging", "topics"]
-PURE += ["addresses", "inflate", "freshness", "schedule", "compose", "taggers", "formats", "parsers"]
+PURE += ["addresses", "inflate", "freshness", "schedule", "compose", "taggers", "formats", "parsers", "websub"]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 

@@ -52,6 +52,13 @@ def make_due(database: Database, now: datetime, only: Collection[str] | None = N
         connection.execute(statement)
 
 
+def hasten(database: Database, source: str, at: datetime) -> None:
+    """Let a source be visited at that time, if it is not due sooner."""
+    statement = update(sources).where(sources.c.id == source, sources.c.active, sources.c.due_at > at)
+    with database.writing() as connection:
+        connection.execute(statement.values(due_at=at))
+
+
 def claim(
     database: Database,
     now: datetime,
