@@ -62,7 +62,7 @@ class Daemon:
         ):
             self._visits = Visits(self._pipeline, fetcher)
             self._subscriber = Subscriber(self._pipeline, fetcher)
-            scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS)
+            scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
             for job in (self._poll, self._publish, self._watch):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.start()
