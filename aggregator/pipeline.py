@@ -160,7 +160,7 @@ class Pipeline:
     async def receive(self, subscription: Subscription, document: Document | None) -> bool:
         """Take in what a hub has pushed; False while the source is being visited: the hub may try again.
 
-        When this is True, what came is stored. A document that holds no feed, or None, is but a hint that there is
+        When this is True, what came is stored. A document that holds no article, or None, is but a hint that there is
         news: the source is visited soon.
         """
         return await self.in_executor(lambda: self._receive(subscription, document))
@@ -192,12 +192,12 @@ class Pipeline:
     def _take_in(self, source: Source, lease: Lease, document: Document, now: datetime, clock: float) -> bool:
         """Store a pushed document as if a visit had brought it; what only a visit can tell stays as it was.
 
-        False if it holds no feed. What changes known articles may be late or out of order, so the next visit reads
+        False if it holds no article. What changes known articles may be late or out of order, so the next visit reads
         the whole document.
         """
         found = Found((document,), lease.state, byte_count=len(document.body))
         outcome, rejected = self._digest(source, lease, found, now)
-        if rejected:
+        if rejected or not (outcome.visit.new or outcome.visit.updated or outcome.visit.known):
             stored_sources.release(self.database, [lease])
             return False
         state = replace(lease.state, rhythm=outcome.state.rhythm)

@@ -73,10 +73,10 @@ class _Callback:
             raise _later() from error
         if known is None or not protocol.is_live(known):
             raise web.HTTPGone(text=_UNKNOWN, headers=_SAFE)  # lets the hub end it (WebSub §7)
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise web.HTTPUnsupportedMediaType(text="Send it as it is: the signature is of these bytes.\n")
         if self._stopping() or token in self._busy or len(self._busy) >= PUSHES:
             raise _later()
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise web.HTTPUnsupportedMediaType(text="Send it as it is: the signature is of these bytes.\n")
         self._busy.add(token)
         try:
             return await self._take(request, known)
