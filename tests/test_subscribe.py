@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +53,7 @@ class Site:
         self.verifies = True
         self.changes: dict[str, str] = {}  # to what a verification says
         self.statuses: dict[str, int] = {}  # by hub
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None  # happens while the feed is read
         self.away = ""  # where a hub redirects to
         self.callback: TestClient | None = None
 
@@ -60,6 +61,8 @@ class Site:
         return self.base + path
 
     async def feed(self, request: web.Request) -> web.Response:
+        if self.meanwhile:
+            await self.meanwhile()
         hub, own = self.url("/hub"), self.url("/topic")
         links = f'<{hub}>; rel="hub", <{own}>; rel="self"' if self.links is None else self.links
         return web.Response(body=self.body, headers={"Link": links, "Content-Type": "application/rss+xml"})
@@ -514,6 +517,20 @@ async def test_hub_without_https_gets_no_secret_and_its_pushes_are_but_hints(ope
     time.now += timedelta(minutes=5)
     assert await world.push(rss("forged")) == 204
     assert (world.count(), world.status().due_at) == (1, time.now)
+
+
+async def test_hint_during_a_visit_brings_another_one(open_world: World, time: Time) -> None:
+    world = open_world
+    await world.poll()
+    await world.subscriber.step()
+
+    async def hint() -> None:
+        time.now += timedelta(seconds=1)
+        assert await world.push(b"") == 204
+
+    world.site.meanwhile = hint
+    await world.poll()
+    assert world.status().due_at == time.now
 
 
 async def test_subscription_is_renewed_before_its_lease_ends_with_the_same_callback(

@@ -53,8 +53,9 @@ def make_due(database: Database, now: datetime, only: Collection[str] | None = N
 
 
 def hasten(database: Database, source: str, at: datetime) -> None:
-    """Let a source be visited at that time, if it is not due sooner."""
-    statement = update(sources).where(sources.c.id == source, sources.c.active, sources.c.due_at > at)
+    """Let a source be visited at that time if it is not due sooner, and again if it is being visited."""
+    later = or_(sources.c.due_at > at, sources.c.leased_until.is_not(None))
+    statement = update(sources).where(sources.c.id == source, sources.c.active, later)
     with database.writing() as connection:
         connection.execute(statement.values(due_at=at))
 
