@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from aggregator import websub
-from aggregator.models import Advice, Document, Subscription
+from aggregator import schedule, websub
+from aggregator.addresses import is_outside
+from aggregator.config.settings import WebSub
+from aggregator.models import Advice, Document, Rhythm, Subscription
 from aggregator.parsers import feed
 from aggregator.websub import Wish, answered, discovered, is_signed, leased, links, merged, planned, resolved, wish
 
@@ -316,3 +319,38 @@ def test_hub_that_does_not_answer_is_left_after_three_requests() -> None:
 def test_what_no_hub_has_granted_is_forgotten_at_once() -> None:
     after = plan(known(state="asked", lease_until=None), None)
     assert after and after.state == "off"
+
+
+@pytest.mark.parametrize(
+    ("per_day", "silence", "untold", "relied_on"),
+    [
+        (24.0, 23 * HOUR, False, True),  # a night is no reason
+        (24.0, 25 * HOUR, False, False),
+        (2.0, 47 * HOUR, False, True),
+        (2.0, 49 * HOUR, False, False),
+        (0.01, 71 * HOUR, False, True),
+        (0.01, 73 * HOUR, False, False),
+        (24.0, HOUR / 2, True, True),  # the visit that a hint has brought about
+        (24.0, 2 * HOUR, True, False),
+    ],
+)
+def test_hub_is_relied_on_while_it_pushes(per_day: float, silence: timedelta, untold: bool, relied_on: bool) -> None:
+    rhythm = Rhythm(NOW, 10.0, 10.0 * per_day)
+    assert schedule.relies_on_pushes(rhythm, NOW - silence, NOW, untold=untold) is relied_on
+    assert not schedule.relies_on_pushes(rhythm, None, NOW, untold=untold)
+
+
+@pytest.mark.parametrize("host", ["news.example.org", "1.1.1.1", "2606:4700::1", "News.Example.Org."])
+def test_hosts_that_hubs_can_reach(host: str) -> None:
+    assert is_outside(host)
+
+
+@pytest.mark.parametrize("host", ["", "news", "localhost", "a.localhost", "nas.local", "x.internal", "10.0.0.1", "::1"])
+def test_hosts_that_hubs_cannot_reach(host: str) -> None:
+    assert not is_outside(host)
+
+
+@pytest.mark.parametrize("lease", ["59m", "31d"])
+def test_wished_lease_has_bounds(lease: str) -> None:
+    with pytest.raises(ValidationError, match="from 1h to 30d"):
+        WebSub.model_validate({"lease": lease})
