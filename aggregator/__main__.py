@@ -2,4 +2,4 @@
 
 from aggregator.cli import main
 
-main()
+main(prog_name="aggregator")

@@ -89,23 +89,25 @@ citation: .{1,280}
 """
 _MARKERS = re.compile(r"^\W*(?:" + "|".join(_MARKER_PATTERNS.split("\n")[1:-1]) + r")\W*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?。！？]['\"”’»)\]]*$")
-_LIST = re.compile(r"(?:[-*•‣▪–—]|\d{1,3}[.)])\s|.*:\W*$")  # an item, or the line that announces a list
+_ITEM = re.compile(r"(?:[-*•‣▪–—]|\d{1,3}[.)])\s")
 _TIMED_END = re.compile(r"(?:END\b\W*)?\d{1,2}[:.]\d\d\s*[AP]\.?M\b.{0,12}$")  # below an official transcript
-_ELLIPSIS = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W*$")
+_ELLIPSIS = re.compile(r"(?:…|\.\.\.)\W*$")
+_AFTER_COLON = " '\"”’»)]-–—"
+_END = 300  # characters at the end of a line that tell how it ends: a line may be a million long
 
 
 def cut(lines: Sequence[str]) -> Cut | None:
     """Where to cut a text's lines (or paragraphs), the first being line 0; None to leave it whole."""
     counts = [len(line.split()) for line in lines]
-    markers = [number for number, line in enumerate(lines) if number and is_marker(line)]
+    markers = {number for number, line in enumerate(lines) if number and is_marker(line)}
     if not markers:
         return None
-    start = _best_tail([_score(line, count) for line, count in zip(lines, counts, strict=True)])
-    confirming = [number for number in markers if start <= number < start + CONFIRMED_WITHIN]
+    start = _best_tail(
+        [3.0 if number in markers else _score(line, counts[number]) for number, line in enumerate(lines)]
+    )
+    confirming = next((number for number in range(start, start + CONFIRMED_WITHIN) if number in markers), None)
     if start and confirming:
-        return _cut(
-            lines, start, f"the end of the text looks like furniture, as {_quoted(lines[confirming[0]])} confirms"
-        )
+        return _cut(lines, start, f"the end of the text looks like furniture, as {_quoted(lines[confirming])} confirms")
     before = 0
     total = sum(counts)
     for number, count in enumerate(counts):
@@ -121,13 +123,13 @@ def is_marker(line: str) -> bool:
 
 
 def _score(line: str, count: int) -> float:
-    """How much a line looks like furniture: above zero it does, below it looks like prose."""
-    ends = bool(_SENTENCE_END.search(line))
-    if is_marker(line):
-        return 3.0
-    if not ends and (count > LONG or _LIST.match(line) or _TIMED_END.match(line)):
+    """How much a line that is no marker looks like furniture: above zero it does, below it looks like prose."""
+    end = line[-_END:]
+    ends = bool(_SENTENCE_END.search(end))
+    announces = end.rstrip(_AFTER_COLON).endswith(":")  # a list
+    if not ends and (count > LONG or announces or _ITEM.match(line) or _TIMED_END.match(line)):
         return -1.0
-    if _ELLIPSIS.search(line):
+    if _ELLIPSIS.search(end):
         return 1.0
     if count <= 12 and not ends:
         return 0.8

@@ -24,6 +24,8 @@ MAX_PASSES = 5
 MAX_GUID = 500
 MAX_TITLE = 500
 MAX_SUMMARY = 1000
+MAX_NAME = 200  # of an author, a category and its scheme
+MAX_AUTHORS, MAX_CATEGORIES, MAX_ENCLOSURES = 20, 50, 20
 CLOCK_SKEW = timedelta(hours=24)  # a date this far ahead is a mistake, not a time zone
 OLDEST_YEAR = 1970
 
@@ -55,7 +57,8 @@ _WHOLE_TAG = re.compile(r"<[^<>]*>")
 def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | None = None) -> Article:
     """The article that an entry of a source is, as seen first at `now`.
 
-    Its text and HTML are safe to publish. Dates that cannot be (before 1970, more than a day ahead) are dropped.
+    Its text and HTML are safe to publish. Dates that cannot be (before 1970, more than a day ahead) are dropped; a
+    change that is announced for later has happened now.
     """
     title = plain(entry.title)[:MAX_TITLE]
     body = entry.content or entry.summary
@@ -73,9 +76,14 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     link = urls.canonical(entry.link, entry.base)
     guid = _guid(entry, title, text)
     text_words = words(text)
-    authors = tuple(dict.fromkeys(filter(None, (plain(Markup(name))[:200] for name in entry.authors))))
-    categories = tuple(dict.fromkeys(_categories(entry.categories)))
-    enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures, entry.base)))
+    authors = tuple(dict.fromkeys(filter(None, map(_name, entry.authors))))[:MAX_AUTHORS]
+    categories = tuple(dict.fromkeys(_categories(entry.categories)))[:MAX_CATEGORIES]
+    enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures, entry.base)))[:MAX_ENCLOSURES]
+    summary = _summary(entry, text)
+    spoken = language(entry.language or declared_language, f"{title}. {text}")
+    updated_at = _believable(entry.updated_at, now)
+    # Without dates: a feed that stamps its entries anew at each visit would be news for ever.
+    published = [title, html, summary, link or "", spoken or ""]
     return Article(
         key=article_key(source, guid),
         source=source,
@@ -83,16 +91,16 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         title=title,
         text=text,
         html=html,
-        summary=_summary(entry, text),
+        summary=summary,
         first_seen_at=now,
         link=link,
         authors=authors,
         categories=categories,
         enclosures=enclosures,
         published_at=_believable(entry.published_at or entry.updated_at, now),
-        updated_at=_believable(entry.updated_at, now),
-        language=language(entry.language or declared_language, f"{title}. {text}"),
-        content_hash=digest([title, html, link or "", *authors, *map(repr, categories), *map(repr, enclosures)]),
+        updated_at=min(updated_at, now) if updated_at else None,
+        language=spoken,
+        content_hash=digest([*published, *authors, *map(repr, categories), *map(repr, enclosures)]),
         text_hash=digest(map(fold, text_words)),
         word_count=len(text_words),
         cut=cut,
@@ -121,7 +129,7 @@ def safe_html(html: str, base: str | None) -> str:
     """Markup that can be published: a fixed list of elements, absolute http(s) and mailto links, nothing active."""
     html = legal(html)[:MAX_HTML]
     if sum(1 for _ in _START_TAG.finditer(html)) > MAX_ELEMENTS:
-        html = html_entities.escape(html_entities.unescape(_WHOLE_TAG.sub(" ", html)), quote=False)
+        html = _WHOLE_TAG.sub(" ", html).replace("<", "&lt;").replace(">", "&gt;")
     cleaner = _cleaner(base)
     for _ in range(MAX_PASSES):  # to a fixed point: what a browser would read differently from us is read again
         before, html = html, cleaner.clean(html).strip()
@@ -195,9 +203,13 @@ def _shortened(text: str, length: int) -> str:
 
 def _categories(categories: Iterable[Category]) -> Iterable[Category]:
     for category in categories:
-        term = plain(Markup(category.term))[:200]
+        term = _name(category.term)
         if term:
-            yield Category(term, category.scheme, plain(Markup(category.label or ""))[:200] or None)
+            yield Category(term, _name(category.scheme) or None, _name(category.label) or None)
+
+
+def _name(text: str | None) -> str:
+    return plain(Markup(text or ""))[:MAX_NAME].rstrip()
 
 
 def _enclosures(enclosures: Iterable[Enclosure], base: str | None) -> Iterable[Enclosure]:
@@ -205,7 +217,7 @@ def _enclosures(enclosures: Iterable[Enclosure], base: str | None) -> Iterable[E
         url = urls.absolute(enclosure.url, base)
         if url:
             media_type = enclosure.media_type or ""
-            known = re.fullmatch(r"[\w.+-]+/[\w.+-]+", media_type)
+            known = re.fullmatch(r"[\w.+-]{1,127}/[\w.+-]{1,127}", media_type)  # RFC 6838 §4.2
             yield Enclosure(url, media_type if known else None, enclosure.length)
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from aggregator.errors import AggregatorError, ConfigError
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
     from aggregator.models import Visit
+    from aggregator.store import Database
 
 BAD_CONFIG = 78
 
@@ -104,12 +107,11 @@ def once(directory: Path | None) -> None:
                     visits.append(visit)
 
             with _progress(len(config.sources), count) as done:
-                changed = asyncio.run(runtime.once(config, database, done))
+                changed = asyncio.run(runtime.once(config, database, done, lambda: _config_of(directory)))
         new = sum(visit.new for visit in visits)
+        visited = {visit.source for visit in visits}
         failed = len({visit.source for visit in visits if visit.error})
-        click.echo(
-            f"{len(config.sources)} sources visited, {failed} with errors; {new} new articles; {changed} files changed"
-        )
+        click.echo(f"{len(visited)} sources visited, {failed} with errors; {new} new articles; {changed} files changed")
 
 
 @main.command()
@@ -129,24 +131,32 @@ def check(directory: Path | None) -> None:
 
 
 @main.command()
+@click.argument("source", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
-def status(directory: Path | None, as_json: bool) -> None:
-    """Show sources with their last visit, and topics with their stories.
+def status(directory: Path | None, source: str | None, as_json: bool) -> None:
+    """Show all sources and topics; or one SOURCE, by its name or id, with its last visits and the reason of the next.
 
-    Example: aggregator status --json
+    Examples: aggregator status --json; aggregator status "Example World"
     """
     with _failing_well():
         from aggregator import config as configuration
-        from aggregator import runtime, show
+        from aggregator import show
+        from aggregator.errors import StateError
 
         config = configuration.load(configuration.find(directory))
-        with runtime.opened(config) as database:
-            facts = show.status(config, database)
+        now = datetime.now(UTC)
+        with _reading(config) as database:
+            facts = show.source(database, source, now) if source else show.status(config, database)
+        if not facts:
+            raise StateError(f"{source}: no source has this name or id; `aggregator status` lists them")
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         if as_json:
             click.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+        elif isinstance(facts, list):
+            click.echo("\n\n".join("\n".join(show.source_lines(one, now, width)) for one in facts))
         else:
-            show.print_status(facts)
+            click.echo("\n".join(show.lines(facts, now, width)))
 
 
 @main.command()
@@ -154,21 +164,20 @@ def status(directory: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
 def explain(directory: Path | None, what: str, as_json: bool) -> None:
-    """Show what each stage decides about WHAT: a file, an article's key, or its link.
+    """Show what each stage decides about WHAT: a file, an article's key, or its link or page.
 
     Example: aggregator explain seeds/brief.txt
     """
     with _failing_well():
         from aggregator import config as configuration
         from aggregator import explain as explaining
-        from aggregator import runtime
         from aggregator.errors import DocumentError
 
         config = configuration.load(configuration.find(directory))
         if Path(what).is_file():
             traces = list(explaining.traces(what, config, None))
         else:
-            with runtime.opened(config) as database:
+            with _reading(config) as database:
                 traces = list(explaining.traces(what, config, database))
         if not traces:
             raise DocumentError(f"{what}: neither a file nor an article that is stored (by its key or link)")
@@ -177,6 +186,24 @@ def explain(directory: Path | None, what: str, as_json: bool) -> None:
         else:
             for trace in traces:
                 click.echo("\n".join(explaining.lines(trace, config)))
+
+
+@contextmanager
+def _reading(config: "Config") -> "Iterator[Database]":
+    """The store, which must be there: a command that only looks makes none. Raises StateError."""
+    from aggregator import runtime
+    from aggregator.errors import StateError
+
+    if config.settings.database == "sqlite":
+        try:
+            (config.state / "aggregator.db").stat()
+        except OSError as error:
+            raise StateError(
+                f"no state in {config.state}: {error.strerror}; start the daemon first,"
+                " or name another state directory in `state` of aggregator.yaml or in AGGREGATOR_STATE"
+            ) from error
+    with runtime.opened(config) as database:
+        yield database
 
 
 def _announce(config: "Config") -> None:
@@ -209,3 +236,96 @@ def _progress(total: int, done: Callable[[Any], None]) -> Iterator[Callable[[Any
             done(visit)
 
         yield step
+
+
+@main.command("import")
+@click.argument("place", metavar="FILE|URL")
+@click.option("--check", "only_living", is_flag=True, help="Look at each feed first; leave out those that do not work.")
+@click.option("--dry-run", is_flag=True, help="Show what would be added; change nothing.")
+@click.pass_obj
+def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool) -> None:
+    """Add the feeds of an OPML list to sources.yaml; its folders become labels.
+
+    Feeds that are there already are left as they are. Example: aggregator import subscriptions.opml
+    """
+    with _failing_well():
+        from aggregator import config as configuration
+        from aggregator import subscriptions
+        from aggregator.errors import AppendError
+        from aggregator.fetch import Fetcher
+
+        config = configuration.load(configuration.find(directory))
+
+        async def prepare() -> subscriptions.Plan:
+            async with Fetcher(config.settings.fetch) as fetcher:
+                plan = subscriptions.plan(await subscriptions.read(place, fetcher), config.sources.keys())
+                if not only_living:
+                    return plan
+                with _progress(len(plan.add), lambda feed: None) as done:
+                    return await subscriptions.without_dead(plan, fetcher, done)
+
+        plan = asyncio.run(prepare())
+        for line in subscriptions.report(plan):
+            click.echo(line, err=True)
+        feeds = "1 feed" if len(plan.add) == 1 else f"{len(plan.add)} feeds"
+        if dry_run or not plan.add:
+            click.echo(subscriptions.yaml_text(plan.add), nl=False)
+            click.echo(f"{feeds} would be added" if plan.add else "nothing to add", err=True)
+            return
+        try:
+            path = subscriptions.add(config.directory, plan.add)
+        except AppendError:
+            click.echo(subscriptions.yaml_text(plan.add), nl=False)
+            raise
+        click.echo(f"{feeds} added to {path}; a running daemon takes them over on SIGHUP")
+
+
+@main.command()
+@click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Instead of stdout.")
+@click.pass_obj
+def export(directory: Path | None, output: Path | None) -> None:
+    """Write all feeds that are read as an OPML list; labels become folders. Headers and passwords are left out.
+
+    Example: aggregator export --output subscriptions.opml
+    """
+    with _failing_well():
+        from aggregator import config as configuration
+        from aggregator import subscriptions
+
+        data = subscriptions.exported(configuration.load(configuration.find(directory)))
+        if output is None:
+            click.echo(data, nl=False)
+            return
+        try:
+            output.write_bytes(data)
+        except OSError as error:
+            raise AggregatorError(f"{output}: cannot be written: {error.strerror}") from error
+
+
+@main.command()
+@click.argument("url")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def discover(directory: Path | None, url: str, as_json: bool) -> None:
+    """Find the feeds of a site: those its page names, and those at the usual paths.
+
+    Example: aggregator discover https://example.org/
+    """
+    with _failing_well():
+        from aggregator import config as configuration
+        from aggregator import discover as discovering
+        from aggregator.fetch import Fetcher
+
+        config = configuration.load(configuration.find(directory))
+
+        async def look() -> discovering.Discovery:
+            async with Fetcher(config.settings.fetch) as fetcher:
+                return await discovering.discover(url if "://" in url else f"https://{url}", fetcher)
+
+        found = asyncio.run(look())
+        if as_json:
+            click.echo(json.dumps(discovering.facts(found), indent=1, ensure_ascii=False))
+        else:
+            discovering.show(found)
+        if not found.feeds:
+            sys.exit(1)

@@ -4,11 +4,10 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from aggregator import registry
+from aggregator import registry, tagging
 from aggregator.config import Settings, Topic
 from aggregator.models import Attribution, Feed, Item
 from aggregator.store.topics import StoredCopy, StoredStory
-from aggregator.tagging import ABOUT
 
 
 def item_id(authority: str, copies: Iterable[StoredCopy]) -> str:
@@ -65,7 +64,7 @@ def _item(story: StoredStory, identity: str, base_url: str) -> Item:
         origin=origin,
         also=also,
         authors=lead.authors,
-        tags=tuple(tag for tag in story.tags if tag.score >= ABOUT),
+        tags=tagging.about(story.tags),
         enclosures=lead.enclosures,
         language=lead.language,
         reasons=story.reasons,

@@ -35,7 +35,8 @@ class Daemon:
         self._database = database
         self._reload = reload
         self._executor = executor()
-        self._pipeline = Pipeline(config, database, self._executor)
+        self._pipeline = Pipeline(config, database, self._executor, reload=self._reload_soon)
+        self._reloads: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._folder_times: dict[str, int] = {}  # by source: when something last happened in its folder
@@ -95,6 +96,13 @@ class Daemon:
             return
         if changed:
             log.info("published: %d files changed", changed)
+
+    def _reload_soon(self) -> None:
+        """A list of sources has changed."""
+        if not self._stopping.is_set():
+            task = asyncio.get_running_loop().create_task(self._reload_config())
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
 
     async def _reload_config(self) -> None:
         """Use the new configuration if all of it is good; else go on with the old one and say why."""

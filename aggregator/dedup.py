@@ -5,8 +5,9 @@ words. It is compared with copies that are there, never with stories as wholes, 
 Identity is (source, guid): a copy joins a story, it never changes another copy.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,14 +21,17 @@ MIN_WORDS = 40  # below that the same words may be a notice that is used again: 
 
 def news(articles: Iterable[Article], known: Mapping[str, Known]) -> tuple[Article, ...]:
     """The articles that are new or changed, each once. What was seen before keeps the date of its first sight."""
-    latest: dict[str, Article] = {}
+    first: dict[str, Article] = {}  # of a guid that stands twice in a document: the first is the newest
     for article in articles:
-        before = known.get(article.key)
+        first.setdefault(article.key, article)
+    fresh = []
+    for key, article in first.items():
+        before = known.get(key)
         if before is None:
-            latest.setdefault(article.key, article)  # a guid that stands twice in a document: the first is the newest
+            fresh.append(article)
         elif before.content_hash != article.content_hash:
-            latest.setdefault(article.key, _again(article, before))
-    return tuple(latest.values())
+            fresh.append(_again(article, before))
+    return tuple(fresh)
 
 
 def _again(article: Article, before: Known) -> Article:
@@ -56,20 +60,23 @@ def fold(new: Sequence[Copy], past: Sequence[Copy]) -> tuple[Story, ...]:
     `past` holds every copy of every story that shares a key, link or text with a new one. A copy that is in a story
     stays in it, whatever its new text says.
     """
-    placed = {copy.key: copy for copy in past}
-    ambiguous = _repeated_links({copy.key: copy for copy in (*past, *new)}.values())
+    placed = _Placed(past)
+    repeated = _repeated_links({copy.key: copy for copy in (*past, *new)}.values())
     touched: list[str] = []
     for copy in sorted(new, key=_seniority):
-        before = placed.get(copy.key)
+        before = placed.copies.get(copy.key)
         if before:
             copy = replace(copy, story=before.story, placement=before.placement)
         else:
-            rival, rule = _rival(copy, placed.values(), ambiguous)
+            rival, rule = _rival(copy, placed, repeated)
             story = rival.story if rival else copy.key
             copy = replace(copy, story=story, placement=Placement(rule, rival.key if rival else None))
-        placed[copy.key] = copy
+        placed.add(copy)
         touched.append(copy.story or copy.key)
-    return tuple(_story(identity, placed.values()) for identity in dict.fromkeys(touched))
+    members: dict[str | None, list[Copy]] = defaultdict(list)
+    for copy in placed.copies.values():
+        members[copy.story].append(copy)
+    return tuple(_story(identity, members[identity]) for identity in dict.fromkeys(touched))
 
 
 def lead(copies: Iterable[Copy]) -> Copy:
@@ -80,28 +87,53 @@ def lead(copies: Iterable[Copy]) -> Copy:
     return min((copy for copy in candidates if copy.rank == rank and copy.word_count >= 0.8 * fullest), key=_seniority)
 
 
-def _rival(copy: Copy, others: Iterable[Copy], ambiguous: set[tuple[str, str]]) -> tuple[Copy | None, str]:
+class _Placed:
+    """The copies that are in stories, by key, and the most senior first by all that one can share with another."""
+
+    def __init__(self, copies: Iterable[Copy]) -> None:
+        self.copies: dict[str, Copy] = {}
+        self.sharing: dict[tuple[str, ...], list[Copy]] = defaultdict(list)
+        for copy in copies:
+            self.add(copy)
+
+    def add(self, copy: Copy) -> None:
+        """Put in a copy, in the place of an older one of the same article."""
+        if before := self.copies.get(copy.key):
+            for feature in _features(before):
+                group = self.sharing[feature]
+                del group[bisect_left(group, _seniority(before), key=_seniority)]
+        self.copies[copy.key] = copy
+        for feature in _features(copy):
+            insort(self.sharing[feature], copy, key=_seniority)
+
+
+def _features(copy: Copy) -> Iterator[tuple[str, ...]]:
+    yield "text", copy.text_hash
+    yield "text", copy.text_hash, copy.title
+    if copy.link:
+        yield "link", copy.link
+
+
+def _rival(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]]) -> tuple[Copy | None, str]:
     """The most senior copy that is the same article, and the rule that says so."""
-    for other in sorted(others, key=_seniority):
-        if other.key == copy.key:
-            continue
-        if _same_text(copy, other):
-            return other, "text"
-        if _same_page(copy, other, ambiguous):
-            return other, "link"
-    return None, "first"
+    found = ((_same_text(copy, placed), "text"), (_same_page(copy, placed, repeated), "link"))
+    rivals = [(other, rule) for other, rule in found if other]
+    return min(rivals, key=lambda pair: _seniority(pair[0]), default=(None, "first"))
 
 
-def _same_text(copy: Copy, other: Copy) -> bool:
-    same = copy.word_count > 0 and copy.text_hash == other.text_hash
-    return same and (copy.word_count >= MIN_WORDS or copy.title == other.title)
+def _same_text(copy: Copy, placed: _Placed) -> Copy | None:
+    feature = ("text", copy.text_hash) if copy.word_count >= MIN_WORDS else ("text", copy.text_hash, copy.title)
+    return next(iter(placed.sharing.get(feature, ())), None) if copy.word_count else None
 
 
-def _same_page(copy: Copy, other: Copy, ambiguous: set[tuple[str, str]]) -> bool:
-    if not copy.link or copy.link != other.link or copy.source == other.source:
-        return False
-    near = abs(other.dated_at - copy.dated_at) <= WINDOW
-    return near and not ambiguous & {(copy.source, copy.link), (other.source, other.link)}
+def _same_page(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]]) -> Copy | None:
+    if not copy.link or (copy.source, copy.link) in repeated:
+        return None
+    for other in placed.sharing.get(("link", copy.link), ()):
+        near = abs(other.dated_at - copy.dated_at) <= WINDOW
+        if near and other.source != copy.source and (other.source, copy.link) not in repeated:
+            return other
+    return None
 
 
 def _repeated_links(copies: Iterable[Copy]) -> set[tuple[str, str]]:
@@ -111,7 +143,7 @@ def _repeated_links(copies: Iterable[Copy]) -> set[tuple[str, str]]:
 
 
 def _story(identity: str, copies: Iterable[Copy]) -> Story:
-    members = tuple(sorted((copy for copy in copies if copy.story == identity), key=_seniority))
+    members = tuple(sorted(copies, key=_seniority))
     return Story(identity, lead(members).key, members)
 
 

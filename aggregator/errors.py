@@ -2,6 +2,7 @@
 
 AggregatorError
 ├── ConfigError     the configuration cannot be used            caught by: cli (exit 78), daemon (keeps the old one)
+├── AppendError     sources.yaml cannot be added to as text   caught by: cli (shows what to paste, exit 1)
 ├── StateError      state directory or database not usable      caught by: cli (exit 1)
 ├── SourceError     this visit failed, the next may not         caught by: pipeline.ingest (recorded at the source)
 │   ├── FetchError      nothing, or nothing acceptable, came over the network
@@ -23,6 +24,10 @@ class ConfigError(AggregatorError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+class AppendError(AggregatorError):
+    """A list of sources cannot be made longer by adding text; the message names the place and says why."""
 
 
 class StateError(AggregatorError):

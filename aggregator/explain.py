@@ -1,5 +1,6 @@
 """What each stage decided about one article: from a file that is not stored, or from the store."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from aggregator import compose, topics, urls
 from aggregator.clean import clean
 from aggregator.config import Config, Example
+from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
 from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
 from aggregator.pipeline import Judge, Judgement, parse, utc_now
@@ -17,6 +19,7 @@ from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 
 _SOURCE = "explain"  # the source of an article that came from none
+_PAGE = re.compile(r"/articles/([0-9a-f]{32})$")  # our page of an article, at whatever base URL
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def read_file(path: Path) -> list[Article]:
 
 
 def traces(what: str, config: Config, database: Database | None) -> Iterator[Trace]:
-    """Everything decided about a file, an article's key, or a link. Nothing where it is not known."""
+    """Everything decided about a file, an article's key, its link, or our page. Nothing where it is not known."""
     judge = Judge(config)
     path = Path(what)
     if path.is_file():
@@ -50,7 +53,9 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
         for article in read_file(path):
             yield Trace(f"{path} ({kind})", article, (), judge.judge(article))
     elif database is not None:
+        page = _PAGE.search(what)
         found = stored_articles.get(database, urls.canonical(what) or what)
+        found = found or (stored_articles.get(database, page[1]) if page else None)
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
             yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found))
@@ -90,7 +95,7 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
             yield f"              - {line[:90]}"
     elif article.html:
         yield "  cut       nothing"
-    yield f"  key       {article.key}"
+    yield f"  key       {article.key if trace.copies else 'none: it is not stored'}"
     for copy in trace.copies:
         own = "this article" if copy.key == article.key else f"copy {copy.key}"
         why = (
@@ -98,7 +103,7 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
         )
         yield f"  story     {own}, from {copy.source}: {why}"
     for tag in trace.judgement.tags.values():
-        level = "about" if tag.score >= 25 else "mentions"
+        level = "about" if tag.score >= ABOUT else "mentions"
         yield f"  {level:9} {tag.label} {tag.score} = {' + '.join(f'{name} {points}' for name, points in tag.evidence)}"
     for slug, verdict in trace.judgement.verdicts.items():
         answer = "in" if verdict.holds else "not in"
@@ -113,7 +118,7 @@ def facts(trace: Trace) -> dict[str, Any]:
     article = trace.article
     return {
         "origin": trace.origin,
-        "key": article.key,
+        "key": article.key if trace.copies else None,
         "title": article.title,
         "link": article.link,
         "words": article.word_count,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -52,7 +52,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, unpacked. `headers` has lower-case names; `byte_count` is what came over the wire."""
+    """An answer, unpacked. `headers` know their names in any case; `byte_count` is what came over the wire."""
 
     url: str
     status: int
@@ -124,7 +124,7 @@ class Fetcher:
         permanent = True
         while here not in seen and len(seen) <= self._options.redirects:
             seen.add(here)
-            if here.origin() != start.origin():
+            if here is not start and here.origin() != start.origin():
                 private = {}
             if form is not None and start.scheme == "https" != here.scheme:
                 raise FetchError("redirect", f"{url}: redirected to {here}, which would send a form in the clear")
@@ -149,6 +149,8 @@ class Fetcher:
 
     async def _read(self, response: aiohttp.ClientResponse, moved_to: str | None) -> Response:
         url = str(response.url)
+        if response.status == 304:  # has no body (RFC 9110 §15.4.5)
+            return _response(response, url, b"", 0, moved_to)
         inflater = Inflater(response.headers.get("Content-Encoding", ""), self._options.body, url)
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -161,15 +163,7 @@ class Fetcher:
             if elapsed > GRACE_SECONDS and count < self._options.rate * elapsed:
                 raise FetchError("slow", f"{url}: slower than fetch.rate ({self._options.rate} bytes in a second)")
             inflater.add(chunk)
-        return Response(
-            url,
-            response.status,
-            {name.lower(): value for name, value in response.headers.items()},
-            inflater.finish(),
-            count,
-            tuple(response.headers.getall("Link", ())),
-            moved_to,
-        )
+        return _response(response, url, inflater.finish(), count, moved_to)
 
     def _refuse_size(self, count: int, url: str) -> None:
         if count > self._options.wire:
@@ -261,20 +255,28 @@ class _SystemNames(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+def _response(answer: aiohttp.ClientResponse, url: str, body: bytes, byte_count: int, moved_to: str | None) -> Response:
+    links = tuple(answer.headers.getall("Link", ()))
+    return Response(url, answer.status, answer.headers, body, byte_count, links, moved_to)
+
+
+@lru_cache(maxsize=4096)  # sources are fetched again and again
 def _vetted(url: str, base: URL | None = None) -> URL:
     """The URL as a browser would read it, without its fragment; http and https only."""
+    shown = f"{base}: redirects to {url!r:.200}" if base else f"{url!r:.200}"
     forbidden = "\x7f" if base else "\x7f "  # servers write spaces into Location; a browser packs them up
     if any(letter < " " or letter in forbidden for letter in url):
-        raise FetchError("url", f"{url!r:.200}: a URL has no spaces or control characters")
+        raise FetchError("url", f"{shown}: a URL has no spaces or control characters")
     try:
-        parsed = ada_url.URL(url, base=str(base)) if base else ada_url.URL(url)
-        parsed.hash = ""
-        result = URL(parsed.href, encoded=True)
+        href = ada_url.URL(url, base=str(base)).href if base else ada_url.URL(url).href
+        result = URL(href, encoded=True)
+        if "#" in href or "@" in href:
+            result = result.with_fragment(None).with_user(None)  # secrets belong into the source's `auth`
     except (ValueError, UnicodeError) as error:
-        raise FetchError("url", f"{url!r:.200}: not a URL that can be fetched") from error
+        raise FetchError("url", f"{shown}: not a URL that can be fetched") from error
     if result.scheme not in ("http", "https") or not result.host:
-        raise FetchError("url", f"{url:.200}: only http:// and https:// addresses can be fetched")
-    return result.with_user(None)  # user and password belong into the source's `auth`
+        raise FetchError("url", f"{shown}: only http:// and https:// addresses can be fetched")
+    return result
 
 
 def _connect_error(url: str, error: aiohttp.ClientConnectorError) -> FetchError:

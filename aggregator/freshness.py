@@ -46,8 +46,10 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 def http_date(value: str | None) -> datetime | None:
     """A date of HTTP (RFC 9110 §5.6.7), in UTC."""
+    if not value:
+        return None
     try:
-        found = parsedate_to_datetime(value or "")
+        found = parsedate_to_datetime(value)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

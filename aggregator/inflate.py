@@ -18,7 +18,8 @@ class Inflater:
         """`encoding` as in Content-Encoding, `limit` in bytes of the unpacked body. Raises FetchError `encoding`."""
         self._url = url
         self._limit = limit
-        self._body = bytearray()
+        self._pieces: list[bytes] = []
+        self._count = 0
         self._began = False
         self._encoding = encoding.strip().lower()
         self._unpack = self._opened()
@@ -44,7 +45,7 @@ class Inflater:
         """The whole body. Raises FetchError `truncated`."""
         if self._unpack is not None and not self._unpack.eof and self._began:
             raise FetchError("truncated", f"{self._url}: the packed body ends too early")
-        return bytes(self._body)
+        return b"".join(self._pieces)
 
     def _opened(self) -> "zlib._Decompress | None":
         if self._encoding in ("", "identity"):
@@ -69,6 +70,7 @@ class Inflater:
             return self._unpacked(data)
 
     def _keep(self, piece: bytes) -> None:
-        self._body += piece
-        if len(self._body) > self._limit:
+        self._pieces.append(piece)
+        self._count += len(piece)
+        if self._count > self._limit:
             raise FetchError("too-large", f"{self._url}: larger than fetch.body ({self._limit:,} bytes)")

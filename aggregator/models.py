@@ -84,6 +84,8 @@ class Parsed:
 
     entries: tuple[Entry, ...]
     advice: Advice = Advice()
+    title: str | None = None  # of the feed, as its publisher wrote it
+    format: str | None = None  # in words: "RSS 2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Article:
     published_at: datetime | None = None  # as claimed, if believable
     updated_at: datetime | None = None
     language: str | None = None  # ISO 639-1
-    content_hash: str = ""  # of everything published: differs when the publisher changed something
+    content_hash: str = ""  # of everything published but dates: differs when the publisher changed something
     text_hash: str = ""  # of the words alone: equal for copies that differ in layout only
     word_count: int = 0
     cut: Cut | None = None
@@ -207,6 +209,7 @@ class Rhythm:
     days: float = 0.0  # watched, faded
     bursts: float = 0.0  # times at which something new appeared, faded over weeks
     recent: float = 0.0  # the same, faded over hours
+    by_hour: tuple[float, ...] = (0.0,) * 24  # bursts by the hour of the day (UTC), faded over weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +242,7 @@ class Found:
     url: str | None = None  # where it was found, if a redirect led there
     fresh_for: timedelta | None = None  # how long the answer may be kept, as its server says
     advice: Advice | None = None  # what HTTP says; it wins over what the document says of itself
+    reload: bool = False  # which sources there are has changed: read the configuration again
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)  # longer than any visit may take
 HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
+DEFAULT_RANK = Source.model_fields["rank"].default
 BATCH = 200  # stories judged anew in one transaction
 _LOOKS = {"title", "description", "limit", "examples"}  # of a topic: what no judgement depends on
 
@@ -82,7 +83,8 @@ class Judge:
         self.topics = config.topics
         self.vocabulary = Vocabulary(config.concepts, topics.phrases(config.topics.values()))
         rules = [f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()]
-        ranks = [f"{key} {source.rank}" for key, source in sorted(config.sources.items())]
+        ranked = sorted((key, source.rank) for key, source in config.sources.items() if source.rank != DEFAULT_RANK)
+        ranks = [f"{key} {rank}" for key, rank in ranked]  # a list that grows is no reason to judge all anew
         self.rules_hash = digest([__version__, *registry.taggers(), *rules, repr(config.concepts), *ranks])
 
     def judge(self, article: Article) -> Judgement:
@@ -105,12 +107,21 @@ def parse(document: Document, accepts: frozenset[str]) -> Parsed:
 class Pipeline:
     """The stages bound to one configuration and one store."""
 
-    def __init__(self, config: Config, database: Database, executor: Executor, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        executor: Executor,
+        clock: Clock = utc_now,
+        reload: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`reload` is told when a visit has found that which sources there are has changed."""
         self.config = config
         self.database = database
         self.judge = Judge(config)
         self._executor = executor  # where everything but the network happens
         self._clock = clock
+        self._reload = reload
 
     def prepare(self) -> None:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
@@ -146,8 +157,11 @@ class Pipeline:
         return await get_running_loop().run_in_executor(self._executor, work)
 
     async def ingest(self, lease: Lease, fetcher: Fetcher) -> Visit | None:
-        """One visit, from source to store. A failure is recorded at the source; None when the lease was lost."""
-        source = self.config.sources[lease.source]
+        """One visit, from source to store. A failure is recorded at the source; None when lease or source was lost."""
+        source = self.config.sources.get(lease.source)
+        if source is None:
+            await self.in_executor(lambda: stored_sources.release(self.database, [lease]))
+            return None  # it left the configuration after it was claimed
         started, clock = self._clock(), time.monotonic()
         try:
             found: Found | SourceError = await source.visit(lease.state, fetcher, started)
@@ -155,7 +169,10 @@ class Pipeline:
             found = error
         except Exception as error:  # a plug-in's bug costs its source alone
             found = _bug(source, error)
-        return await self.in_executor(lambda: self._finish(source, lease, found, started, clock))
+        visit = await self.in_executor(lambda: self._finish(source, lease, found, started, clock))
+        if visit and isinstance(found, Found) and found.reload:
+            self._reload()
+        return visit
 
     async def receive(self, subscription: Subscription, document: Document | None) -> bool:
         """Take in what a hub has pushed; False while the source is being visited: the hub may try again.

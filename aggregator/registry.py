@@ -37,6 +37,7 @@ class Source(Options, ABC):
 
     KEY: ClassVar[str]  # the key that tells this kind of source from others: `url`, `folder`
     ACCEPTS: ClassVar[frozenset[str]]  # sniffed media types that mean what this source promises
+    IS_LIST: ClassVar[bool] = False  # it has members, and a visit may change which
     ONE_DOCUMENT: ClassVar[bool] = False  # a visit brings one document: if that is bad, the visit has failed
 
     id: str | None = Field(None, pattern=r"^\S{1,500}$", description="Identity of the source; item ids depend on it.")
@@ -51,6 +52,10 @@ class Source(Options, ABC):
     def located(self, config_directory: Path, state_directory: Path) -> "Source":
         """This source with relative paths made absolute."""
         return self
+
+    def members(self, config_directory: Path, state_directory: Path) -> "Iterable[Source]":
+        """The sources that this one stands for beside itself, all located. Raises SourceError."""
+        return ()
 
     @property
     @abstractmethod
@@ -92,7 +97,7 @@ class Source(Options, ABC):
         """Tidy up after the articles of a visit are durable. Must bear being repeated after a crash. Raises OSError."""
 
     def watched(self) -> Path | None:
-        """A folder whose changes mean news, if there is one on this machine."""
+        """A folder or file whose changes mean news, if there is one on this machine."""
         return None
 
 

@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from aggregator.config import Config
-from aggregator.errors import StateError
+from aggregator.errors import ConfigError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, utc_now
@@ -21,8 +22,8 @@ from aggregator.store import sources as stored_sources
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5  # between two looks for due sources
-ONCE_ROUNDS = 5  # a file that is still being written is waited for, but not for ever
-PATIENCE = timedelta(seconds=30)  # of `once` with a host that must not be visited again at once
+ONCE_ROUNDS = 5  # more visits of a source by `once`, on average, while files in it are still being written
+PATIENCE = timedelta(seconds=5)  # of `once` with such files, and with hosts that must not be visited again at once
 SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
 SLOW_FACTOR = 4  # so many times the configured number may be under way when most of them are slow
 
@@ -128,38 +129,70 @@ class Visits:
             log.error("visit of %s not stored, it is tried again when its lease ends: %s", lease.source, error)
 
 
-async def once(config: Config, database: Database, done: Callable[[Visit | None], None]) -> int:
+async def once(
+    config: Config,
+    database: Database,
+    done: Callable[[Visit | None], None],
+    reload: Callable[[], Config] | None = None,
+) -> int:
     """Visit every source and publish what changed. Answers with the number of changed files.
 
+    Lists of sources come first: if one has changed, `reload` reads the configuration anew, or raises ConfigError.
     Waits for hosts that must not be visited again at once, and for files that are still being written, but not long.
     """
     with executor() as pool:
-        pipeline = Pipeline(config, database, pool)
+        lists_changed = asyncio.Event()
+        pipeline = Pipeline(config, database, pool, reload=lists_changed.set)
         pipeline.prepare()
         if database.is_sqlite:
             stored_sources.release_all(database)
         stored_sources.make_due(database, utc_now())
         async with Fetcher(config.settings.fetch) as fetcher:
+            if reload:
+                await _visit_lists(pipeline, fetcher, done)
+            if reload and lists_changed.is_set():
+                await _adopt(pipeline, reload)
             visits = Visits(pipeline, fetcher, done)
-            waited_for_files = 0
-            while True:
+            patience = max(PATIENCE, config.settings.poll.spacing)
+            left = len(pipeline.config.sources) * (1 + ONCE_ROUNDS)
+            while left > 0:
                 begun = await visits.start_due()
+                left -= begun
                 if await visits.some_ended(seconds=TICK_SECONDS) or begun:
                     continue
-                now = utc_now()
-                free_at = stored_sources.next_free(database, now)
-                if free_at is not None and free_at - now <= PATIENCE:
-                    await asyncio.sleep((free_at - now).total_seconds())
-                elif (wait := _soon(database, now)) is not None and waited_for_files < ONCE_ROUNDS:
-                    waited_for_files += 1
-                    await asyncio.sleep(wait)
-                else:
+                next_at = stored_sources.next_visit_at(database)
+                wait = next_at - utc_now() if next_at else None
+                if wait is None or wait > patience:
                     break
+                await asyncio.sleep(max(wait.total_seconds(), 0.01))
+            while await visits.some_ended(seconds=TICK_SECONDS):
+                pass
         return pipeline.publish()
 
 
-def _soon(database: Database, now: datetime) -> float | None:
-    """Seconds until a source is due again because something in it was still being written."""
-    waits = [(status.due_at - now).total_seconds() for status in stored_sources.statuses(database)]
-    soon = [wait for wait in waits if 0 < wait < 5]
-    return min(soon) if soon else None
+async def _visit_lists(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:
+    """Visit the lists of sources, one after the other on each host."""
+    by_host: dict[str, list[str]] = {}
+    for key, source in pipeline.config.sources.items():
+        if source.IS_LIST:
+            by_host.setdefault(source.host or key, []).append(key)
+
+    async def visit(keys: list[str]) -> None:
+        for key in keys:
+            lease = await pipeline.in_executor(
+                partial(stored_sources.claim_one, pipeline.database, key, utc_now(), lease=LEASE)
+            )
+            if lease:
+                done(await pipeline.ingest(lease, fetcher))
+
+    await asyncio.gather(*(visit(keys) for keys in by_host.values()))
+
+
+async def _adopt(pipeline: Pipeline, reload: Callable[[], Config]) -> None:
+    """Go on with the configuration as it is now, if it is good."""
+    try:
+        config = await asyncio.to_thread(reload)
+    except ConfigError as error:
+        log.error("configuration refused, the one from before stays in use:\n%s", error)
+    else:
+        await pipeline.in_executor(lambda: pipeline.adopt(config))

@@ -10,18 +10,20 @@ one forgets over hours, so that a source that becomes hot is visited more often 
 that came on time, after another success: a late visit looks like a burst, and would make the next one early.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import exp, sqrt
 from typing import Protocol
 
-from aggregator.models import Advice, Rhythm
+from aggregator.models import Advice, Rhythm, SourceState
 
 SOON = timedelta(seconds=2)  # something was still being written
 LONGEST = timedelta(days=1)  # between two tries of a failing source: feeds rise from the dead
 MUTED = timedelta(days=30)  # between two looks at a source that says it is gone (410)
 LOST = timedelta(days=14)  # not found for so long: somebody should look
+MOVED = timedelta(days=7)  # of permanent redirects to one place, until that is where we go at once
 REST = timedelta(minutes=10)  # of a host that has had enough of us and does not say for how long
 PUSHED = timedelta(hours=6)  # between two visits of a source whose hub tells us of news
 
@@ -35,6 +37,7 @@ SHORT_MEMORY = timedelta(hours=4)
 PRIOR = timedelta(hours=6)  # how much watching the first guess is worth
 SLOT = timedelta(minutes=5)  # what appears within it counts once: batches are one event
 LATE = timedelta(minutes=10)  # a visit that much later than planned teaches nothing
+EVENNESS = 6.0  # bursts, spread over the day, that stand against what was seen: few events make no pattern
 SPREAD = 0.1  # share of the interval by which visits are scattered, so that they never march in step
 
 # How much each failure in a row adds, in intervals: what passes by itself is tried again sooner.
@@ -81,9 +84,8 @@ def after_success(
     if fixed is not None:
         interval, reasons = fixed, ["as configured"]
     else:
-        rate = bursts_a_day(rhythm, now)
-        interval = bounds.every * sqrt(REFERENCE / max(rate, 1e-6))
-        reasons = [f"{rate:.2g} new a day"]
+        interval = _interval(rhythm, now, bounds)
+        reasons = [f"{bursts_a_day(rhythm, now):.2g} new a day"]
         if missed:
             interval, reasons = interval / 2, [*reasons, "all of it was new, so some may have been missed"]
         if pushed:
@@ -136,11 +138,13 @@ def learned(
         return replace(faded(rhythm, now), seen_at=now)
     slots = {_slot(at, rhythm.seen_at, now) for at in news}
     old = faded(rhythm, now)
+    hours = Counter(slot.hour for slot in slots)
     return Rhythm(
         now,
         old.days + (now - rhythm.seen_at) / timedelta(days=1),
         old.bursts + len(slots),
         old.recent + sum(exp(-((now - slot) / SHORT_MEMORY)) for slot in slots),
+        tuple(count + hours[hour] for hour, count in enumerate(old.by_hour)),
     )
 
 
@@ -148,15 +152,37 @@ def bursts_a_day(rhythm: Rhythm, now: datetime) -> float:
     """How often something new is to be expected, per day."""
     if rhythm.seen_at is None or not rhythm.days:
         return REFERENCE
-    now_faded = faded(rhythm, now)
-    return max(rhythm.bursts / rhythm.days, now_faded.recent / (SHORT_MEMORY / timedelta(days=1)))
+    return max(rhythm.bursts / rhythm.days, faded(rhythm, now).recent / (SHORT_MEMORY / timedelta(days=1)))
+
+
+def _interval(rhythm: Rhythm, now: datetime, bounds: Bounds) -> timedelta:
+    """Go forward through the hours of the day, each with its own rate, until one visit's worth has passed."""
+    hot = faded(rhythm, now).recent / (SHORT_MEMORY / timedelta(days=1))
+    daily = rhythm.bursts / rhythm.days if rhythm.days else REFERENCE
+    seen = sum(rhythm.by_hour)
+    at, left = now, 1.0
+    while at - now < bounds.max:
+        share = (rhythm.by_hour[at.hour] + EVENNESS / 24) / (seen + EVENNESS) * 24
+        interval = bounds.every * sqrt(REFERENCE / max(daily * share, hot * exp(-((at - now) / SHORT_MEMORY)), 1e-6))
+        step = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1) - at
+        if interval * left <= step:
+            return at - now + interval * left
+        left -= step / interval
+        at += step
+    return bounds.max
 
 
 def faded(rhythm: Rhythm, now: datetime) -> Rhythm:
     """The same counts, worth less because they are older."""
     age = now - rhythm.seen_at if rhythm.seen_at else timedelta()
     slow, fast = exp(-(age / MEMORY)), exp(-(age / SHORT_MEMORY))
-    return replace(rhythm, days=rhythm.days * slow, bursts=rhythm.bursts * slow, recent=rhythm.recent * fast)
+    return replace(
+        rhythm,
+        days=rhythm.days * slow,
+        bursts=rhythm.bursts * slow,
+        recent=rhythm.recent * fast,
+        by_hour=tuple(count * slow for count in rhythm.by_hour),
+    )
 
 
 def relies_on_pushes(rhythm: Rhythm, pushed_at: datetime | None, now: datetime, *, untold: bool) -> bool:
@@ -173,6 +199,19 @@ def rest(kind: str, retry_after: timedelta | None) -> timedelta | None:
     if kind not in ("busy", "forbidden"):
         return None
     return min(retry_after or REST, LONGEST)
+
+
+def trouble(state: SourceState, kind: str | None, now: datetime) -> str | None:
+    """What somebody should look at: a source that is gone, one that has long failed, one that has moved."""
+    if state.failing_since is not None:
+        failing = now - state.failing_since
+        if kind == "gone":
+            return f"gone for good, by its own word, for {spoken(failing)}: delete it, or give it its new address"
+        if failing >= LOST:
+            return f"nothing but failures for {spoken(failing)}"
+    if state.moved_to and state.moved_since and now - state.moved_since >= MOVED:
+        return f"moved for good: write {state.moved_to} as its url, and id: with its present id"
+    return None
 
 
 def spoken(span: timedelta) -> str:

@@ -1,12 +1,19 @@
 """The state of everything, for `aggregator status`."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
+
+from aggregator import schedule
 from aggregator.config import Config
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
 from aggregator.store import topics as stored_topics
+from aggregator.store import visits as stored_visits
 
 
 def status(config: Config, database: Database) -> dict[str, Any]:
@@ -18,41 +25,126 @@ def status(config: Config, database: Database) -> dict[str, Any]:
         "articles": articles,
         "stories": stories,
         "sources": [
-            {
-                "id": source.id,
-                "name": source.name,
-                "due_at": source.due_at.isoformat(timespec="seconds"),
-                "failures": source.failures,
-                "last_visit": source.visits[0].started_at.isoformat(timespec="seconds") if source.visits else None,
-                "outcome": source.visits[0].outcome if source.visits else None,
-                "new": source.visits[0].new if source.visits else 0,
-                "error": source.visits[0].error if source.visits else None,
-            }
-            for source in stored_sources.statuses(database)
+            _summary(found) for found in stored_sources.statuses(database, visits_each=stored_visits.KEPT_VISITS)
         ],
         "topics": [{"slug": slug, "stories": counts.get(slug, (0, None))[0]} for slug in config.topics],
     }
 
 
-def print_status(facts: dict[str, Any]) -> None:
-    """The same as tables."""
-    from rich.console import Console
-    from rich.table import Table
+def source(database: Database, name: str, now: datetime) -> list[dict[str, Any]]:
+    """All that is known of the source with this id or name, or of several of that name."""
+    return [
+        _summary(found)
+        | {
+            "plan": found.plan,
+            "host_free_at": _iso(found.free_at),
+            "trouble": schedule.trouble(found.state, found.visits[0].kind if found.visits else None, now),
+            "state": {
+                key: value for key, value in asdict(found.state).items() if key not in ("rhythm", "advice") and value
+            },
+            "hubs": list(found.state.advice.hubs),
+            "new_a_day": round(schedule.bursts_a_day(found.state.rhythm, now), 2),
+            "visits": [asdict(visit) for visit in found.visits],
+        }
+        for found in stored_sources.statuses(database, name, visits_each=stored_visits.KEPT_VISITS)
+    ]
 
-    console = Console()
-    sources = Table("source", "last visit", "outcome", "new", "next visit", "error", box=None)
+
+def _summary(found: stored_sources.SourceStatus) -> dict[str, Any]:
+    last = found.visits[0] if found.visits else None
+    failed = next((visit for visit in found.visits if visit.error), None)
+    return {
+        "id": found.id,
+        "name": found.name,
+        "due_at": _iso(found.due_at),
+        "failures": found.failures,
+        "last_visit": _iso(last.started_at) if last else None,
+        "outcome": last.outcome if last else None,
+        "new": last.new if last else 0,
+        "error": failed.error if failed else None,
+        "error_at": _iso(failed.started_at) if failed else None,
+    }
+
+
+def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[str]:
+    """One source for a person: when it is visited next and why, what it remembers, its last visits."""
+    yield f"{_plain(facts['name'])} ({_plain(facts['id'])})"
+    due = _apart(facts["due_at"], now, past="now")
+    yield f"next visit: {due}{': ' if facts['plan'] else ''}{_plain(facts['plan'])}"
+    if facts["host_free_at"] and datetime.fromisoformat(facts["host_free_at"]) > now:
+        yield f"its host is left alone: {_apart(facts['host_free_at'], now)} it may be visited again"
+    if facts["trouble"]:
+        yield f"look at it: {facts['trouble']}"
+    for name, value in facts["state"].items():
+        shown = f"{_iso(value)} ({_apart(value.isoformat(), now)})" if isinstance(value, datetime) else str(value)
+        yield f"  {name}: {_plain(shown)}"
+    for hub in facts["hubs"]:
+        yield f"  hub: {_plain(hub)}"
+    yield ""
+    rows = [("visit", "outcome", "status", "bytes", "new", "updated", "known", "ms")]
+    for visit in facts["visits"]:
+        numbers = (visit[name] for name in ("byte_count", "new", "updated", "known", "milliseconds"))
+        when = _apart(visit["started_at"].isoformat(), now)
+        rows.append((when, visit["outcome"], str(visit["status"] or ""), *map(str, numbers)))
+    header, *table = _table(rows, width)
+    yield header
+    for line, visit in zip(table, facts["visits"], strict=True):
+        yield line
+        if visit["url"]:
+            yield f"  found at {_plain(visit['url'])}"
+        if visit["error"]:
+            yield f"  {_plain(visit['error'])}"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[str]:
+    """The same for a person, in `width` columns where names allow it; None: as wide as it comes, for a pipe.
+
+    An error has a line of its own, which is never broken: a terminal does that without tearing what is copied from it.
+    """
+    yield f"{facts['articles']} articles in {facts['stories']} stories ({facts['state']})"
+    yield ""
+    rows = [("source", "last visit", "outcome", "new", "next visit")]
     for source in facts["sources"]:
-        sources.add_row(
-            source["name"],
-            source["last_visit"] or "never",
-            source["outcome"] or "",
-            str(source["new"]),
-            source["due_at"],
-            source["error"] or "",
-        )
-    topics = Table("topic", "stories", box=None)
-    for topic in facts["topics"]:
-        topics.add_row(topic["slug"], str(topic["stories"]))
-    console.print(f"{facts['articles']} articles in {facts['stories']} stories ({facts['state']})\n", highlight=False)
-    console.print(sources)
-    console.print(topics)
+        last = _apart(source["last_visit"], now) if source["last_visit"] else "never"
+        due = _apart(source["due_at"], now, past="now")
+        rows.append((_plain(source["name"]), last, source["outcome"] or "", str(source["new"]), due))
+    header, *table = _table(rows, width)
+    yield header
+    for line, source in zip(table, facts["sources"], strict=True):
+        yield line
+        if source["error"]:
+            earlier = "" if source["error_at"] == source["last_visit"] else f"{_apart(source['error_at'], now)}: "
+            yield f"  {earlier}{_plain(source['error'])}"
+    yield ""
+    yield from _table(
+        [("topic", "stories"), *((topic["slug"], str(topic["stories"])) for topic in facts["topics"])], width
+    )
+
+
+def _apart(moment: str, now: datetime, past: str = "{} ago") -> str:
+    """`5 min ago`, `in 23 min`: in the largest unit of which there are two."""
+    seconds = (datetime.fromisoformat(moment) - now).total_seconds()
+    size, unit = next(
+        ((size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min")) if abs(seconds) >= 2 * size), (1, "s")
+    )
+    amount = f"{abs(seconds) // size:.0f} {unit}"
+    return f"in {amount}" if seconds > 0 else past.format(amount)
+
+
+def _table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+    """Rows as lines of aligned columns; the first column gives way when they do not fit."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    if width is not None:
+        widths[0] = min(widths[0], max(10, width - sum(widths[1:]) - 2 * len(widths[1:])))
+    for row in rows:
+        cells = [set_cell_size(cell, size) for cell, size in zip(row, widths, strict=True)]
+        yield "  ".join(cells).rstrip()
+
+
+def _plain(text: str) -> str:
+    """Without what would move the cursor: a server may have written it."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -50,9 +50,9 @@ def media_type(body: bytes) -> str:
 
 
 def challenge(headers: Mapping[str, str], body: bytes) -> str | None:
-    """Whose page asks for proof that a person is reading, if it is such a page. `headers` in lower case."""
+    """Whose page asks for proof that a person reads it, if it is such a page. Header names are found in any case."""
     for name, value, maker in _CHALLENGE_HEADERS:
-        if value in headers.get(name, "").lower() and name in headers:
+        if name in headers and value in headers[name].lower():
             return maker
     head = body[:_LOOKED_AT].lower()
     return next((maker for mark, maker in _CHALLENGE_MARKS if mark in head), None) if b"<html" in head else None

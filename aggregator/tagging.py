@@ -1,12 +1,11 @@
 """What is an article about, all taggers taken together? Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from aggregator import registry
+from aggregator.config.topics import ABOUT
 from aggregator.features import Features, Vocabulary
 from aggregator.models import Tag
-
-ABOUT = 25  # from this score on an article is about a concept; below, it mentions it
 
 
 def tags(features: Features, vocabulary: Vocabulary) -> dict[str, Tag]:
@@ -25,6 +24,6 @@ def ranked(tags: Iterable[Tag]) -> tuple[Tag, ...]:
     return tuple(sorted(tags, key=lambda tag: (-tag.score, tag.concept)))
 
 
-def about(tags: Mapping[str, Tag]) -> tuple[Tag, ...]:
+def about(tags: Iterable[Tag]) -> tuple[Tag, ...]:
     """The tags worth showing: what the article is about."""
-    return tuple(tag for tag in ranked(tags.values()) if tag.score >= ABOUT)
+    return tuple(tag for tag in ranked(tags) if tag.score >= ABOUT)

@@ -1,8 +1,8 @@
 """Does an article belong to a topic, and why? Pure.
 
 `all` holds when every rule in it does, `any` when at least one does, `none` when not one does; a topic or group holds
-when each of those it has holds. A bare concept means: about it, with a score of at least 25. The score of `all` is its
-lowest, of `any` its highest; a phrase that is found scores 100.
+when each of those it has holds. A bare concept means: about it, by the bound `ABOUT`. The score of `all` is its
+lowest, of `any` its highest; a phrase that is found scores 100, a rule that does not hold scores nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -81,7 +81,8 @@ def _about(rule: About, tags: Mapping[str, Tag]) -> Verdict:
     if tag is None:
         return Verdict(False, text, "not mentioned")
     sum_of = " + ".join(f"{name} {points}" for name, points in tag.evidence)
-    return Verdict(tag.score >= rule.min, text, f"{tag.score} = {sum_of}", tag.score)
+    holds = tag.score >= rule.min
+    return Verdict(holds, text, f"{tag.score} = {sum_of}", tag.score if holds else 0)
 
 
 def _phrase(rule: Phrase, features: Features) -> Verdict:

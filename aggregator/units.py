@@ -2,17 +2,48 @@
 
 import os
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
 
+LONGEST = timedelta(days=36500)  # added to any date that is believed, it is still a date
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION = r"^(\d{1,6})\s*(s|m|h|d|w)$"
 _SIZE = r"^(\d{1,9})\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)$"
+
+
+@dataclass(frozen=True)
+class Written:
+    """For Annotated: text that the pattern finds something in, and the words for a person whose text is another."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _checked(self, value: str) -> str:
+        if not re.search(self.pattern, value) or value.endswith("\n"):  # `$` also matches before a last line's end
+            raise ValueError(self.words)
+        return value
 
 
 def _duration(value: Any) -> Any:
@@ -21,7 +52,16 @@ def _duration(value: Any) -> Any:
     match = re.match(_DURATION, str(value))
     if not match:
         raise ValueError("a duration is a number and one of s, m, h, d, w, such as '30m'")
-    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    found = timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    if found > LONGEST:
+        raise ValueError("a duration is at most 100 years")
+    return found
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("this duration must be longer than 0")
+    return value
 
 
 def _size(value: Any) -> Any:
@@ -70,35 +110,32 @@ def proxy_url(value: str) -> str:
     return value
 
 
-def _header_safe(secret: SecretStr) -> SecretStr:
+def _sendable(secret: SecretStr) -> SecretStr:
     value = secret.get_secret_value()
     if not value.isprintable() or not value.isascii():
-        raise ValueError("only printable ASCII can be sent")
+        raise ValueError("only printable ASCII can be sent in a header")
     return secret
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": _DURATION})]
+# A pause may be 0, a duration may not.
+Pause = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": _DURATION})]
+Duration = Annotated[Pause, AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": _SIZE})]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Secret = Annotated[
-    SecretStr,
-    BeforeValidator(_secret),
-    AfterValidator(_header_safe),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                *(
-                    {
-                        "type": "object",
-                        "properties": {key: {"type": "string"}},
-                        "required": [key],
-                        "additionalProperties": False,
-                    }
-                    for key in ("env", "credential")
-                ),
-            ]
-        }
-    ),
-]
+_SECRET_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        *(
+            {
+                "type": "object",
+                "properties": {key: {"type": "string"}},
+                "required": [key],
+                "additionalProperties": False,
+            }
+            for key in ("env", "credential")
+        ),
+    ]
+}
+Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema(_SECRET_SCHEMA)]
+HeaderSecret = Annotated[Secret, AfterValidator(_sendable)]

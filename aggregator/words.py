@@ -19,13 +19,15 @@ _WORD = re.compile(
     rf"|[{_UNSPACED}]"
     rf"|(?:(?![{_UNSPACED}]){_LETTER})+(?:['’](?:(?![{_UNSPACED}]){_LETTER})+)*"
 )
+# Normalizing a run of marks takes time by the square of its length; no language has more than 30 (UAX #15 §13).
+_LONG_RUN = re.compile(r"([^\w\s]{30})[^\w\s]+")
 _POSSESSIVE = re.compile(r"['’][sS]$")
 
 
 def words(text: str) -> list[str]:
     """Each word as written, without possessive and inner dots."""
     found = []
-    for match in _WORD.finditer(unicodedata.normalize("NFKC", text)):
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", _LONG_RUN.sub(r"\1", text))):
         word = match[0]
         if "." in word:
             word = word.replace(".", "")

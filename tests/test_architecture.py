@@ -14,15 +14,17 @@ LAYERS = [
     ["config"],
     ["store", "fetch"],
     ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose", "websub"],
+    ["opml", "autodiscovery"],
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["pipeline"],
-    ["runtime", "explain", "show", "subscribe"],
-    ["web"],
+    ["runtime", "explain", "show", "subscribe", "discover"],
+    ["web", "subscriptions"],
     ["daemon"],
     ["cli"],
 ]
 PURE = ["words", "sniff", "urls", "language", "boilerplate", "clean", "features", "dedup", "tagging", "topics"]
 PURE += ["addresses", "inflate", "freshness", "schedule", "compose", "taggers", "formats", "parsers", "websub"]
+PURE += ["opml", "autodiscovery"]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 

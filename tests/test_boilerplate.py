@@ -83,3 +83,14 @@ def test_markers(line: str) -> None:
 )
 def test_sentences_that_begin_like_markers(line: str) -> None:
     assert not is_marker(line)
+
+
+@pytest.mark.parametrize("line", ["…" * 1_000_000 + "x", ":" * 1_000_000 + "x"], ids=["points", "colons"])
+def test_a_long_line_is_read_once(line: str) -> None:
+    found = cut([PROSE, PROSE, line, "Source link"])  # hours, if it were tried from each character to the end
+    assert found is not None
+    assert found.removed[-1] == "Source link"
+
+
+def test_many_markers_are_looked_up_not_searched() -> None:
+    assert cut(["Tweet"] * 100_000 + [PROSE] * 100_000) is None

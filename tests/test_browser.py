@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ async def base(config_directory: Path) -> AsyncIterator[str]:
     with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
         async with TestServer(application(lambda: found, database)) as server:
-            yield str(server.make_url("/"))
+            base = str(server.make_url("/"))
+            found = replace(found, settings=found.settings.model_copy(update={"base_url": base}))
+            yield base
 
 
 async def test_reader_finds_topic_story_and_reason(base: str) -> None:

@@ -93,6 +93,11 @@ def test_markup_that_is_too_deep_leaves_no_attributes_in_the_text() -> None:
     assert article('<div class="secret">' * 300 + "end").text == "end"
 
 
+def test_markup_that_is_too_deep_keeps_its_entities() -> None:
+    text = "<div>" * 4_001 + "1 &lt; 2 &amp;amp; 3 > 2 &#" + "9" * 5_000 + ";"  # more digits than int() takes
+    assert article(text).text.startswith("1 < 2 &amp; 3 > 2")
+
+
 @pytest.mark.parametrize(
     ("html", "text"),
     [
@@ -128,7 +133,8 @@ def test_plain_text_is_escaped_and_keeps_its_angle_brackets() -> None:
 )
 def test_only_believable_dates_stay(date: datetime, kept: bool) -> None:
     result = article(published_at=date, updated_at=date)
-    assert result.published_at == result.updated_at == (date if kept else None)
+    assert result.published_at == (date if kept else None)
+    assert result.updated_at == (min(date, NOW) if kept else None)
     assert result.dated_at <= NOW
 
 
@@ -149,6 +155,41 @@ def test_layout_changes_the_content_but_not_the_words() -> None:
     one, other = article("<p>A b</p><p>c</p>"), article("<div>a <i>B</i> c!</div>")
     assert one.text_hash == other.text_hash
     assert one.content_hash != other.content_hash
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"title": Markup("Other")},
+        {"summary": Markup("Other")},
+        {"language": "fr"},
+        {"link": "https://a.example/other"},
+        {"authors": ("Other",)},
+        {"categories": (Category("other"),)},
+        {"enclosures": (Enclosure("https://a.example/other"),)},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_whatever_is_published_changes_the_content(changed: dict[str, object]) -> None:
+    assert article(**changed).content_hash != article().content_hash
+
+
+def test_a_feed_that_dates_its_entries_anew_changes_nothing() -> None:
+    one, other = (article(published_at=date, updated_at=date) for date in (NOW, NOW - timedelta(hours=1)))
+    assert one.content_hash == other.content_hash
+
+
+def test_what_an_entry_lists_is_bounded() -> None:
+    many = [f"{number} " + "x" * 300 for number in range(1000)]
+    result = article(
+        authors=tuple(many),
+        categories=tuple(Category(name, f"\x01{name}", name) for name in many),
+        enclosures=tuple(Enclosure(f"https://a.example/{name[:4]}", "audio/" + name[5:]) for name in many),
+    )
+    assert (len(result.authors), len(result.categories), len(result.enclosures)) == (20, 50, 20)
+    assert {len(name) for name in result.authors} == {200}
+    assert result.categories[0] == Category(many[0][:200], many[0][:200], many[0][:200])
+    assert result.enclosures[0].media_type is None
 
 
 def test_enclosures_are_absolute_and_of_a_plausible_type() -> None:

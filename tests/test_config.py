@@ -6,8 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
-from aggregator import config
+from aggregator import config, units
 from aggregator.errors import ConfigError
 
 FILES = {
@@ -86,7 +87,7 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
             "topics.yaml", "topics:\n  t: {title: T}\n", "2:3: topics.t: a rule needs something", id="no rule"
         ),
         pytest.param(
-            "topics.yaml", "topics:\n  t: {any: [x:y]}\n", "2:3: the key 'title' is missing", id="missing key"
+            "topics.yaml", "topics:\n  t: {any: [country:china]}\n", "2:3: the key 'title' is missing", id="missing key"
         ),
         pytest.param("sources.yaml", "sources: [{name: A}]\n", "1:11: a source needs one of the keys", id="no kind"),
         pytest.param(
@@ -103,6 +104,46 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
         ),
         pytest.param("aggregator.yaml", "state: [x\n", "2:1: ", id="malformed"),
         pytest.param("aggregator.yaml", "state: !env x\n", "1:8: tags such as", id="tag"),
+        pytest.param(
+            "aggregator.yaml", "state: !!python/name:os x\n", "1:8: tags such as '!!python/name:os'", id="!!tag"
+        ),
+        pytest.param("aggregator.yaml", "!!set listen: a:1\n", "1:1: tags such as '!!set'", id="tag of a key"),
+        pytest.param("aggregator.yaml", "listen: a:65536\n", "1:1: listen: a port is at most 65535", id="port"),
+        pytest.param("aggregator.yaml", "listen: x\n", "1:1: listen: host and port are written like", id="listen"),
+        pytest.param(
+            "aggregator.yaml", "fetch: {total: 0s}\n", "1:9: fetch.total: this duration must be longer", id="0s"
+        ),
+        pytest.param(
+            "aggregator.yaml",
+            "fetch: {total: 999999w}\n",
+            "1:9: fetch.total: a duration is at most 100 years",
+            id="ages",
+        ),
+        pytest.param("topics.yaml", "topics: {}\n", "1:1: topics: must have at least 1 entry", id="no topics"),
+        pytest.param(
+            "topics.yaml",
+            "topics:\n  My Topic: {title: T, any: [country:china]}\n",
+            "2:3: topics.My Topic: a topic's name in addresses has small letters, digits and hyphens",
+            id="slug",
+        ),
+        pytest.param(
+            "topics.yaml",
+            "topics:\n  t: {title: T, all: country:china}\n",
+            "2:17: topics.t.all: write a list: [country:china]",
+            id="no list",
+        ),
+        pytest.param(
+            "topics.yaml",
+            "topics:\n  t: {title: T, all: [country:china], language: [english]}\n",
+            "2:50: topics.t.language.0: a language is its ISO 639 code",
+            id="language",
+        ),
+        pytest.param(
+            "topics.yaml",
+            "topics:\n  t: {title: T, all: [country:china], examples: {match: [{title: A, txt: B}]}}\n",
+            "2:69: unknown key 'txt' (did you mean 'text'?)",
+            id="unknown key of an example",
+        ),
         pytest.param("concepts/all.yaml", "concepts:\n  Bad: {label: B, aliases: [B]}\n", "2:3: ", id="concept id"),
     ],
 )
@@ -123,6 +164,35 @@ def test_several_problems_are_reported_at_once(directory: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("china", " (did you mean 'country:china'?)"),
+        ("countri:china", " (did you mean 'country:china'?)"),
+        ("subject:rail", ""),  # not subject:oil
+        ("subject:chine", ""),  # another kind of thing
+        ("x y", ": a concept is written like 'country:china'"),
+    ],
+)
+def test_an_unknown_concept_gets_no_far_fetched_suggestion(directory: Path, written: str, hint: str) -> None:
+    (directory / "concepts" / "more.yaml").write_text("concepts:\n  subject:oil: {label: Oil, aliases: [oil]}\n")
+    (directory / "topics.yaml").write_text(f"topics:\n  t: {{title: T, any: [{written}]}}\n")
+    expected = f"topics.yaml:2:23: unknown concept '{written}'{hint}; define new ones in {directory}/concepts/"
+    assert problems(directory) == [expected]
+
+
+def test_one_wrong_value_does_not_hide_the_other_problems_of_its_file(directory: Path) -> None:
+    (directory / "topics.yaml").write_text(
+        "topics:\n  about: {title: T, title: U, limt: 1, any: [country:none]}\n  u: !x {title: U, any: [country:china]}\n"
+    )
+    assert [problem.partition(": ")[2].partition(" '")[0] for problem in problems(directory)] == [
+        "unknown concept",
+        "the key",  # stands here twice
+        "tags such as",
+        "unknown key",
+    ]
+
+
 def test_a_concept_in_two_files(directory: Path) -> None:
     (directory / "concepts" / "more.yaml").write_text(FILES["concepts/all.yaml"])
     assert problems(directory) == ["concepts/more.yaml:2:3: the concept 'country:china' is in another file as well"]
@@ -130,6 +200,12 @@ def test_a_concept_in_two_files(directory: Path) -> None:
 
 def test_a_missing_directory(tmp_path: Path) -> None:
     assert "there is no such directory" in problems(tmp_path / "none")[0]
+
+
+def test_a_directory_that_the_environment_names_is_blamed_on_the_variable(tmp_path: Path) -> None:
+    assert config.find(None, {"AGGREGATOR_CONFIG": str(tmp_path)}) == tmp_path
+    with pytest.raises(ConfigError, match="AGGREGATOR_CONFIG: there is no directory /nowhere"):
+        config.find(None, {"AGGREGATOR_CONFIG": "/nowhere"})
 
 
 @pytest.mark.parametrize(
@@ -174,3 +250,40 @@ def test_the_environment_is_put_over_the_file(directory: Path) -> None:
 def test_a_problem_in_the_environment_names_the_variable(directory: Path, variable: str, value: str) -> None:
     (found,) = problems(directory, **{variable: value})
     assert found.startswith(f"environment variable {variable}: ") and repr(value) in found
+
+
+def test_an_unknown_variable_is_an_error(directory: Path) -> None:
+    bare = {"AGGREGATOR_CONFIG": "x", "AGGREGATOR_TEST_ALL": "1"}
+    assert config.load(directory, bare).settings.address == ("127.0.0.1", 8080)
+    assert problems(directory, AGGREGATOR_LISTN="a:1") == [
+        "environment variable AGGREGATOR_LISTN: there is no such setting (did you mean 'AGGREGATOR_LISTEN'?)"
+    ]
+
+
+def test_state_in_the_environment_is_relative_to_where_one_stands(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(directory.parent)
+    assert config.load(directory, {"AGGREGATOR_STATE": "here"}).state == directory.parent / "here"
+
+
+@pytest.mark.parametrize(
+    ("listen", "base"),
+    [
+        ("127.0.0.1:8081", "http://127.0.0.1:8081/"),
+        ("news.example:80", "http://news.example:80/"),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080/"),
+        ("[::]:8080", "http://[::1]:8080/"),
+    ],
+)
+def test_base_url_follows_from_listen_unless_it_is_given(directory: Path, listen: str, base: str) -> None:
+    variables = {"AGGREGATOR_LISTEN": listen}
+    assert config.load(directory, variables).settings.base_url == base
+    variables["AGGREGATOR_BASE_URL"] = "https://news.example.org"
+    assert config.load(directory, variables).settings.base_url == "https://news.example.org/"
+
+
+def test_a_pause_may_be_nothing_and_a_duration_may_not() -> None:
+    assert TypeAdapter(units.Pause).validate_python("0s") == timedelta(0)
+    with pytest.raises(ValidationError, match="longer than 0"):
+        TypeAdapter(units.Duration).validate_python("0s")

@@ -66,7 +66,7 @@ class Running:
 def daemon(directory: Path, **environment: str) -> Iterator[Running]:
     """A running daemon, ended by its pid if the test did not end it."""
     port = free_port()
-    address = {"AGGREGATOR_LISTEN": f"127.0.0.1:{port}", "AGGREGATOR_BASE_URL": f"http://127.0.0.1:{port}/"}
+    address = {"AGGREGATOR_LISTEN": f"127.0.0.1:{port}"}
     with subprocess.Popen(
         [sys.executable, "-m", "aggregator", "--config", str(directory), "run"],
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | address | environment,
@@ -82,6 +82,8 @@ def daemon(directory: Path, **environment: str) -> Iterator[Running]:
 
 
 def test_dropped_file_is_news_within_seconds_and_ctrl_c_ends_cleanly(config_directory: Path) -> None:
+    path = config_directory / "aggregator.yaml"
+    assert not re.search("^base_url", path.read_text(), re.MULTILINE)  # so that it follows from `listen`
     with daemon(config_directory) as running:
         running.until(r"folder:seeds: 16 new")
         running.until(r"published")
@@ -198,6 +200,7 @@ def test_port_that_is_taken_is_one_line(config_directory: Path) -> None:
         ended = aggregator(config_directory, "run", AGGREGATOR_LISTEN=address)
     assert ended.returncode == 1
     assert f"cannot listen on {address}" in ended.stderr
+    assert "`listen` of aggregator.yaml or in AGGREGATOR_LISTEN" in ended.stderr
 
 
 def test_once_check_status_and_explain(config_directory: Path) -> None:
@@ -233,5 +236,17 @@ def test_state_that_cannot_be_written_is_one_line_and_1(config_directory: Path, 
         assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
 
 
-def test_usage_error_is_2() -> None:
-    assert aggregator(ROOT / "config", "explode").returncode == 2
+@pytest.mark.parametrize("command", [["status"], ["explain", "0" * 32]], ids=["status", "explain"])
+def test_command_that_only_looks_makes_no_state(config_directory: Path, command: list[str]) -> None:
+    ended = aggregator(config_directory, *command)
+    state = config_directory.parent / "var"
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert f"no state in {state}" in ended.stderr
+    assert "AGGREGATOR_STATE" in ended.stderr
+    assert not state.exists()
+
+
+def test_usage_error_is_2_and_names_the_program() -> None:
+    ended = aggregator(ROOT / "config", "explode")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Usage: aggregator ")

@@ -172,6 +172,11 @@ def test_of_a_guid_that_stands_twice_the_first_counts() -> None:
     assert [item.title for item in news([article(title="1"), article(title="2")], {})] == ["1"]
 
 
+def test_a_guid_that_always_stands_twice_is_no_news_the_second_time() -> None:
+    twice = [article(title="1", content_hash="old"), article(title="2")]
+    assert news(twice, {"k": SEEN}) == ()
+
+
 def test_a_front_page_is_no_link_to_fold_by() -> None:
     assert copy_of(article(link="https://a.example/"), 50).link is None
     assert copy_of(article(link=LINK, title="U.S. Talks"), 50).title == "us talks"

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from aggregator import config
 from aggregator.cli import main
-from aggregator.config import topics
+from aggregator.config import concepts, topics
 from aggregator.config.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,13 @@ def test_topic_of_the_readme_is_a_topic() -> None:
     assert text
     parsed = topics.SCHEMA.validate_python(yaml.safe_load(text[1]))
     assert len(parsed.topics["china-russia"].examples.match) == 1
+
+
+def test_concept_of_the_readme_is_a_concept_and_a_new_one() -> None:
+    text = re.search(r"```yaml\n(concepts:.*?)```", README, re.DOTALL)
+    assert text
+    parsed = concepts.SCHEMA.validate_python(yaml.safe_load(text[1]))
+    assert parsed.concepts.keys().isdisjoint(config.load(ROOT / "config", {}).concepts)
 
 
 @pytest.mark.parametrize("path", ["README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/websub.md"])

@@ -1,6 +1,7 @@
 """A folder of dropped files: what is taken, what is refused, and what becomes of it."""
 
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -87,6 +88,47 @@ async def test_a_name_that_is_taken_in_done_gets_a_number(tmp_path: Path) -> Non
     assert done == {"a.txt": b"one", "a~2.txt": b"two", "a~3.txt": b"three"}
 
 
+async def test_a_file_replaced_since_it_was_read_waits_for_the_next_visit(tmp_path: Path) -> None:
+    drop(tmp_path / "a.txt", b"one")
+    drop(tmp_path / "b.txt", b"")
+    found = await visit(tmp_path, "move")
+    for name in "ab":
+        drop(tmp_path / "new", b"two", timedelta(minutes=5)).rename(tmp_path / f"{name}.txt")
+    FolderSource(folder=tmp_path, after="move").settle(found.documents, found.refused)
+    assert [(item.name, item.body) for item in (await visit(tmp_path, "move")).documents] == [
+        ("a.txt", b"two"),
+        ("b.txt", b"two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a" * 251 + ".txt", "é" * 125 + ".text", "中" * 85, "a." + "b" * 253, "a" * 254 + "\udcff"],
+    ids=["ASCII", "two bytes", "three bytes", "long suffix", "not UTF-8"],
+)
+async def test_longest_names_are_moved(tmp_path: Path, name: str) -> None:
+    source = FolderSource(folder=tmp_path, after="move")
+    for text in (b"one", b"two", b""):
+        drop(tmp_path / name, text)
+        found = await visit(tmp_path, "move")
+        source.settle(found.documents, found.refused)
+    moved = tree(tmp_path)
+    assert name not in moved
+    assert max(len(os.fsencode(Path(path).name)) for path in moved) <= 255
+    contents = {(tmp_path / path).read_bytes() for path in moved if not path.endswith(".reason.txt")}
+    assert contents == {b"one", b"two", b""}
+
+
+async def test_a_file_that_cannot_be_moved_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    drop(tmp_path / "a")
+    drop(tmp_path / "b", b"")
+    found = await visit(tmp_path, "move")
+    (tmp_path / "done").touch()
+    with pytest.raises(FileExistsError):
+        FolderSource(folder=tmp_path, after="move").settle(found.documents, found.refused)
+    assert tree(tmp_path) == {"a", "done", "rejected/b", "rejected/b.reason.txt"}
+
+
 @pytest.mark.parametrize("name", [".hidden", ".a.txt.swp", "a.txt~", "a.tmp", "a.part", "a.reason.txt"])
 @pytest.mark.parametrize("after", ["keep", "move"])
 async def test_unfinished_and_hidden_files_are_left_alone(tmp_path: Path, name: str, after: str) -> None:
@@ -148,6 +190,40 @@ async def test_more_files_than_a_visit_takes_come_at_once(tmp_path: Path, monkey
         drop(tmp_path / name)
     found = await visit(tmp_path, "move")
     assert (names(found), found.unsettled) == (["a", "b"], True)
+
+
+async def test_a_visit_takes_so_many_bytes_and_the_rest_comes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FILE_BYTES", 5)
+    monkeypatch.setattr(module, "MAX_VISIT_BYTES", 7)
+    source = FolderSource(folder=tmp_path, after="move")
+    for name, size in (("a", 6), ("b", 3), ("c", 4), ("d", 5), ("e", 2)):
+        drop(tmp_path / name, b"x" * size)
+    first = await visit(tmp_path, "move")
+    source.settle(first.documents, first.refused)
+    second = await visit(tmp_path, "move")
+    assert [(names(found), found.unsettled) for found in (first, second)] == [(["b", "c"], True), (["d", "e"], False)]
+
+
+async def test_a_kept_folder_that_is_too_large_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_VISIT_BYTES", 7)
+    for name in "abc":
+        drop(tmp_path / name, b"xxx")
+    found = await visit(tmp_path, "keep")
+    assert (names(found), found.unsettled, found.state.body_hash) == (["a", "b"], False, None)
+    assert [(item.name, item.reason.endswith("split the folder")) for item in found.refused] == [("c", True)]
+
+
+async def test_reading_leaves_the_event_loop_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(tmp_path / "a.txt")
+    threads = []
+    read = FolderSource._read
+    monkeypatch.setattr(
+        FolderSource, "_read", lambda *given: (threads.append(threading.current_thread()), read(*given))[1]
+    )
+    assert names(await visit(tmp_path, "keep")) == ["a.txt"]
+    assert threads and threading.main_thread() not in threads
 
 
 async def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from aggregator.errors import StateError
 from aggregator.store import Database, schema
@@ -49,12 +50,16 @@ def test_many_processes_may_start_at_once(new_database: Callable[[], Database], 
     assert [(process.returncode, error) for process, error in zip(started, errors, strict=True)] == [(0, "")] * 6
 
 
+@pytest.mark.parametrize(("said", "line"), [("", "Exception"), ("\n one\ntwo", "one")], ids=["nothing", "two lines"])
+def test_an_error_of_the_database_is_one_line(said: str, line: str) -> None:
+    assert database_module._first_line(DBAPIError("SELECT", (), Exception(said))) == line
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # psycopg's own half-made connection
 def test_database_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "aggregator.db").mkdir()
     with pytest.raises(StateError, match=r"aggregator\.db cannot be used: [^\n]+$"):
         Database("sqlite", tmp_path)
-    (tmp_path / "file").mkdir()
     with pytest.raises(StateError, match="cannot be used"):
         Database("postgresql+psycopg://nobody@127.0.0.1:1/none", tmp_path)
     gc.collect()  # here, where its warning is expected, and not in the next test

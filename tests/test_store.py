@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from aggregator import dedup
+from aggregator import dedup, tagging
+from aggregator.clean import clean
 from aggregator.errors import LeaseLost
+from aggregator.features import Vocabulary
 from aggregator.models import (
     Article,
     Category,
     Cut,
     Enclosure,
+    Entry,
     Lease,
+    Markup,
     Membership,
     Outcome,
     SourceState,
@@ -117,6 +121,16 @@ def test_article_comes_back_as_it_was(store: Database) -> None:
     assert [tag.evidence for tag in articles.tags_of(store, one.key)] == [(("title", 35), ("lede", 30))]
     (known,) = articles.known(store, [one.key, "nothing"]).values()
     assert (known.content_hash, known.first_seen_at) == (one.content_hash, one.first_seen_at)
+
+
+def test_any_category_can_be_stored(store: Database) -> None:
+    strange = ("\ufdfa" * 200, "x\0y\ud800" * 999, "中" * 999, "a" * 200, "a" * 201, "\U0001d400" * 200)
+    entry = Entry(guid="g", title=Markup("T"), categories=tuple(Category(one, one, one) for one in strange))
+    one = clean(entry, source="a", now=NOW)
+    tags = tuple(tagging.tags(Vocabulary({}).read(one), Vocabulary({})).values())
+    visits.save(store, lease := lease_of(store), visited(lease, one, tags={one.key: tags}))
+    assert articles.get(store, one.key) == one
+    assert set(articles.tags_of(store, one.key)) == set(tags)
 
 
 @pytest.mark.parametrize(

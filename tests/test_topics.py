@@ -90,6 +90,12 @@ def test_score_of_all_is_the_lowest_and_of_any_the_highest() -> None:
     assert verdict({"any": [CHINA, YES, NO]}).score == 100
 
 
+def test_a_rule_that_does_not_hold_lends_no_score() -> None:
+    china, russia = (verdict({"all": [concept]}).score for concept in (CHINA, RUSSIA))
+    assert russia < china
+    assert verdict({"any": [RUSSIA, {"about": CHINA, "min": 100}]}).score == russia
+
+
 def test_reasons_name_the_rules_that_held() -> None:
     found = reasons(verdict({"any": [CHINA, NO, YES], "none": [NO]}))
     assert len(found) == 2
@@ -122,7 +128,7 @@ def test_deciding_rule(rule: dict[str, Any], expected: str) -> None:
 )
 def test_about_is_more_than_mentioned(title: str, text: str, about: set[str]) -> None:
     _, tags = read(topic({"all": [CHINA]}), text, title)
-    assert {tag.concept for tag in tagging.about(tags)} == about
+    assert {tag.concept for tag in tagging.about(tags.values())} == about
 
 
 def test_a_publishers_category_makes_it_about() -> None:
@@ -132,6 +138,12 @@ def test_a_publishers_category_makes_it_about() -> None:
         (CHINA, "China", 25),
         ("category:foreign-policy", "Foreign policy", 25),
     }
+
+
+def test_a_category_that_grows_by_folding_fits_the_store() -> None:
+    _, tags = read(topic({"all": [CHINA]}), FILLER, "A call", categories=(Category("\ufdfa" * 200),))
+    (concept,) = tags
+    assert concept.startswith("category:") and len(concept) <= 300
 
 
 def test_evidence_adds_up() -> None:

@@ -1,6 +1,7 @@
 """Serving: validators, encodings, pages."""
 
 import gzip
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -109,6 +110,22 @@ async def test_unknown_addresses_are_404(client: TestClient, path: str) -> None:
 
 async def test_health(client: TestClient) -> None:
     assert await (await client.get("/healthz")).text() == "ok\n"
+
+
+async def test_links_lead_below_a_base_url_that_has_a_path(config_directory: Path) -> None:
+    base = "https://news.example/some/path/"
+    found = config.load(config_directory, {"AGGREGATOR_BASE_URL": base})
+    with runtime.opened(found) as database:
+        await runtime.once(found, database, lambda visit: None)
+        async with TestClient(TestServer(application(lambda: found, database))) as client:
+            text = await (await client.get("/topics/china-russia")).text()
+            paths = sorted(set(re.findall(r"articles/[0-9a-f]{32}", text)))
+            for path in ("", *paths):
+                text += await (await client.get(f"/{path}")).text()
+    assert f'href="{base}topics/energy"' in text
+    assert f'href="{base}articles/' in text
+    assert f'<nav><a href="{base}">' in text
+    assert 'href="/' not in text
 
 
 async def test_title_with_markup_is_text_on_every_page(config_directory: Path) -> None:

@@ -69,6 +69,10 @@ def test_decomposed_text_has_the_same_words(text: str) -> None:
     assert folded(unicodedata.normalize("NFD", text)) == folded(unicodedata.normalize("NFC", text))
 
 
+def test_a_long_run_of_marks_is_no_work() -> None:
+    assert len(words("a" + "\u0301\u0316" * 500_000 + " b")) == 2  # an hour, if they were all put in order
+
+
 def test_folded_text_ignores_layout_and_punctuation() -> None:
     assert folded("The  U.S.\n— China’s!") == folded("the US china") == "the us china"
 

@@ -11,7 +11,7 @@ say() { printf '%s\n' "$*" >&2; }
     exit 1
 }
 stamp=.venv/stamp-$(basename "$requirements" .txt)
-base=$("$python" -c 'import sys; print(sys.base_prefix, sys.version)'; pwd)
+base=$("$python" -c 'import sys; print(sys.base_prefix, sys.version)'; pwd -P)
 want=$(cat requirements*.txt tools/setup.sh | sha256sum; printf '%s\n' "$base")
 if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     "$python" -c 'import ensurepip, venv' 2>/dev/null || {
@@ -30,7 +30,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     .venv/bin/uv pip install -q --python .venv/bin/python --no-build-isolation-package feedgen \
         --require-hashes -r "$requirements"
     # The project itself is used from where it lies; a file in site-packages puts it on the path.
-    pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/aggregator-checkout.pth"
+    pwd -P > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/aggregator-checkout.pth"
     printf '%s\n' "$want" > "$stamp"
     # The test requirements contain the others.
     [ "$requirements" != requirements-test.txt ] || cp "$stamp" .venv/stamp-requirements

@@ -1,7 +1,9 @@
 """The configuration: a directory of YAML files → one frozen value. An error names file, line and column."""
 
+import difflib
+import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from aggregator.config import concepts, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
-from aggregator.config.topics import About, Example, Group, Phrase, Topic
+from aggregator.config.topics import Example, Topic
 from aggregator.config.yamlfile import YamlFile, suggest
-from aggregator.errors import ConfigError
+from aggregator.errors import ConfigError, SourceError
 from aggregator.registry import Source
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Concept", "Config", "Example", "Settings", "Topic", "find", "load", "schemas"]
 
@@ -38,37 +42,44 @@ class Config:
 
 
 def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The configuration directory: `--config`, else $AGGREGATOR_CONFIG, else ./config, else /etc/aggregator."""
+    """The configuration directory: `--config`, else $AGGREGATOR_CONFIG, else ./config, else /etc/aggregator.
+
+    Raises ConfigError when the variable names no directory.
+    """
     if given is not None:
         return given
     if named := environment.get("AGGREGATOR_CONFIG"):
+        if not Path(named).is_dir():
+            raise ConfigError([f"environment variable AGGREGATOR_CONFIG: there is no directory {named}"])
         return Path(named)
     local = Path("config")
     return local if (local / "aggregator.yaml").exists() else Path("/etc/aggregator")
 
 
-def load(directory: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """Read and check everything. Raises ConfigError with all problems that were found."""
+def load(
+    directory: Path, environment: Mapping[str, str] = os.environ, *, source_file_name: str = "sources.yaml"
+) -> Config:
+    """Read and check everything. Raises ConfigError with all problems that were found.
+
+    `source_file_name` is for trying out another file in the place of sources.yaml.
+    """
     if not directory.is_dir():
         raise ConfigError([f"{directory}:1:1: there is no such directory; name one with --config DIR"])
     problems: list[str] = []
     main = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, environment)
-    source_file = _read(directory / "sources.yaml", sources.schema(), problems, environment)
-    topic_file = _read(directory / "topics.yaml", topics.SCHEMA, problems, environment)
-    concept_files = [
-        _read(path, concepts.SCHEMA, problems, environment) for path in sorted((directory / "concepts").glob("*.yaml"))
-    ]
-    known: dict[str, Concept] = {}
-    for file, parsed in filter(None, concept_files):
-        for name, concept in parsed.concepts.items():
-            if name in known:
-                problems.append(file.problem(("concepts", name), f"the concept '{name}' is in another file as well"))
-            known[name] = concept
-    if problems or main is None or source_file is None or topic_file is None:
+    source_file = _read(directory / source_file_name, sources.schema(), problems, environment)
+    known = _concepts(directory / "concepts", problems, environment)
+    topic_file = _read(
+        directory / "topics.yaml",
+        topics.SCHEMA,
+        problems,
+        environment,
+        also=lambda file: _unknown_concepts(file, known),
+    )
+    if problems or main is None or source_file is None or topic_file is None or known is None:
         raise ConfigError(problems)
 
     state = settings.state_directory(main[1], directory)
-    problems += _unknown_concepts(*topic_file, known)
     found = _sources(*source_file, directory.resolve(), state, problems)
     if problems:
         raise ConfigError(problems)
@@ -87,10 +98,16 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def _read(
-    path: Path, schema: TypeAdapter[Any], problems: list[str], environment: Mapping[str, str]
+    path: Path,
+    schema: TypeAdapter[Any],
+    problems: list[str],
+    environment: Mapping[str, str],
+    also: Callable[[YamlFile], Iterable[str]] = lambda file: (),
 ) -> tuple[YamlFile, Any] | None:
+    """A file and its value. What is wrong, `also` in the eyes of the caller, is added to the problems."""
     try:
         file = yamlfile.load(path)
+        problems.extend(also(file))
         parsed = file.validate(schema, {"environment": environment})
         if isinstance(parsed, Settings):
             parsed = _with_environment(file, parsed, environment)
@@ -102,54 +119,96 @@ def _read(
 
 def _with_environment(file: YamlFile, parsed: Settings, environment: Mapping[str, str]) -> Settings:
     """The settings again with the environment put over the file, so that a problem names the variable."""
-    data = settings.overridden(file.data, dict(environment))
-    if data == file.data:
-        return parsed
+    problems = []
+    theirs = ("AGGREGATOR_TEST_", "AGGREGATOR_SERVICE_", "AGGREGATOR_PORT")  # of our tests, and of Kubernetes
+    prefix, known = "AGGREGATOR_", {*settings.variables(), "AGGREGATOR_CONFIG"}
+    for name in sorted(environment.keys() - known):
+        if name.startswith(prefix) and not name.startswith(theirs):
+            problems.append(f"environment variable {name}: there is no such setting{suggest(name, known, prefix)}")
+    data = settings.overridden(file.data, environment)
     try:
-        return settings.SCHEMA.validate_python(data)
+        parsed = parsed if data == file.data else settings.SCHEMA.validate_python(data)
     except ValidationError as error:
-        raise ConfigError(
-            [
-                f"environment variable AGGREGATOR_{'__'.join(str(step) for step in detail['loc'][:2]).upper()}:"
-                f" {detail['msg'].removeprefix('Value error, ')} (got {detail['input']!r:.60})"
-                for detail in error.errors()
-            ]
-        ) from None
+        for detail in yamlfile.details(error):
+            name = "__".join(str(step) for step in detail["loc"][:2]).upper()
+            problems.append(f"environment variable AGGREGATOR_{name}: {yamlfile.saying(detail)}")
+    if problems:
+        raise ConfigError(problems)
+    return parsed
 
 
-def _unknown_concepts(file: YamlFile, parsed: topics.TopicsFile, known: Mapping[str, Concept]) -> Iterator[str]:
-    for slug, topic in parsed.topics.items():
+def _concepts(folder: Path, problems: list[str], environment: Mapping[str, str]) -> dict[str, Concept] | None:
+    """All concepts by id; None where a file cannot be used, so that nobody misses what stands in it."""
+    known: dict[str, Concept] = {}
+    files = [_read(path, concepts.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
+    for file, parsed in filter(None, files):
+        for name, concept in parsed.concepts.items():
+            if name in known:
+                problems.append(file.problem(("concepts", name), f"the concept '{name}' is in another file as well"))
+            known[name] = concept
+    return None if None in files else known
+
+
+def _unknown_concepts(file: YamlFile, known: Mapping[str, Concept] | None) -> Iterator[str]:
+    """Reads the data and not the topics made from it: what else is wrong with a topic must not hide this."""
+    slugs = file.data.get("topics") if isinstance(file.data, dict) else None
+    if known is None or not isinstance(slugs, dict):
+        return
+    folder = file.path.parent / "concepts"
+    for slug, topic in slugs.items():
         for location, name in _concepts_of(topic, ("topics", slug)):
             if name not in known:
-                yield file.problem(location, f"unknown concept '{name}'{suggest(name, known)}")
+                form = "" if ":" in name else ": a concept is written like 'country:china'"
+                hint = _similar(name, known) or form
+                yield file.problem(location, f"unknown concept '{name}'{hint}; define new ones in {folder}/")
 
 
 def _concepts_of(rule: Any, location: yamlfile.Location) -> Iterator[tuple[yamlfile.Location, str]]:
     match rule:
         case str():
             yield location, rule
-        case About():
-            yield (*location, "about"), rule.about
-        case Group():
+        case list():
+            for number, part in enumerate(rule):
+                yield from _concepts_of(part, (*location, number))
+        case {"about": name}:
+            if isinstance(name, str):
+                yield (*location, "about"), name
+        case dict():
             for key in ("all", "any", "none"):
-                for number, part in enumerate(getattr(rule, key)):
-                    yield from _concepts_of(part, (*location, key, number))
-        case Phrase():
-            pass
+                if isinstance(rule.get(key), list):
+                    yield from _concepts_of(rule[key], (*location, key))
+
+
+def _similar(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'country:china'?)` for a word that is nearly one of the same prefix, if that prefix exists."""
+    prefix, _, word = name.lower().rpartition(":")
+    same = [other for other in known if other.startswith(f"{prefix}:")] or list(known)
+    by_word = {other.partition(":")[2]: other for other in same}
+    close = difflib.get_close_matches(word.strip().replace(" ", "-"), by_word, n=1, cutoff=0.8)
+    return f" (did you mean '{by_word[close[0]]}'?)" if close else ""
 
 
 def _sources(file: YamlFile, parsed: Any, directory: Path, state: Path, problems: list[str]) -> dict[str, Source]:
+    configured = [source.located(directory, state) for source in parsed.sources]
     found: dict[str, Source] = {}
-    for number, source in enumerate(parsed.sources):
-        located = source.located(directory, state)
-        if located.key in found:
+    for number, source in enumerate(configured):
+        if source.key in found:
             problems.append(
                 file.problem(
                     ("sources", number),
-                    f"another source has the id '{located.key}' too: give one of them an `id:` of its own",
+                    f"another source has the id '{source.key}' too: give one of them an `id:` of its own",
                 )
             )
-        found[located.key] = located
+        found[source.key] = source
+    for number, source in enumerate(configured):
+        try:
+            members = list(source.members(directory, state))
+        except SourceError as error:
+            problems.append(file.problem(("sources", number), str(error)))
+            continue
+        for member in members:
+            if found.setdefault(member.key, member) is not member:
+                log.debug("%s: in the list %s, and elsewhere before it", member.key, source.title)
     return found
 
 

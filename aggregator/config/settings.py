@@ -1,5 +1,6 @@
 """aggregator.yaml: the daemon itself. Every value can be overridden from the environment."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -9,7 +10,9 @@ from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from aggregator.addresses import is_outside
 from aggregator.registry import Options
-from aggregator.units import Duration, Network, Size, proxy_url
+from aggregator.units import Duration, Network, Pause, Size, Written, proxy_url
+
+_LOCAL = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # all interfaces: reached by loopback
 
 
 def _base_url(value: str) -> str:
@@ -17,6 +20,23 @@ def _base_url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("a base URL is written like 'https://news.example.org/'")
     return value if value.endswith("/") else value + "/"
+
+
+def _listen(value: str) -> str:
+    if _address(value)[1] > 65535:
+        raise ValueError("a port is at most 65535")
+    return value
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host, int(port)
+
+
+def _own_url(given: dict[str, Any]) -> str:
+    """Where a browser on this machine finds the web server."""
+    host, port = _address(given["listen"])
+    return f"http://{_LOCAL.get(host, host)}:{port}/"
 
 
 def _database(value: str) -> str:
@@ -37,7 +57,7 @@ class Poll(Options):
     max: Duration = Field(timedelta(days=1), description="However little it brings, and whatever it asks for.")
     concurrency: int = Field(64, ge=1, le=1000, description="Sources visited at the same time.")
     per_host: int = Field(2, ge=1, le=100, description="Of them, sources on one registrable domain.")
-    spacing: Duration = Field(timedelta(seconds=2), description="Between the beginnings of two visits to one domain.")
+    spacing: Pause = Field(timedelta(seconds=2), description="Between the beginnings of two visits to one domain.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -83,21 +103,29 @@ class WebSub(Options):
 class Settings(Options):
     """The whole of aggregator.yaml."""
 
-    state: str = Field("../var", description="Database and published files; relative to this file.")
+    state: str = Field("../var", min_length=1, description="Database and published files; relative to this file.")
     database: Annotated[str, AfterValidator(_database)] = Field(
         "sqlite", description="sqlite, or postgresql+psycopg://user@host/name"
     )
-    listen: str = Field(
-        "127.0.0.1:8080",
-        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$",
-        description="Host and port of the web server.",
-    )
+    listen: Annotated[
+        str,
+        Written(
+            r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$",
+            "host and port are written like '127.0.0.1:8080' or '[::1]:8080'",
+        ),
+        AfterValidator(_listen),
+    ] = Field("127.0.0.1:8080", description="Host and port of the web server.")
     base_url: Annotated[str, AfterValidator(_base_url)] = Field(
-        "http://127.0.0.1:8080/", description="What readers see; links in feeds begin with it."
+        default_factory=_own_url, description="What readers see; links in feeds begin with it. Else made from `listen`."
     )
-    tag_authority: str = Field(
+    tag_authority: Annotated[
+        str,
+        Written(
+            r"^[a-z0-9][a-z0-9.-]{0,253},[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$",
+            "a tag authority is a domain and a year in which it was yours, such as 'example.org,2026'",
+        ),
+    ] = Field(
         "example.org,2026",
-        pattern=r"^[a-z0-9][a-z0-9.-]{0,253},\d{4}(-\d{2}(-\d{2})?)?$",
         description="Never change it: item ids are made from it (RFC 4151).",
     )
     poll: Poll = Poll()
@@ -112,35 +140,41 @@ class Settings(Options):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        host, port = _address(self.listen)
+        return host.strip("[]"), port
 
 
 SCHEMA: TypeAdapter[Settings] = TypeAdapter(Settings)
 
 
-def overridden(data: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """The data of aggregator.yaml with `AGGREGATOR_LISTEN=…`, `AGGREGATOR_POLL__EVERY=…` put over it."""
+def overridden(data: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The data of aggregator.yaml with `AGGREGATOR_LISTEN=…`, `AGGREGATOR_POLL__EVERY=…` put over it.
+
+    Paths in the environment are relative to the current directory, where whoever wrote them stands.
+    """
     result = dict(data)
-    for name, info in Settings.model_fields.items():
-        variable = f"AGGREGATOR_{name.upper()}"
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Options):
-            inner = {
-                key: environment[f"{variable}__{key.upper()}"]
-                for key in info.annotation.model_fields
-                if f"{variable}__{key.upper()}" in environment
-            }
-            if inner:
-                result[name] = {**(result.get(name) or {}), **_lists(inner)}
-        elif variable in environment:
-            result[name] = environment[variable]
+    for variable, (outer, inner) in variables().items():
+        value: Any = environment.get(variable)
+        if value is None:
+            continue
+        if inner is None:
+            result[outer] = str(Path.cwd() / value) if outer == "state" and value else value
+        else:
+            result[outer] = {**(result.get(outer) or {}), inner: value.split() if inner == "allow" else value}
     if "STATE_DIRECTORY" in environment and "AGGREGATOR_STATE" not in environment:  # systemd.exec(5)
         result["state"] = environment["STATE_DIRECTORY"].split(":")[0]
     return result
 
 
-def _lists(values: dict[str, str]) -> dict[str, Any]:
-    return {key: value.split() if key == "allow" else value for key, value in values.items()}
+def variables() -> dict[str, tuple[str, str | None]]:
+    """The environment variables that set something → the key, and the key inside it if there is one."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for name, info in Settings.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Options):
+            found |= {f"AGGREGATOR_{name}__{key}".upper(): (name, key) for key in info.annotation.model_fields}
+        else:
+            found[f"AGGREGATOR_{name}".upper()] = (name, None)
+    return found
 
 
 def state_directory(settings: Settings, config_directory: Path) -> Path:

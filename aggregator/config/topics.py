@@ -3,21 +3,33 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
 
 from aggregator.registry import Options
-from aggregator.units import Duration
+from aggregator.units import LONGEST, Duration, Written
 
-ConceptId = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+$")]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+ABOUT = 25  # from this score on an article is about a concept; below, it mentions it
+
+_CONCEPT = r"^[a-z]+:[a-z0-9-]+$"
+ConceptId = Annotated[str, Written(_CONCEPT, "a concept is written like 'country:china', in small letters, no spaces")]
+# In a rule any text may stand here: whether it names a concept is asked where all concepts are known.
+Named = Annotated[str, WithJsonSchema({"type": "string", "pattern": _CONCEPT})]
+Slug = Annotated[
+    str,
+    Written(
+        r"^[a-z0-9][a-z0-9-]{0,63}$",
+        "a topic's name in addresses has small letters, digits and hyphens, at most 64; people see its `title`",
+    ),
+]
+Language = Annotated[str, Written(r"^[a-z]{2,3}$", "a language is its ISO 639 code, such as 'en'")]
 Where = Literal["title", "lede", "text"]
 
 
 class About(Options):
     """`about: country:china` — the article is about it, not just mentions it."""
 
-    about: ConceptId
-    min: int = Field(25, ge=1, le=100, description="The least score: 40 is a main subject, 25 one of several.")
+    about: Named
+    min: int = Field(ABOUT, ge=1, le=100, description=f"The least score: 40 is a main subject, {ABOUT} one of several.")
 
 
 class Phrase(Options):
@@ -55,7 +67,7 @@ def _kind(value: Any) -> str | None:
 
 _HELP = "a rule is a concept such as country:china, or has one of the keys about, phrase, all, any"
 Rule = Annotated[
-    Annotated[ConceptId, Tag("concept")]
+    Annotated[Named, Tag("concept")]
     | Annotated[About, Tag("About")]
     | Annotated[Phrase, Tag("Phrase")]
     | Annotated[Group, Tag("Group")],
@@ -77,11 +89,18 @@ class Example(Options):
     text: str = ""
 
 
+# Told apart by looks, so that a mistake in one is not also called a mistake in the other.
+FileOrExample = Annotated[
+    Annotated[str, Tag("file")] | Annotated[Example, Tag("Example")],
+    Discriminator(lambda value: "file" if isinstance(value, str) else "Example"),
+]
+
+
 class Examples(Options):
     """Articles that must, and must not, be in the topic: files (relative to topics.yaml) or `{title, text}`."""
 
-    match: tuple[str | Example, ...] = ()
-    reject: tuple[str | Example, ...] = ()
+    match: tuple[FileOrExample, ...] = ()
+    reject: tuple[FileOrExample, ...] = ()
 
 
 class Topic(Group):
@@ -89,7 +108,7 @@ class Topic(Group):
 
     title: str = Field(min_length=1, max_length=200)
     description: str = Field("", max_length=1000)
-    language: tuple[str, ...] = Field((), description="Only articles in these languages, or of unknown language.")
+    language: tuple[Language, ...] = Field((), description="Only articles in these languages, or of unknown language.")
     max_age: Duration | None = Field(None, description="Older stories leave the feed.")
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
     examples: Examples = Examples()
@@ -97,7 +116,7 @@ class Topic(Group):
     @property
     def horizon(self) -> timedelta:
         """How old a story in the feed may be."""
-        return self.max_age or timedelta(days=36500)
+        return LONGEST if self.max_age is None else self.max_age
 
 
 class TopicsFile(Options):

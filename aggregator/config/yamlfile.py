@@ -22,6 +22,29 @@ MAX_DEPTH = 40
 
 Location = tuple[int | str, ...]
 _STANDARD_TAG = "tag:yaml.org,2002:"
+# The last two are what a plain `<<` and `=` are taken for; here they are text like all else.
+_TAGS = frozenset(f"{_STANDARD_TAG}{name}" for name in "str int float bool null map seq timestamp merge value".split())
+
+# What pydantic finds, by its type, for a person who writes YAML. Types that are not here speak for themselves.
+_SAYINGS = {
+    "bool_parsing": "write true or false",
+    "bool_type": "write true or false",
+    "dict_type": "here stand keys with values, one a line, such as 'key: value'",
+    "greater_than_equal": "must be at least {ge}",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "model_type": "here stand keys with values, one a line, such as 'key: value'",
+    "path_type": "must be a path",
+    "string_pattern_mismatch": "does not have the form {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be empty",
+    "string_type": "must be one text",
+    "too_short": "must have at least {min_length} entry",
+    "tuple_type": "must be a list, written like [one, another]",
+}
+
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -32,6 +55,7 @@ class YamlFile:
     path: Path
     data: Any
     marks: dict[Location, tuple[int, int]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)  # that do not keep the rest from being read
 
     def place(self, location: Location) -> str:
         """`file:line:column` of a value, or of the nearest value around it."""
@@ -43,10 +67,14 @@ class YamlFile:
 
     def validate(self, adapter: TypeAdapter[Any], context: Mapping[str, Any] | None = None) -> Any:
         """The data as the adapter's type. Raises ConfigError with every problem and its place."""
+        problems = list(self.problems)
         try:
-            return adapter.validate_python(self.data, context=dict(context or {}))
+            parsed = adapter.validate_python(self.data, context=dict(context or {}))
         except ValidationError as error:
-            raise ConfigError([self._explain(detail, adapter) for detail in error.errors()]) from None
+            problems += [self._explain(detail, adapter) for detail in details(error)]
+        if problems:
+            raise ConfigError(problems)
+        return parsed
 
     def _known(self, location: Location) -> Location:
         """The part of a location that exists in the file: pydantic adds the names of union members to it."""
@@ -66,10 +94,8 @@ class YamlFile:
             return self.problem(location[:-1], f"the key '{last}' is missing")
         if kind == "unknown_kind":
             return self.problem(location, detail["msg"])
-        value = detail["input"]
-        got = f" (got {value!r:.60})" if isinstance(value, str) else ""
         name = ".".join(str(step) for step in self._known(location)) or "the file"
-        return self.problem(location, f"{name}: {detail['msg'].removeprefix('Value error, ')}{got}")
+        return self.problem(location, f"{name}: {saying(detail)}")
 
 
 def load(path: Path) -> YamlFile:
@@ -95,9 +121,22 @@ def load(path: Path) -> YamlFile:
         raise ConfigError([f"{path}:1:1: {' '.join(str(error).split())}"]) from error
     reader = _Reader(path)
     data = reader.read(root, ()) if root is not None else {}
-    if reader.problems:
-        raise ConfigError(reader.problems)
-    return YamlFile(path, data, reader.marks)
+    return YamlFile(path, data, reader.marks, reader.problems)
+
+
+def details(error: ValidationError) -> list[ErrorDetails]:
+    """The problems in an error, without those that only follow from another."""
+    return [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+
+
+def saying(detail: ErrorDetails) -> str:
+    """What is wrong with a value, in the words of the program, and the value."""
+    kind, value = detail["type"], detail["input"]
+    if kind == "tuple_type" and isinstance(value, str):
+        return f"write a list: [{value}]"
+    message = _SAYINGS[kind].format_map(detail.get("ctx", {})) if kind in _SAYINGS else detail["msg"]
+    got = f" (got {value!r:.60})" if isinstance(value, str) and value else ""
+    return message.removeprefix("Value error, ") + got
 
 
 def _refuse_depth(text: str, path: Path) -> None:
@@ -124,8 +163,7 @@ class _Reader:
         self.budget -= 1
         if self.budget < 0 or len(location) > MAX_DEPTH:
             raise ConfigError([self._at(node, "too many or too deeply nested values")])
-        if not node.tag.startswith(_STANDARD_TAG) and node.tag != "!":
-            self.problems.append(self._at(node, f"tags such as {node.tag!r} are not supported"))
+        self._check_tag(node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
@@ -136,6 +174,7 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key, value in node.value:
+            self._check_tag(key)
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(self._at(key, "a key must be plain text"))
             elif key.value in data:
@@ -145,17 +184,23 @@ class _Reader:
                 data[key.value] = self.read(value, (*location, key.value))
         return data
 
+    def _check_tag(self, node: yaml.Node) -> None:
+        if node.tag not in _TAGS and node.tag != "!":
+            tag = node.tag.replace(_STANDARD_TAG, "!!")
+            self.problems.append(self._at(node, f"tags such as {tag!r} are not supported"))
+
     def _at(self, node: yaml.Node, message: str) -> str:
         line, column = _position(node)
         return f"{self.path}:{line}:{column}: {message}"
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)`, or the known names when they are few, or nothing."""
+def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """` (did you mean 'x'?)`, or the known names when they are few, or nothing. A prefix of all counts for nothing."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    rests = [name.removeprefix(prefix) for name in names]
+    close = difflib.get_close_matches(word.removeprefix(prefix), rests, n=1, cutoff=0.6)
     if close:
-        return f" (did you mean '{close[0]}'?)"
+        return f" (did you mean '{prefix}{close[0]}'?)"
     return f" (known: {', '.join(names)})" if 0 < len(names) <= 12 else ""
 
 

@@ -52,7 +52,8 @@ def parse(document: Document) -> Parsed:
         raise DocumentError(f"{document.name}: no feed: {parsed.get('bozo_exception', 'it has no entries')}")
     language = parsed.feed.get("language")
     entries = tuple(_entry(raw, document, language) for raw in parsed.entries[:MAX_ENTRIES])
-    return Parsed(entries, _advice(parsed.feed, document.body))
+    title = _text(parsed.feed.get("title"))
+    return Parsed(entries, _advice(parsed.feed, document.body), title, _format(parsed.get("version")))
 
 
 def _entry(raw: Any, document: Document, language: str | None) -> Entry:
@@ -87,6 +88,15 @@ def _advice(feed: Any, body: bytes) -> Advice:
         hubs=tuple(href for rel, href in links if rel == "hub" and href),
         self_url=next((href for rel, href in links if rel == "self" and href), None),
     )
+
+
+def _format(version: Any) -> str | None:
+    """feedparser's `rss20` as people write it: `RSS 2.0`."""
+    match = re.fullmatch(r"(rss|atom|cdf)(?:(\d)(\d+))?\w?", str(version or ""))
+    if match is None:
+        return None
+    name = {"rss": "RSS", "atom": "Atom", "cdf": "CDF"}[match[1]]
+    return f"{name} {match[2]}.{match[3]}" if match[2] else name
 
 
 def _ttl(feed: Any) -> timedelta | None:

@@ -8,15 +8,20 @@ A kept file is known by its name, so that a corrected file corrects its article;
 its content, so that two files of one name never stand for each other. Names that begin with a dot or end in `~`,
 `.tmp` or `.part` are still being written by somebody and are left alone; so is a file changed within the last second.
 In a kept folder a README describes the folder and is no article.
+A visit takes at most 100 MB. Of a folder whose files are moved the rest follows at once; in a kept folder it is
+refused, since nobody remembers how far the reading went: split such a folder.
 What cannot be used goes to rejected/ with the reason beside it in NAME.reason.txt.
 """
 
+import asyncio
 import hashlib
 import logging
 import os
 import stat
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, count
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -35,6 +40,8 @@ log = logging.getLogger(__name__)
 MAX_FILE_BYTES = 20_000_000
 MAX_FILES = 500  # in one visit of a folder whose files are moved; the rest follows at once
 MAX_KEPT_FILES = 5_000
+MAX_VISIT_BYTES = 100_000_000  # of all files together: they are in memory at the same time
+MAX_NAME_BYTES = 255  # of every common file system
 SETTLED_AFTER = timedelta(seconds=1)  # without a change, a file counts as complete
 EMPTY_SETTLED_AFTER = timedelta(minutes=1)  # an empty one may have been made by somebody who is about to write
 _UNFINISHED = ("~", ".tmp", ".part", ".crdownload", ".swp")
@@ -68,6 +75,30 @@ class FolderSource(Source):
 
     async def visit(self, state: SourceState, fetcher: "Fetcher", now: datetime) -> Found:
         """Read what is there. Unchanged is a kept folder whose names, sizes and times are those of last time."""
+        return await asyncio.to_thread(self._look, state, now)
+
+    def settle(self, documents: Iterable[Document], rejected: Iterable[Rejected]) -> None:
+        """Move what has been read: rejected files with their reason, all others to done/.
+
+        What took a file's place since it was read stays for the next visit. Raises the first OSError when all is tried.
+        """
+        if self.after == "keep":
+            return
+        read = {document.name: document for document in documents}
+        reasons = {item.name: item.reason for item in rejected}
+        errors = []
+        for name in read | reasons:
+            try:
+                if self._is_the_same(name, read.get(name)):
+                    self._move(name, reasons.get(name))
+            except FileNotFoundError:
+                continue  # moved before a crash, or by its owner
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _look(self, state: SourceState, now: datetime) -> Found:
         try:
             if self.create:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,34 +110,27 @@ class FolderSource(Source):
         unsettled = len(settled) < len(files)
         if self.after == "keep" and listing == state.body_hash:
             return Found((), state, unsettled=unsettled)
-        limit = MAX_FILES if self.after == "move" else MAX_KEPT_FILES
-        found = [self._read(name, facts) for name, facts in settled[:limit]]
+        taken = self._taken([facts for _, facts in settled])
+        found = [self._read(name, facts) for name, facts in settled[:taken]]
         documents = tuple(item for item in found if isinstance(item, Document))
         refused = tuple(item for item in found if isinstance(item, Rejected))
-        if self.after == "keep" and len(settled) > limit:
-            refused = (*refused, Rejected(settled[limit][0], f"more than {limit} files: split the folder"))
+        if self.after == "keep" and len(settled) > taken:
+            reason = f"from here on more than {MAX_KEPT_FILES:,} files or {MAX_VISIT_BYTES:,} bytes: split the folder"
+            refused = (*refused, Rejected(settled[taken][0], reason))
         complete = self.after == "keep" and not refused and None not in found
         return Found(
             documents,
             SourceState(body_hash=listing if complete else None),
             refused,
-            unsettled=unsettled or None in found or (self.after == "move" and len(settled) > limit),
+            unsettled=unsettled or None in found or (self.after == "move" and len(settled) > taken),
             byte_count=sum(len(document.body) for document in documents),
         )
 
-    def settle(self, documents: Iterable[Document], rejected: Iterable[Rejected]) -> None:
-        """Move what has been read: rejected files with their reason, all others to done/."""
-        if self.after == "keep":
-            return
-        reasons = {item.name: item.reason for item in rejected}
-        names = [document.name for document in documents] + list(reasons)
-        for name in dict.fromkeys(names):
-            if name in reasons:
-                target = self._move(name, "rejected")
-                if target:
-                    target.with_name(target.name + _OURS).write_text(reasons[name] + "\n", encoding="utf-8")
-            else:
-                self._move(name, "done")
+    def _taken(self, files: list[os.stat_result]) -> int:
+        """How many of the files, in their order, fit into one visit; what is too large to be read counts nothing."""
+        sizes = (facts.st_size if facts.st_size <= MAX_FILE_BYTES else 0 for facts in files)
+        fitting = bisect_right(list(accumulate(sizes)), MAX_VISIT_BYTES)
+        return min(fitting, MAX_FILES if self.after == "move" else MAX_KEPT_FILES)
 
     def _files(self) -> Iterator[tuple[str, os.stat_result]]:
         with os.scandir(self.folder) as entries:
@@ -148,19 +172,33 @@ class FolderSource(Source):
             modified_at=_modified_at(after),
         )
 
-    def _move(self, name: str, kind: str) -> Path | None:
-        """The file's new place. A file that has gone was moved before a crash, or by its owner."""
-        target = self.folder / kind / name
-        target.parent.mkdir(exist_ok=True)
-        number = 1
-        while target.exists():
-            number += 1
-            target = target.with_name(f"{Path(name).stem}~{number}{Path(name).suffix}")
-        try:
-            (self.folder / name).rename(target)
-        except FileNotFoundError:
-            return None
-        return target
+    def _is_the_same(self, name: str, read: Document | None) -> bool:
+        """Whether a file still holds what was read; one that was refused unread, whether it would be again."""
+        found = self._read(name, (self.folder / name).lstat())
+        if read is None:
+            return isinstance(found, Rejected)
+        return isinstance(found, Document) and found.body == read.body
+
+    def _move(self, name: str, reason: str | None) -> None:
+        folder = self.folder / ("done" if reason is None else "rejected")
+        folder.mkdir(exist_ok=True)
+        longest = MAX_NAME_BYTES - (0 if reason is None else len(_OURS))
+        target = next(path for path in map(folder.joinpath, _names(name, longest)) if not os.path.lexists(path))
+        (self.folder / name).rename(target)
+        if reason is not None:
+            target.with_name(target.name + _OURS).write_text(reason + "\n", encoding="utf-8")
+
+
+def _names(name: str, longest: int) -> Iterator[str]:
+    """The name, then the name with numbers, none of them longer than so many bytes."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    if len(suffix) > 20:  # no suffix, but a long name with a point in it
+        stem, suffix = name, ""
+    for number in count(1):
+        end = f"~{number}{suffix}" if number > 1 else suffix
+        while len(os.fsencode(stem + end)) > longest:
+            stem = stem[:-1]  # a whole character
+        yield stem + end
 
 
 def _modified_at(facts: os.stat_result) -> datetime:

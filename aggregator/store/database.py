@@ -15,7 +15,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from aggregator.errors import StateError
-from aggregator.store.schema import metadata
 
 HEAD = "0003"  # the newest migration; a test compares it with the folder
 _MIGRATION_LOCK = 0x61676772  # "aggr": any number that nobody else in this database uses
@@ -37,6 +36,9 @@ class Database:
             self._reader = self._writer
         try:
             self._migrate()
+        except StateError:
+            self.close()
+            raise
         except DBAPIError as error:
             self.close()
             raise StateError(f"the database {self.place} cannot be used: {_first_line(error)}") from error
@@ -89,11 +91,6 @@ class Database:
             _upgrade(connection)
 
 
-def create_all(connection: Connection) -> None:
-    """The schema without its history: for tests that compare the two."""
-    metadata.create_all(connection)
-
-
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # half the start-up time, and hardly ever needed
     from alembic.config import Config
@@ -127,6 +124,5 @@ def _sqlite_engine(address: str, begin: str) -> Engine:
 
 
 def _first_line(error: DBAPIError) -> str:
-    if isinstance(error, OperationalError | DBAPIError) and error.orig is not None:
-        return str(error.orig).strip().splitlines()[0]
-    return str(error).splitlines()[0]
+    cause = error.orig or error
+    return next(iter(str(cause).strip().splitlines()), type(cause).__name__)

@@ -71,7 +71,7 @@ sources = Table(
     Column("succeeded_at", UtcDateTime, comment="the last visit that worked"),
     Column("etag", Text, comment="of the last document, for conditional requests"),
     Column("last_modified", Text, comment="likewise, as the server wrote it"),
-    Column("body_hash", String(64), comment="SHA-256 of the last document, or of a folder's listing"),
+    Column("body_hash", String(64), comment="of the last document, or of a folder's listing"),
     Column("lies", Boolean, nullable=False, server_default=false(), comment="its validators are not to be trusted"),
     Column("read_at", UtcDateTime, comment="the last whole answer, asked for without validators"),
     Column("moved_to", Text, comment="where permanent redirects lead; followed directly after a week"),
@@ -151,7 +151,7 @@ articles = Table(
     Column("updated_at", UtcDateTime, comment="when the publisher last changed it"),
     Column("first_seen_at", UtcDateTime, nullable=False, comment="never moves"),
     Column("dated_at", UtcDateTime, nullable=False, comment="the date to sort by: never in the future"),
-    Column("content_hash", String(32), nullable=False, comment="of all that is published"),
+    Column("content_hash", String(32), nullable=False, comment="of all that is published but dates"),
     Column("text_hash", String(32), nullable=False, comment="of the folded words: equal for exact copies"),
     Column("word_count", Integer, nullable=False),
     Index(None, "story"),  # the copies of a story
@@ -174,7 +174,7 @@ tags = Table(
     Column("article", KEY, ForeignKey("articles.key"), primary_key=True),
     Column("concept", String(300), primary_key=True),
     Column("label", Text, nullable=False),
-    Column("score", Integer, nullable=False, comment="0-100; from 25 on the article is about it"),
+    Column("score", Integer, nullable=False, comment="0-100; topics say from which score on an article is about it"),
     Column("evidence", JSON, nullable=False, comment="the parts of the score"),
 )
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, or_, select, update
 
 from aggregator.models import Advice, Lease, Rhythm, SourceState, Visit
 from aggregator.registry import Source
@@ -38,9 +38,11 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
     with database.writing() as connection:
         connection.execute(update(sources).values(active=False))
         if rows:
-            statement = database.insert(sources).values([row | fresh for row in rows])
+            statement = database.insert(sources)  # the rows one by one: a statement holds only so many values
             said = {name: statement.excluded[name] for name in ("name", "url", "rank", "active", "host")}
-            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=said))
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["id"], set_=said), [row | fresh for row in rows]
+            )
 
 
 def make_due(database: Database, now: datetime, only: Collection[str] | None = None) -> None:
@@ -118,14 +120,15 @@ def release_all(database: Database) -> None:
         connection.execute(update(sources).where(sources.c.leased_until.is_not(None)).values(leased_until=None))
 
 
-def next_free(database: Database, now: datetime) -> datetime | None:
-    """When the next source that is due already may be visited: its host has to wait until then. None if none has."""
-    statement = select(func.min(hosts.c.free_at)).where(
-        hosts.c.host.in_(select(sources.c.host).where(_is_claimable(now))), hosts.c.free_at > now
-    )
+def next_visit_at(database: Database) -> datetime | None:
+    """The earliest time at which a source that nobody has claimed is both due and on a host that may be visited."""
+    waits = and_(hosts.c.free_at.is_not(None), hosts.c.free_at > sources.c.due_at)
+    at = case((waits, hosts.c.free_at), else_=sources.c.due_at)
+    unclaimed = sources.c.active, sources.c.leased_until.is_(None)
+    statement = select(func.min(at)).outerjoin_from(sources, hosts, hosts.c.host == sources.c.host).where(*unclaimed)
     with database.reading() as connection:
-        free_at: datetime | None = connection.execute(statement).scalar_one()
-        return free_at
+        found: datetime | None = connection.execute(statement).scalar_one()
+        return found
 
 
 def statuses(database: Database, only: str | None = None, *, visits_each: int = 1) -> list[SourceStatus]:
@@ -188,7 +191,13 @@ def state_of(row: Row[Any]) -> SourceState:
                 tuple(advice.get("hubs", ())),
                 advice.get("self_url"),
             ),
-            "rhythm": Rhythm(**rhythm | {"seen_at": datetime.fromisoformat(seen_at) if seen_at else None}),
+            "rhythm": Rhythm(
+                datetime.fromisoformat(seen_at) if seen_at else None,
+                rhythm.get("days", 0.0),
+                rhythm.get("bursts", 0.0),
+                rhythm.get("recent", 0.0),
+                tuple(rhythm.get("by_hour", Rhythm().by_hour)),
+            ),
         }
     )
 

@@ -1,6 +1,7 @@
 """The pages, as text. Templates escape everything that is not marked as cleaned HTML."""
 
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
@@ -31,7 +32,7 @@ def index(config: Config, database: Database) -> str:
         }
         for slug, topic in config.topics.items()
     ]
-    return _templates().get_template("index.html").render(rows=rows)
+    return _render("index", config, rows=rows)
 
 
 def topic(config: Config, database: Database, slug: str) -> str | None:
@@ -41,7 +42,7 @@ def topic(config: Config, database: Database, slug: str) -> str | None:
         return None
     since = utc_now() - found.horizon
     stories = stored_topics.stories_in(database, slug, since=since, limit=found.limit)
-    return _templates().get_template("topic.html").render(topic=found, feeds=_feeds(slug, config), stories=stories)
+    return _render("topic", config, topic=found, feeds=_feeds(slug, config), stories=stories)
 
 
 def article(config: Config, database: Database, key: str) -> str | None:
@@ -51,17 +52,19 @@ def article(config: Config, database: Database, key: str) -> str | None:
         return None
     copies = [copy for copy in stored_articles.story_of(database, key) if copy.key != key]
     names = {key: source.title for key, source in config.sources.items()}
-    return (
-        _templates()
-        .get_template("article.html")
-        .render(
-            article=found,
-            html=Markup(found.html),  # noqa: S704  # cleaned before it was stored
-            tags=stored_articles.tags_of(database, key),
-            copies=copies,
-            names=names,
-        )
+    return _render(
+        "article",
+        config,
+        article=found,
+        html=Markup(found.html),  # noqa: S704  # cleaned before it was stored
+        tags=stored_articles.tags_of(database, key),
+        copies=copies,
+        names=names,
     )
+
+
+def _render(page: str, config: Config, **values: Any) -> str:
+    return _templates().get_template(f"{page}.html").render(base_url=config.settings.base_url, **values)
 
 
 def _feeds(slug: str, config: Config) -> list[tuple[str, str, str]]:

@@ -137,7 +137,8 @@ async def running(
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise StateError(
-                f"cannot listen on {host}:{port}: {error.strerror or error}; see `listen`, or AGGREGATOR_LISTEN"
+                f"cannot listen on {host}:{port}: {error.strerror or error};"
+                " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
             ) from error
         yield
     finally:
