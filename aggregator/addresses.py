@@ -24,6 +24,9 @@ _OUTSIDE_V6 = ip_network("2000::/3")  # global unicast, less these blocks of it
 _INSIDE_V6 = [ip_network(block) for block in "2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20".split()]
 _NAT64 = ip_network("64:ff9b::/96")
 
+# RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, and ICANN's name for private networks
+_LOCAL_NAMES = tuple(".localhost .local .test .invalid .example .onion .home.arpa .alt .internal".split())
+
 _suffixes = PublicSuffixList(only_icann=True)
 
 
@@ -44,6 +47,14 @@ def is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_outside(host: str) -> bool:
+    """Whether a host can be reached from anywhere, judged by its name: not a private address, not a local name."""
+    host = host.lower().rstrip(".")
+    if is_literal(host):
+        return is_allowed(host)
+    return "." in host and not f".{host}".endswith(_LOCAL_NAMES)
 
 
 @cache

@@ -19,7 +19,10 @@ from aggregator.pipeline import Pipeline, utc_now
 from aggregator.runtime import TICK_SECONDS, Visits, executor
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
+from aggregator.subscribe import Subscriber
 from aggregator.web import serve
+
+SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._folder_times: dict[str, int] = {}  # by source: when something last happened in its folder
         self._visits: Visits
+        self._subscriber: Subscriber
 
     @property
     def config(self) -> Config:
@@ -55,9 +59,11 @@ class Daemon:
         scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
         async with (
             Fetcher(self.config.settings.fetch) as fetcher,
-            serve.running(lambda: self.config, self._database),
+            serve.running(lambda: self.config, self._database, self._pipeline, self._stopping.is_set),
         ):
             self._visits = Visits(self._pipeline, fetcher)
+            self._subscriber = Subscriber(self._pipeline, fetcher)
+            scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
             for job in (self._poll, self._publish, self._watch):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.start()
@@ -72,6 +78,15 @@ class Daemon:
 
     async def _poll(self) -> None:
         await self._visits.start_due()
+
+    async def _subscribe(self) -> None:
+        """Ask hubs for what is to be asked. The store, not this job's interval, knows when that is."""
+        if self._stopping.is_set():
+            return
+        try:
+            await self._subscriber.step()
+        except StateError as error:
+            log.error("no hub asked, will try again: %s", error)
 
     async def _publish(self) -> None:
         try:

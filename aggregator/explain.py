@@ -11,8 +11,9 @@ from aggregator.clean import clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
+from aggregator.judge import Judge, Judgement
 from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
-from aggregator.pipeline import Judge, Judgement, parse, utc_now
+from aggregator.pipeline import parse, utc_now
 from aggregator.registry import sources
 from aggregator.sniff import describe, media_type
 from aggregator.store import Database

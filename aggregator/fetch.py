@@ -126,6 +126,8 @@ class Fetcher:
             seen.add(here)
             if here is not start and here.origin() != start.origin():
                 private = {}
+            if form is not None and start.scheme == "https" != here.scheme:
+                raise FetchError("redirect", f"{url}: redirected to {here}, which would send a form in the clear")
             self._refuse_literal(here, access)
             async with session.request(
                 method,

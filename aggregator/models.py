@@ -241,6 +241,7 @@ class Found:
     byte_count: int = 0  # as they came over the wire
     url: str | None = None  # where it was found, if a redirect led there
     fresh_for: timedelta | None = None  # how long the answer may be kept, as its server says
+    advice: Advice | None = None  # what HTTP says; it wins over what the document says of itself
     reload: bool = False  # which sources there are has changed: read the configuration again
 
 
@@ -294,8 +295,26 @@ class Outcome:
     stories: tuple[Story, ...] = ()
     tags: dict[str, tuple[Tag, ...]] = field(default_factory=dict)  # by article key
     memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)  # by id of each story judged anew
-    plan: str = ""  # why it is due then, for people
+    plan: str | None = None  # why it is due then, in words; None: as before
     rest_until: datetime | None = None  # nobody visits the source's host before
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A hub's promise to push a source's news to us, or our wish for it. `state` is as `websub` explains it."""
+
+    source: str
+    hub: str
+    topic: str  # the self URL that was subscribed to, exactly
+    token: str = field(repr=False)  # names the subscription in its callback URL: who knows it is believed to be the hub
+    secret: str | None = field(repr=False)  # signs what is pushed; None where the hub cannot be told in private
+    state: str  # asked | active | denied | leaving | off
+    next_at: datetime  # nothing is to be asked before
+    asked_at: datetime | None = None  # of the request that the hub has not verified yet
+    lease_until: datetime | None = None
+    pushed_at: datetime | None = None
+    failures: int = 0  # in a row
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

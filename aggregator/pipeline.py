@@ -14,18 +14,18 @@ article is stored, and publishing only repeats what the store says, so either ca
 import logging
 import time
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from aggregator import __version__, compose, dedup, outage, publish, registry, schedule, sniff, tagging, topics
+from aggregator import compose, dedup, outage, publish, registry, schedule, sniff, websub
 from aggregator.clean import clean, legal
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
-from aggregator.features import Features, Vocabulary
 from aggregator.fetch import Fetcher
+from aggregator.judge import Judge
 from aggregator.models import (
     Article,
     Document,
@@ -37,8 +37,8 @@ from aggregator.models import (
     Rejected,
     SourceState,
     Story,
+    Subscription,
     Tag,
-    Verdict,
     Visit,
 )
 from aggregator.outage import Outage
@@ -46,6 +46,7 @@ from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
+from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
 from aggregator.words import digest
@@ -53,9 +54,8 @@ from aggregator.words import digest
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)  # longer than any visit may take
-DEFAULT_RANK = Source.model_fields["rank"].default
+HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
 BATCH = 200  # stories judged anew in one transaction
-_LOOKS = {"title", "description", "limit", "examples"}  # of a topic: what no judgement depends on
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -63,33 +63,6 @@ Clock = Callable[[], datetime]
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the rules say of one article."""
-
-    features: Features
-    tags: dict[str, Tag]
-    verdicts: dict[str, Verdict]  # by topic
-
-
-class Judge:
-    """The rules of a configuration, ready to be asked about articles. Pure once made."""
-
-    def __init__(self, config: Config) -> None:
-        self.topics = config.topics
-        self.vocabulary = Vocabulary(config.concepts, topics.phrases(config.topics.values()))
-        rules = [f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()]
-        ranked = sorted((key, source.rank) for key, source in config.sources.items() if source.rank != DEFAULT_RANK)
-        ranks = [f"{key} {rank}" for key, rank in ranked]  # a list that grows is no reason to judge all anew
-        self.rules_hash = digest([__version__, *registry.taggers(), *rules, repr(config.concepts), *ranks])
-
-    def judge(self, article: Article) -> Judgement:
-        features = self.vocabulary.read(article)
-        tags = tagging.tags(features, self.vocabulary)
-        verdicts = {slug: topics.judge(topic, features, tags) for slug, topic in self.topics.items()}
-        return Judgement(features, tags, verdicts)
 
 
 def parse(document: Document, accepts: frozenset[str]) -> Parsed:
@@ -148,6 +121,9 @@ class Pipeline:
             self.config, self.judge = before
             raise
 
+    def now(self) -> datetime:
+        return self._clock()
+
     async def in_executor(self, work: Callable[[], T]) -> T:
         """Do something with the store where everything is done that is not network."""
         return await get_running_loop().run_in_executor(self._executor, work)
@@ -169,6 +145,58 @@ class Pipeline:
         if visit and isinstance(found, Found) and found.reload:
             self._reload()
         return visit
+
+    async def receive(self, subscription: Subscription, document: Document | None) -> bool:
+        """Take in what a hub has pushed; False while the source is being visited: the hub may try again.
+
+        When this is True, what came is stored. A document that holds no article, or None, is but a hint that there is
+        news: the source is visited soon.
+        """
+        return await self.in_executor(lambda: self._receive(subscription, document))
+
+    def _receive(self, subscription: Subscription, document: Document | None) -> bool:
+        now, clock = self._clock(), time.monotonic()
+        source = self.config.sources.get(subscription.source)
+        if source is not None and document is not None:
+            lease = stored_sources.claim_one(self.database, source.key, now, lease=LEASE)
+            if lease is None:
+                return False
+            try:
+                understood = self._take_in(source, lease, document, now, clock)
+            except LeaseLost:
+                return False
+            except Exception as error:
+                stored_sources.release(self.database, [lease])
+                if isinstance(error, StateError):
+                    raise
+                _bug(source, error)  # met by what one hub says: the poll will meet it too, and record it
+                understood = False
+            document = document if understood else None
+        if document is None:
+            last = subscription.pushed_at
+            stored_sources.hasten(self.database, subscription.source, max(now, last + HINTED) if last else now)
+        stored_subscriptions.note_push(self.database, subscription.token, now)
+        return True
+
+    def _take_in(self, source: Source, lease: Lease, document: Document, now: datetime, clock: float) -> bool:
+        """Store a pushed document as if a visit had brought it; what only a visit can tell stays as it was.
+
+        False if it holds no article. What changes known articles may be late or out of order, so the next visit reads
+        the whole document.
+        """
+        found = Found((document,), lease.state, byte_count=len(document.body))
+        outcome, rejected = self._digest(source, lease, found, now)
+        if rejected or not (outcome.visit.new or outcome.visit.updated or outcome.visit.known):
+            stored_sources.release(self.database, [lease])
+            return False
+        state = replace(lease.state, rhythm=outcome.state.rhythm)
+        if outcome.visit.updated:
+            state = replace(state, body_hash=None, read_at=None)
+        visit = replace(outcome.visit, milliseconds=round((time.monotonic() - clock) * 1000))
+        outcome = replace(outcome, visit=visit, state=state, due_at=lease.due_at, failures=lease.failures, plan=None)
+        stored_visits.save(self.database, lease, outcome)
+        _report(outcome.visit)
+        return True
 
     def _finish(
         self, source: Source, lease: Lease, found: Found | SourceError, started: datetime, clock: float
@@ -227,11 +255,12 @@ class Pipeline:
                 if source.ONE_DOCUMENT:
                     return self._failure(source, lease, error, now), rejected
                 continue
-            state = replace(state, advice=parsed.advice)
+            state = replace(state, advice=websub.resolved(parsed.advice, document.url))
             for entry in parsed.entries:
                 article = clean(entry, source=source.key, now=now, declared_language=source.language)
                 articles += [article] if article.title else []
                 skipped += not article.title
+        state = replace(state, advice=websub.merged(found.advice, state.advice))
         known = stored_articles.known(self.database, [article.key for article in articles])
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
@@ -266,10 +295,12 @@ class Pipeline:
             succeeded_at=now,
             failing_since=None,
         )
-        plan = self._next(source, state, found, now, missed)
+        plan = self._next(source, state, found, now, missed, bool(new))
         return Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason), rejected
 
-    def _next(self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool) -> schedule.Plan:
+    def _next(
+        self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool
+    ) -> schedule.Plan:
         poll = self.config.settings.poll
         if found.unsettled:
             return schedule.Plan(now + schedule.SOON, "something is still being written")
@@ -281,8 +312,18 @@ class Pipeline:
             fixed=source.every or (None if source.host else poll.every),
             fresh_for=found.fresh_for,
             missed=missed,
+            pushed=self._is_pushed(source, state, now, new),
             scatter=_scatter(source.key, now),
         )
+
+    def _is_pushed(self, source: Source, state: SourceState, now: datetime, new: bool) -> bool:
+        """Whether a hub can be trusted to tell of this source's news. `new`: this visit has found some itself."""
+        if not state.advice.hubs:
+            return False
+        known = stored_subscriptions.of_source(self.database, source.key)
+        if known is None or known.state != "active" or known.lease_until is None or known.lease_until <= now:
+            return False
+        return schedule.relies_on_pushes(state.rhythm, known.pushed_at, now, untold=new)
 
     def _fold(self, source: Source, fresh: Iterable[Article]) -> tuple[Story, ...]:
         copies = [dedup.copy_of(article, source.rank) for article in fresh]
@@ -299,11 +340,11 @@ class Pipeline:
     ) -> tuple[dict[str, tuple[Tag, ...]], dict[str, tuple[Membership, ...]]]:
         """Tags of the new articles; memberships of the stories, by the articles that lead them."""
         judgements = {article.key: self.judge.judge(article) for article in fresh}
-        tags = {key: tuple(judgement.tags.values()) for key, judgement in judgements.items()}
+        tags = {key: judgement.all_tags for key, judgement in judgements.items()}
         others = [story.lead for story in stories if story.lead not in judgements]
         for key, article in stored_articles.by_keys(self.database, others).items():
             judgements[key] = self.judge.judge(article)
-        return tags, {story.id: tuple(_memberships(story.id, judgements[story.lead])) for story in stories}
+        return tags, {story.id: judgements[story.lead].memberships(story.id) for story in stories}
 
     def _judge_all(self) -> None:
         """Apply the rules to the whole store, piece by piece: who leads, what it is about, where it belongs."""
@@ -314,8 +355,8 @@ class Pipeline:
             judgements = {key: self.judge.judge(article) for key, article in articles.items()}
             stored_visits.save_judgement(
                 self.database,
-                {key: tuple(judgement.tags.values()) for key, judgement in judgements.items()},
-                {story.id: tuple(_memberships(story.id, judgements[story.lead])) for story in stories},
+                {key: judgement.all_tags for key, judgement in judgements.items()},
+                {story.id: judgements[story.lead].memberships(story.id) for story in stories},
                 {story.id: story.lead for story in stories},
             )
             last = stories[-1].id
@@ -364,12 +405,6 @@ class Pipeline:
             expires_at = oldest + topic.horizon if oldest and topic.max_age else None
             stored_topics.mark_published(self.database, dirty, expires_at)
         return changed
-
-
-def _memberships(story: str, judgement: Judgement) -> Iterator[Membership]:
-    for slug, verdict in judgement.verdicts.items():
-        if verdict.holds:
-            yield Membership(slug, story, verdict.score, topics.reasons(verdict))
 
 
 def _bug(source: Source, error: Exception) -> SourceError:

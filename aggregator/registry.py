@@ -23,7 +23,10 @@ from aggregator.units import Duration, Label
 
 if TYPE_CHECKING:
     from aggregator.features import Features, Vocabulary
-    from aggregator.fetch import Fetcher
+    from aggregator.fetch import Access, Fetcher
+
+
+DEFAULT_RANK = 50
 
 
 class Options(BaseModel):
@@ -42,7 +45,7 @@ class Source(Options, ABC):
 
     id: str | None = Field(None, pattern=r"^\S{1,500}$", description="Identity of the source; item ids depend on it.")
     name: str | None = Field(None, min_length=1, max_length=200, description="What readers see as the origin.")
-    rank: int = Field(50, ge=0, le=1000, description="Whose copy leads a story: the lower number.")
+    rank: int = Field(DEFAULT_RANK, ge=0, le=1000, description="Whose copy leads a story: the lower number.")
     language: str | None = Field(
         None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
     )
@@ -83,6 +86,10 @@ class Source(Options, ABC):
     @property
     def host(self) -> str | None:
         """The registrable domain to be polite to; None for a place on this machine."""
+        return None
+
+    def access_to(self, hub: str) -> "Access | None":
+        """How to reach the hub that pushes its news; None: as everybody does."""
         return None
 
     @abstractmethod

@@ -28,6 +28,10 @@ MOVED = timedelta(days=7)  # of permanent redirects to one place, until that is 
 REST = timedelta(minutes=10)  # of a host that has had enough of us and does not say for how long
 PUSHED = timedelta(hours=6)  # between two visits of a source whose hub tells us of news
 
+EXPECTED = 4  # intervals between news without a push, after which a hub is not relied on any more …
+UNHEARD = timedelta(days=1), timedelta(days=3)  # … but not before and not after
+HEEDED = timedelta(hours=1)  # a visit so soon after a push may find what the push was about
+
 REFERENCE = 24.0  # bursts a day, at which the interval is `poll.every`
 MEMORY = timedelta(days=14)
 SHORT_MEMORY = timedelta(hours=4)
@@ -180,6 +184,15 @@ def faded(rhythm: Rhythm, now: datetime) -> Rhythm:
         recent=rhythm.recent * fast,
         by_hour=tuple(count * slow for count in rhythm.by_hour),
     )
+
+
+def relies_on_pushes(rhythm: Rhythm, pushed_at: datetime | None, now: datetime, *, untold: bool) -> bool:
+    """Whether a source's hub tells of its news, judged by the last push. `untold`: a visit has found news itself."""
+    if pushed_at is None:
+        return False
+    silence = now - pushed_at
+    expected = timedelta(days=1) / max(bursts_a_day(rhythm, now), 1e-3)
+    return silence <= min(max(EXPECTED * expected, UNHEARD[0]), UNHEARD[1]) and not (untold and silence > HEEDED)
 
 
 def rest(kind: str, retry_after: timedelta | None) -> timedelta | None:

@@ -9,9 +9,11 @@ from rich.cells import cell_len, set_cell_size
 
 from aggregator import schedule
 from aggregator.config import Config
+from aggregator.models import Subscription
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
+from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
 
@@ -36,6 +38,7 @@ def source(database: Database, name: str, now: datetime) -> list[dict[str, Any]]
     return [
         _summary(found)
         | {
+            "subscription": _subscription(stored_subscriptions.of_source(database, found.id)),
             "plan": found.plan,
             "host_free_at": _iso(found.free_at),
             "trouble": schedule.trouble(found.state, found.visits[0].kind if found.visits else None, now),
@@ -48,6 +51,14 @@ def source(database: Database, name: str, now: datetime) -> list[dict[str, Any]]
         }
         for found in stored_sources.statuses(database, name, visits_each=stored_visits.KEPT_VISITS)
     ]
+
+
+def _subscription(found: Subscription | None) -> dict[str, Any] | None:
+    """Without what the hub alone may know."""
+    if found is None:
+        return None
+    names = ("hub", "topic", "state", "lease_until", "pushed_at", "failures", "error")
+    return {name: getattr(found, name) for name in names}
 
 
 def _summary(found: stored_sources.SourceStatus) -> dict[str, Any]:
@@ -80,6 +91,8 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
         yield f"  {name}: {_plain(shown)}"
     for hub in facts["hubs"]:
         yield f"  hub: {_plain(hub)}"
+    if facts["subscription"]:
+        yield from _subscription_lines(facts["subscription"], now)
     yield ""
     rows = [("visit", "outcome", "status", "bytes", "new", "updated", "known", "ms")]
     for visit in facts["visits"]:
@@ -94,6 +107,16 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
             yield f"  found at {_plain(visit['url'])}"
         if visit["error"]:
             yield f"  {_plain(visit['error'])}"
+
+
+def _subscription_lines(subscription: dict[str, Any], now: datetime) -> Iterator[str]:
+    pushed, until = (subscription[name] for name in ("pushed_at", "lease_until"))
+    yield f"  subscribed: {subscription['state']} at {_plain(subscription['hub'])}"
+    yield f"    last push {_apart(pushed.isoformat(), now) if pushed else 'never'}"
+    if until:
+        yield f"    until {_iso(until)} ({_apart(until.isoformat(), now)})"
+    if subscription["error"]:
+        yield f"    {_plain(subscription['error'])}"
 
 
 def _iso(moment: datetime | None) -> str | None:

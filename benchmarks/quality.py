@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 from aggregator import boilerplate, config, dedup  # noqa: E402
 from aggregator.clean import clean  # noqa: E402
 from aggregator.config.topics import Topic  # noqa: E402
+from aggregator.judge import Judge  # noqa: E402
 from aggregator.models import Article, Entry, Markup  # noqa: E402
-from aggregator.pipeline import Judge  # noqa: E402
 from aggregator.tagging import ABOUT  # noqa: E402
 
 Row = Mapping[str, Any]

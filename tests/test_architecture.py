@@ -13,17 +13,29 @@ LAYERS = [
     ["registry"],
     ["config"],
     ["store", "fetch"],
-    ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose", "outage"],
-    ["opml", "autodiscovery"],
+    ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose", "websub"],
+    ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["pipeline"],
-    ["runtime", "explain", "show", "web", "discover"],
-    ["subscriptions"],
+    ["runtime", "explain", "show", "subscribe", "discover"],
+    ["web", "subscriptions"],
     ["daemon"],
     ["cli"],
 ]
 PURE = ["words", "sniff", "urls", "language", "boilerplate", "clean", "features", "dedup", "tagging", "topics"]
-PURE += ["addresses", "inflate", "freshness", "schedule", "compose", "taggers", "formats", "parsers"]
+PURE += [
+    "judge",
+    "outage",
+    "addresses",
+    "inflate",
+    "freshness",
+    "schedule",
+    "compose",
+    "taggers",
+    "formats",
+    "parsers",
+    "websub",
+]
 PURE += ["opml", "autodiscovery"]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

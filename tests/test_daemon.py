@@ -2,16 +2,21 @@
 
 import json
 import os
+import queue
 import re
 import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qs, urlencode
 from urllib.request import urlopen
 
 import pytest
@@ -90,6 +95,49 @@ def test_dropped_file_is_news_within_seconds_and_ctrl_c_ends_cleanly(config_dire
         assert "Russia and China sign" in running.get("feeds/china-russia.atom")
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(WITHIN) == 0
+
+
+class Publisher(BaseHTTPRequestHandler):
+    """A feed and its hub."""
+
+    asked: ClassVar[queue.Queue[dict[str, list[str]]]] = queue.Queue()
+
+    def do_GET(self) -> None:
+        own = f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Link", f"<{own}/hub>; rel=hub, <{own}/feed>; rel=self")
+        self.end_headers()
+        self.wfile.write(b"<rss version='2.0'><channel><title>W</title><item><title>One</title></item></channel></rss>")
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(202)
+        self.end_headers()
+        self.asked.put(form)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_running_daemon_asks_hubs_and_hears_them(config_directory: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Publisher) as site:
+        threading.Thread(target=site.serve_forever).start()
+        (config_directory / "sources.yaml").write_text(
+            f"sources:\n  - {{url: http://127.0.0.1:{site.server_port}/feed, allow: [127.0.0.1]}}\n"
+        )
+        outside = {"AGGREGATOR_BASE_URL": "https://news.example.org/", "AGGREGATOR_FETCH__ALLOW": "127.0.0.1"}
+        assert "1 new articles" in aggregator(config_directory, "once", **outside).stdout
+        with daemon(config_directory, **outside) as running:
+            form = Publisher.asked.get(timeout=WITHIN)
+            assert form["hub.mode"] == ["subscribe"]
+            path = form["hub.callback"][0].removeprefix("https://news.example.org/")
+            question = {"hub.mode": "subscribe", "hub.topic": form["hub.topic"][0], "hub.challenge": "echo"}
+            assert running.get(f"{path}?{urlencode(question)}") == "echo"
+            with urlopen(running.base + path, data=b"ping", timeout=10) as answer:
+                assert answer.status == 204
+            running.process.send_signal(signal.SIGTERM)
+            assert running.process.wait(WITHIN) == 0
+        site.shutdown()
 
 
 def test_second_daemon_on_one_state_directory_is_refused(config_directory: Path) -> None:

@@ -1,5 +1,6 @@
 """The papers say what is so."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_concept_of_the_readme_is_a_concept_and_a_new_one() -> None:
     assert parsed.concepts.keys().isdisjoint(config.load(ROOT / "config", {}).concepts)
 
 
-@pytest.mark.parametrize("path", ["README.md", "ARCHITECTURE.md", "docs/decisions.md"])
+@pytest.mark.parametrize("path", ["README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/websub.md"])
 def test_named_files_exist(path: str) -> None:
     text = (ROOT / path).read_text()
     links = re.findall(r"\]\(([^)#:]+)\)", text)
@@ -83,3 +84,20 @@ def test_every_dependency_has_its_reason() -> None:
 def test_requirement_files_name_no_place() -> None:
     for path in ROOT.glob("requirements*.txt"):
         assert not re.search(r"https?://|file:|index-url|find-links", path.read_text()), path
+
+
+CHECKLIST = ROOT.parent / "shared" / "cases" / "reliability" / "websub" / "checklist.jsonl"
+WEBSUB = dict(re.findall(r"^\| ([A-Z]+-\w+-\w+) \| .* \| (.*) \|$", (ROOT / "docs" / "websub.md").read_text(), re.M))
+
+
+@pytest.mark.skipif(not CHECKLIST.exists(), reason="the case collection is not here")
+def test_websub_answers_every_statement_of_the_checklist() -> None:
+    statements = [json.loads(line)["id"] for line in CHECKLIST.read_text().splitlines()]
+    assert sorted(WEBSUB) == sorted(statements)
+
+
+def test_websub_names_tests_that_are_there() -> None:
+    written = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    named = {name for answer in WEBSUB.values() for name in re.findall(r"`(test_\w+)`", answer)}
+    assert sorted(name for name in named if f"def {name}(" not in written) == []
+    assert sum("test_" in answer for answer in WEBSUB.values()) == 25  # each of the subscriber's statements

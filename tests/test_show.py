@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aggregator import show
-from aggregator.models import Outcome, SourceState, Visit
+from aggregator.models import Outcome, SourceState, Subscription, Visit
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, sources, visits
+from aggregator.store import Database, sources, subscriptions, visits
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 ERROR = "https://example.org/" + "very-long/" * 12 + "feed.xml: 404\x1b[2J Not Found"
@@ -70,7 +70,13 @@ def test_one_source_with_its_visits_and_the_reason_of_the_next(database: Databas
     rest = NOW + timedelta(hours=1)
     plan = "1 failure, Retry-After 1 h"
     visits.save(database, lease, Outcome(visit, state, rest, 1, plan=plan, rest_until=rest))
+    promised = NOW + timedelta(days=2)
+    subscription = Subscription(
+        source.key, "https://hub.example/", "t", "tok3n", "s3cret", "active", NOW, None, promised
+    )
+    subscriptions.put(database, None, subscription)
     (found,) = show.source(database, "World", NOW)
+    assert "tok3n" not in repr(found) and "s3cret" not in repr(found)
     assert list(show.source_lines(found, NOW, 80)) == [
         "World (example.org/feed)",
         "next visit: in 60 min: 1 failure, Retry-After 1 h",
@@ -78,6 +84,9 @@ def test_one_source_with_its_visits_and_the_reason_of_the_next(database: Databas
         "look at it: nothing but failures for 15 d",
         '  etag: "1"',
         "  failing_since: 2026-02-17T12:00:00+00:00 (15 d ago)",
+        "  subscribed: active at https://hub.example/",
+        "    last push never",
+        "    until 2026-03-06T12:00:00+00:00 (in 2 d)",
         "",
         "visit    outcome  status  bytes  new  updated  known  ms",
         "0 s ago  failed   429     0      0    0        0      12",

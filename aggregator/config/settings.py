@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
+from aggregator.addresses import is_outside
 from aggregator.registry import Options
 from aggregator.units import Duration, Network, Pause, Size, Written, proxy_url
 
@@ -84,6 +85,21 @@ class Fetch(Options):
     )
 
 
+class WebSub(Options):
+    """Whether hubs may push news to us."""
+
+    subscribe: Literal["auto", "off"] = Field(
+        "auto", description="auto: where a feed names a hub and base_url can be reached from outside."
+    )
+    lease: Duration = Field(timedelta(days=10), description="How long a subscription is asked to last.")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if not timedelta(hours=1) <= self.lease <= timedelta(days=30):
+            raise ValueError("lease is from 1h to 30d")
+        return self
+
+
 class Settings(Options):
     """The whole of aggregator.yaml."""
 
@@ -114,6 +130,12 @@ class Settings(Options):
     )
     poll: Poll = Poll()
     fetch: Fetch = Fetch()
+    websub: WebSub = WebSub()
+
+    @property
+    def subscribes(self) -> bool:
+        """Whether to ask hubs to push: they must be able to reach us."""
+        return self.websub.subscribe == "auto" and is_outside(urlsplit(self.base_url).hostname or "")
 
     @property
     def address(self) -> tuple[str, int]:

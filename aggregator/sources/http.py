@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
-from aggregator import freshness, sniff, urls
+from aggregator import freshness, sniff, urls, websub
 from aggregator.addresses import registrable_domain
 from aggregator.autodiscovery import feed_links, header_links
 from aggregator.errors import DocumentError, FetchError
@@ -139,11 +139,22 @@ class HttpSource(Source):
             headers["Cookie"] = "; ".join(f"{name}={value.get_secret_value()}" for name, value in self.cookies.items())
         return Access(headers, self.user_agent, self.allow, self.ca, self.proxy)
 
+    def access_to(self, hub: str) -> Access | None:
+        """A hub at the feed's own origin is reached as the feed is, but is told none of its secrets."""
+        return replace(self.access, headers={}) if _origin(hub) == _origin(self.url) else None
+
     async def visit(self, state: SourceState, fetcher: Fetcher, now: datetime) -> Found:
         state, response, conditional = await self._asked(state, fetcher, now)
         if response.status == 304 and conditional:
             state = _validated(state, response, now)
-            return Found((), state, status=304, url=self._elsewhere(response), fresh_for=_fresh_for(response, now))
+            return Found(
+                (),
+                state,
+                status=304,
+                url=self._elsewhere(response),
+                fresh_for=_fresh_for(response, now),
+                advice=websub.discovered(response.links, response.url),
+            )
         if response.status != 200:
             raise _refusal(response, self.url, now)
         _refuse_page(response)
@@ -165,6 +176,7 @@ class HttpSource(Source):
             byte_count=response.byte_count,
             url=self._elsewhere(response),
             fresh_for=_fresh_for(response, now),
+            advice=websub.discovered(response.links, response.url),
         )
 
     async def _asked(self, state: SourceState, fetcher: Fetcher, now: datetime) -> tuple[SourceState, Response, bool]:

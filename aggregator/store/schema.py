@@ -89,6 +89,23 @@ hosts = Table(
     Column("free_at", UtcDateTime, nullable=False, comment="no visit begins there before"),
 )
 
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("source", String(2100), ForeignKey("sources.id"), primary_key=True),
+    Column("hub", Text, nullable=False, comment="who was asked to push"),
+    Column("topic", Text, nullable=False, comment="the source's self URL, as the hub knows it"),
+    Column("token", String(64), nullable=False, unique=True, comment="secret: the end of the callback URL"),
+    Column("secret", String(64), comment="signs what is pushed; empty for hubs without https: only hints are taken"),
+    Column("state", String(16), nullable=False, comment="asked, active, denied, leaving or off"),
+    Column("next_at", UtcDateTime, nullable=False, comment="when the hub is asked next, to begin, renew or end"),
+    Column("asked_at", UtcDateTime, comment="of the request that the hub has not verified yet"),
+    Column("lease_until", UtcDateTime, comment="the hub pushes until then"),
+    Column("pushed_at", UtcDateTime, comment="the last push that was believed"),
+    Column("failures", Integer, nullable=False, comment="requests in a row that came to nothing"),
+    Column("error", Text),
+)
+
 visits = Table(
     "visits",
     metadata,

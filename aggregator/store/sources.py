@@ -61,6 +61,14 @@ def make_failing_due(database: Database, now: datetime, since: datetime) -> None
         connection.execute(update(sources).where(failing).values(due_at=now))
 
 
+def hasten(database: Database, source: str, at: datetime) -> None:
+    """Let a source be visited at that time if it is not due sooner, and again if it is being visited."""
+    later = or_(sources.c.due_at > at, sources.c.leased_until.is_not(None))
+    statement = update(sources).where(sources.c.id == source, sources.c.active, later)
+    with database.writing() as connection:
+        connection.execute(statement.values(due_at=at))
+
+
 def claim(
     database: Database,
     now: datetime,

@@ -63,7 +63,7 @@ def _finish_visit(connection: Connection, lease: Lease, outcome: Outcome) -> Non
     done = connection.execute(
         update(sources)
         .where(sources.c.id == lease.source, sources.c.leased_until == lease.until)
-        .values(leased_until=None, due_at=due_at, plan=outcome.plan, failures=outcome.failures)
+        .values(leased_until=None, due_at=due_at, plan=outcome.plan or sources.c.plan, failures=outcome.failures)
         .values(row_of_state(outcome.state))
     )
     if done.rowcount != 1:

@@ -19,8 +19,9 @@ from aiohttp import web
 from aggregator import registry
 from aggregator.config import Config
 from aggregator.errors import StateError
+from aggregator.pipeline import Pipeline
 from aggregator.store import Database
-from aggregator.web import pages
+from aggregator.web import pages, websub
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +68,16 @@ class _Files:
             return None
 
 
-def application(config: Callable[[], Config], database: Database) -> web.Application:
-    """The routes. `config` answers with the configuration in use, which a reload may replace."""
+def application(
+    config: Callable[[], Config],
+    database: Database,
+    pipeline: Pipeline | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> web.Application:
+    """The routes. `config` answers with the configuration in use, which a reload may replace.
+
+    With a `pipeline` hubs can push into it, until `stopping` answers True.
+    """
     files = _Files()
 
     async def feed(request: web.Request) -> web.StreamResponse:
@@ -109,13 +118,18 @@ def application(config: Callable[[], Config], database: Database) -> web.Applica
             web.get("/healthz", healthz),
         ]
     )
+    if pipeline is not None:
+        app.add_routes(websub.routes(pipeline, stopping))
     return app
 
 
 @asynccontextmanager
-async def running(config: Callable[[], Config], database: Database) -> AsyncIterator[None]:
+async def running(
+    config: Callable[[], Config], database: Database, pipeline: Pipeline, stopping: Callable[[], bool]
+) -> AsyncIterator[None]:
     """Serve while inside. Raises StateError when the address cannot be listened on."""
-    runner = web.AppRunner(application(config, database), access_log=None, shutdown_timeout=5)
+    app = application(config, database, pipeline, stopping)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         host, port = config().settings.address
