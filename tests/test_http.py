@@ -1,10 +1,12 @@
 """The http source against a site that does as it is told: validators, moves, refusals, private ways in."""
 
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,12 +61,21 @@ async def other() -> AsyncIterator[Site]:
         yield one
 
 
-async def _started(host: str) -> AsyncIterator[Site]:
+@pytest.fixture
+async def secure(certificate: tuple[Path, Path]) -> AsyncIterator[Site]:
+    """With https, by a certificate that no system knows."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate[1])
+    async for one in _started("127.0.0.1", ssl=context):
+        yield one
+
+
+async def _started(host: str, **options: Any) -> AsyncIterator[Site]:
     site = Site()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", site.handle)
     server = TestServer(app, host=host)
-    await server.start_server()
+    await server.start_server(**options)
     site.url = str(server.make_url("")).rstrip("/")
     yield site
     await server.close()
@@ -286,6 +297,21 @@ async def test_a_source_may_be_where_others_may_not(site: Site) -> None:
         assert len((await allowed.visit(SourceState(), fetcher, NOW)).documents) == 1
         with pytest.raises(FetchError, match="allow"):  # not through the connection that the other one has open
             await site.source().visit(SourceState(), fetcher, NOW)
+
+
+async def test_a_certificate_must_be_vouched_for(secure: Site, certificate: tuple[Path, Path]) -> None:
+    secure.answers["/feed"] = feed()
+    with pytest.raises(FetchError, match="certificate") as caught:
+        await secure.visit()
+    assert caught.value.kind == "tls"
+    assert len((await secure.visit(ca=str(certificate[0]))).documents) == 1
+
+
+async def test_a_file_that_holds_no_certificate_is_named(secure: Site, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    for name in ("empty.pem", "missing.pem"):
+        with pytest.raises(FetchError, match=name):
+            await secure.visit(ca=str(tmp_path / name))
 
 
 async def test_state_of_a_visit_keeps_what_it_does_not_know(site: Site) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -170,17 +169,6 @@ def time() -> Time:
     return Time()
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
-    command += f" -addext subjectAltName=IP:127.0.0.1 -addext keyUsage=digitalSignature,keyCertSign -keyout {key}"
-    subprocess.run([*command.split(), "-out", certificate], check=True, capture_output=True)
-    return certificate, key
-
-
 async def made(
     site: Site, server: TestServer, directory: Path, database: Database, time: Time, options: str
 ) -> AsyncIterator[World]:
@@ -228,7 +216,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """A site and its hub with https."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
+    context.load_cert_chain(certificate[1])
     await server.start_server(ssl=context)
     async for found in made(site, server, config_directory, database, time, f", ca: {certificate[0]}"):
         yield found
