@@ -100,7 +100,7 @@ def _server(binaries: Path, folder: Path) -> Iterator[str]:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        if subprocess.run([binaries / "postgres", "-V"], capture_output=True, **as_user, check=False).returncode:
+        if not _starts([binaries / "postgres", "-V"], as_user):
             copy = folder / "server"  # nobody may not look into the place where the binaries lie
             shutil.copytree(binaries.parent, copy)
             binaries = copy / "bin"
@@ -122,6 +122,13 @@ def _server(binaries: Path, folder: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+def _starts(command: list[Path | str], as_user: dict[str, Any]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, **as_user, check=False).returncode == 0
+    except PermissionError:
+        return False
 
 
 def _wait_for(port: int) -> None:

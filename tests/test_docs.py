@@ -48,7 +48,9 @@ def test_concept_of_the_readme_is_a_concept_and_a_new_one() -> None:
     assert parsed.concepts.keys().isdisjoint(config.load(ROOT / "config", {}).concepts)
 
 
-@pytest.mark.parametrize("path", ["README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/websub.md", "docs/polling.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/websub.md", "docs/polling.md"]
+)
 def test_named_files_exist(path: str) -> None:
     text = (ROOT / path).read_text()
     links = re.findall(r"\]\(([^)#:]+)\)", text)
