@@ -147,7 +147,7 @@ def status(directory: Path | None, source: str | None, as_json: bool) -> None:
         config = configuration.load(configuration.find(directory))
         now = datetime.now(UTC)
         with _reading(config) as database:
-            facts = show.source(database, source, now) if source else show.status(config, database)
+            facts = show.source(database, source, now) if source else show.status(config, database, now)
         if not facts:
             raise StateError(f"{source}: no source has this name or id; `aggregator status` lists them")
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -320,7 +320,7 @@ def discover(directory: Path | None, url: str, as_json: bool) -> None:
 
         async def look() -> discovering.Discovery:
             async with Fetcher(config.settings.fetch) as fetcher:
-                return await discovering.discover(url if "://" in url else f"https://{url}", fetcher)
+                return await discovering.discover(url, fetcher)
 
         found = asyncio.run(look())
         if as_json:

@@ -7,7 +7,8 @@ news within a second or two. The store, not the scheduler, knows when a source i
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -36,9 +37,9 @@ class Daemon:
         self._reload = reload
         self._executor = executor()
         self._pipeline = Pipeline(config, database, self._executor, reload=self._reload_soon)
-        self._reloads: set[asyncio.Task[None]] = set()
+        self._reloading: asyncio.Task[None] | None = None
+        self._reload_again = False  # something has changed since the configuration was last read
         self._stopping = asyncio.Event()
-        self._reloading = asyncio.Lock()
         self._folder_times: dict[str, int] = {}  # by source: when something last happened in its folder
         self._visits: Visits
         self._subscriber: Subscriber
@@ -98,48 +99,58 @@ class Daemon:
             log.info("published: %d files changed", changed)
 
     def _reload_soon(self) -> None:
-        """A list of sources has changed, or SIGHUP has come."""
-        if not self._stopping.is_set():
-            task = asyncio.get_running_loop().create_task(self._reload_config())
-            self._reloads.add(task)
-            task.add_done_callback(self._reloads.discard)
+        """A list of sources has changed, or SIGHUP has come. Any number of calls before it is done is one more."""
+        self._reload_again = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._reload_while_wanted())
+
+    async def _reload_while_wanted(self) -> None:
+        while self._reload_again and not self._stopping.is_set():
+            self._reload_again = False
+            await self._reload_config()
 
     async def _reload_config(self) -> None:
         """Use the new configuration if all of it is good; else go on with the old one and say why."""
-        async with self._reloading:
-            notify("RELOADING=1")
-            before = self.config.settings
-            try:
-                config = await asyncio.to_thread(self._reload)
-                await self._pipeline.in_executor(lambda: self._pipeline.adopt(config))
-            except (AggregatorError, OSError) as error:
-                log.error("configuration refused, the old one stays in use:\n%s", error)
-                notify("READY=1", "STATUS=configuration refused, the old one is in use")
-                return
-            fixed = ("state", "database", "listen", "fetch")
-            changed = [name for name in fixed if getattr(before, name) != getattr(config.settings, name)]
-            if changed:
-                log.warning("restart to let the new %s take effect", " and ".join(changed))
-            log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
-            notify("READY=1", f"STATUS=reloaded: {len(config.sources)} sources, {len(config.topics)} topics")
+        notify("RELOADING=1")
+        before = self.config.settings
+        try:
+            config = await asyncio.to_thread(self._reload)
+            await self._pipeline.in_executor(lambda: self._pipeline.adopt(config))
+        except (AggregatorError, OSError) as error:
+            log.error("configuration refused, the old one stays in use:\n%s", error)
+            notify("READY=1", "STATUS=configuration refused, the old one is in use")
+            return
+        fixed = ("state", "database", "listen", "fetch")
+        changed = [name for name in fixed if getattr(before, name) != getattr(config.settings, name)]
+        if changed:
+            log.warning("restart to let the new %s take effect", " and ".join(changed))
+        log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
+        notify("READY=1", f"STATUS=reloaded: {len(config.sources)} sources, {len(config.topics)} topics")
 
     async def _watch(self) -> None:
         """Make sources due in whose folders files have come or gone: the folder's own time tells."""
-        changed = []
-        for key, source in self.config.sources.items():
-            folder = source.watched()
-            try:
-                time = folder.stat().st_mtime_ns if folder else 0
-            except OSError:
-                time = -1  # not there; its next visit says so
-            if folder and self._folder_times.get(key) != time:
-                self._folder_times[key] = time
-                changed.append(key)
+        folders = {key: folder for key, source in self.config.sources.items() if (folder := source.watched())}
+        times = await asyncio.to_thread(_times, folders)  # a network mount may hang
+        changed = [key for key, time in times.items() if self._folder_times.get(key) != time]
+        self._folder_times = times
         if changed:
             await self._pipeline.in_executor(lambda: stored_sources.make_due(self._database, utc_now(), changed))
 
     async def _end(self) -> None:
         """Break off fetching, finish what is being stored, give the rest of the claims back."""
         leases = await self._visits.break_off()
+        if self._reloading:
+            await asyncio.gather(self._reloading, return_exceptions=True)
         await asyncio.to_thread(self._executor.shutdown, wait=True)
         stored_sources.release(self._database, leases)
+
+
+def _times(folders: Mapping[str, Path]) -> dict[str, int]:
+    """When something last happened in each folder; -1 where it is not there: its next visit says so."""
+    times = {}
+    for key, folder in folders.items():
+        try:
+            times[key] = folder.stat().st_mtime_ns
+        except OSError:
+            times[key] = -1
+    return times

@@ -53,9 +53,24 @@ async def confirm(url: str, fetcher: Fetcher) -> Confirmed:
     return await asyncio.to_thread(_confirmed, url, await fetcher.get(url))
 
 
+async def _either(place: str, fetcher: Fetcher) -> tuple[str, Response]:
+    """A page by https, else by http: its address and the answer."""
+    url = f"https://{place}"
+    try:
+        return url, await fetcher.get(url)
+    except FetchError as error:
+        if error.kind not in ("tls", "connect", "protocol"):
+            raise
+        url = f"http://{place}"
+        return url, await fetcher.get(url)
+
+
 async def discover(url: str, fetcher: Fetcher) -> Discovery:
     """The feeds of a site, beginning with a page of it, or with a feed. Raises FetchError if nothing answers there."""
-    page = await fetcher.get(url)
+    if "://" in url:
+        page = await fetcher.get(url)
+    else:
+        url, page = await _either(url, fetcher)
     try:
         return Discovery((await asyncio.to_thread(_confirmed, url, page),), ())
     except SourceError as error:

@@ -25,18 +25,16 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from aggregator import __version__
-from aggregator.addresses import Networks, is_allowed, is_literal
+from aggregator.addresses import Networks, is_allowed, is_literal, is_outside
 from aggregator.config.settings import Fetch
 from aggregator.errors import FetchError
 from aggregator.inflate import OFFERED, Inflater
 
 GRACE_SECONDS = 5.0  # before the lowest rate is asked for
-CONNECTIONS = 256
-NAME_THREADS = 64  # a name server that hangs holds one for each name, and no others
+NAME_THREADS = 256  # each name that hangs holds one of them for as long as the system's resolver waits
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PERMANENT = (301, 308)
-_VALIDATORS = ("if-none-match", "if-modified-since")  # of one address: for the first origin only, as all secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,16 @@ class Fetcher:
         try:
             async with asyncio.timeout(seconds):
                 return await self._follow(method, url, {**access.headers, **headers}, access, form)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise FetchError("timeout", f"{url}: no connection within fetch.connect") from error
+        except aiohttp.ServerTimeoutError as error:
+            raise FetchError("timeout", f"{url}: not a byte for as long as fetch.read") from error
         except TimeoutError as error:
-            raise FetchError("timeout", f"{url}: no complete answer in {seconds:g} s") from error
+            raise FetchError("timeout", f"{url}: no complete answer within fetch.total ({seconds:g} s)") from error
+        except aiohttp.ClientHttpProxyError as error:  # whose own text has the proxy's password
+            raise FetchError("proxy", f"{url}: the proxy answered {error.status} {error.message[:100]}") from error
+        except aiohttp.ClientProxyConnectionError as error:
+            raise FetchError("proxy", f"{url}: the proxy cannot be reached: {_reason(error)}") from error
         except aiohttp.ClientConnectorDNSError as error:
             raise FetchError("dns", f"{url}: the host name was not found") from error
         except aiohttp.ClientConnectorCertificateError as error:
@@ -111,6 +117,8 @@ class Fetcher:
             raise _connect_error(url, error) from error
         except aiohttp.ClientPayloadError as error:
             raise FetchError("truncated", f"{url}: the answer ends too early") from error
+        except aiohttp.ClientResponseError as error:
+            raise FetchError("protocol", f"{url}: no proper HTTP: {' '.join(error.message.split())[:200]}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise FetchError("protocol", f"{url}: {type(error).__name__}: {str(error)[:200]}") from error
 
@@ -128,14 +136,14 @@ class Fetcher:
                 private = {}
             if form is not None and start.scheme == "https" != here.scheme:
                 raise FetchError("redirect", f"{url}: redirected to {here}, which would send a form in the clear")
-            self._refuse_literal(here, access)
+            self._refuse_named_inside(here, access)
             async with session.request(
                 method,
                 here,
                 headers={"User-Agent": agent, **private},
                 data=form,
                 allow_redirects=False,
-                proxy=access.proxy or self._options.proxy,
+                proxy=self._proxy(access),
             ) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or not location:
@@ -169,16 +177,20 @@ class Fetcher:
         if count > self._options.wire:
             raise FetchError("too-large", f"{url}: larger than fetch.wire ({self._options.wire:,} bytes)")
 
-    def _refuse_literal(self, url: URL, access: Access) -> None:
-        """Behind a proxy no socket is made for the host itself; what its URL says openly can still be refused."""
+    def _refuse_named_inside(self, url: URL, access: Access) -> None:
+        """Behind a proxy no socket is made for the host itself; what its name says openly can still be refused."""
         host = url.host or ""
-        through_proxy = bool(access.proxy or self._options.proxy)
-        if through_proxy and is_literal(host) and not is_allowed(host, (*self._options.allow, *access.allow)):
+        allowed = is_literal(host) and is_allowed(host, (*self._options.allow, *access.allow))
+        if self._proxy(access) and not allowed and not is_outside(host):
             raise _inside(str(url), host)
+
+    def _proxy(self, access: Access) -> str | None:
+        common = self._options.proxy
+        return access.proxy or (common.get_secret_value() if common else None)
 
     def _session(self, access: Access) -> aiohttp.ClientSession:
         """One set of connections for each way of checking: what one source may reach, another cannot use."""
-        proxy = access.proxy or self._options.proxy
+        proxy = self._proxy(access)
         key = (*access.allow, access.ca, proxy)
         if key not in self._sessions:
             allow = (*self._options.allow, *access.allow)
@@ -202,7 +214,7 @@ class Fetcher:
             connector=aiohttp.TCPConnector(
                 socket_factory=open_socket,
                 resolver=self._resolver,
-                limit=CONNECTIONS,
+                limit=0,  # who visits bounds the number of visits; to wait here would cost a fetch its time
                 ssl=_tls(ca) if ca else True,
             ),
             timeout=aiohttp.ClientTimeout(
@@ -272,9 +284,10 @@ def _vetted(url: str, base: URL | None = None) -> URL:
         result = URL(href, encoded=True)
         if "#" in href or "@" in href:
             result = result.with_fragment(None).with_user(None)  # secrets belong into the source's `auth`
+        host = result.host
     except (ValueError, UnicodeError) as error:
         raise FetchError("url", f"{shown}: not a URL that can be fetched") from error
-    if result.scheme not in ("http", "https") or not result.host:
+    if result.scheme not in ("http", "https") or not host:
         raise FetchError("url", f"{shown}: only http:// and https:// addresses can be fetched")
     return result
 
@@ -284,15 +297,19 @@ def _connect_error(url: str, error: aiohttp.ClientConnectorError) -> FetchError:
     inside = next((cause for cause in causes if isinstance(cause, _Inside)), None)
     if inside:
         return _inside(url, str(inside))
+    return FetchError("connect", f"{url}: {_reason(error)}")
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
     reason = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
-    return FetchError("connect", f"{url}: {reason[:1].lower()}{reason[1:]}")
+    return reason[:1].lower() + reason[1:]
 
 
 def _inside(url: str, address: str) -> FetchError:
     return FetchError(
         "inside",
-        f"{url}: {address} is not a public address; if it is meant, add its network to `allow` of the source"
-        " or to fetch.allow",
+        f"{url}: {address} is not a public address; if it is meant, add its network to fetch.allow in aggregator.yaml,"
+        " or to `allow` of this one feed in sources.yaml",
     )
 
 

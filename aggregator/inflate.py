@@ -21,6 +21,7 @@ class Inflater:
         self._pieces: list[bytes] = []
         self._count = 0
         self._began = False
+        self._held = b""  # the first half of what may be another member's magic number
         self._encoding = encoding.strip().lower()
         self._unpack = self._opened()
 
@@ -29,9 +30,13 @@ class Inflater:
         if self._unpack is None:
             self._keep(data)
             return
+        data, self._held = self._held + data, b""
         more = bool(data)
         while more:
             if self._unpack.eof:  # gzip may have several members, one behind the other (RFC 1952 §2.2)
+                if self._encoding != "deflate" and data == _GZIP_MAGIC[:1]:
+                    self._held = data
+                    return
                 if self._encoding == "deflate" or not data.startswith(_GZIP_MAGIC):
                     return
                 self._unpack = zlib.decompressobj(_GZIP)

@@ -1,7 +1,8 @@
 """Is it the sources that fail, or our own network?
 
-When sources on several hosts fail one after the other without a single answer, it is the network: then nobody's
-failures count, one source at a time is tried, and at the first answer all that have failed meanwhile are due again.
+When sources on several hosts that answered last time fail one after the other without a single answer, it is the
+network: then nobody's failures count, one source at a time is tried, and at the first answer all that have failed
+meanwhile are due again. A source that has been failing before says nothing about the network.
 """
 
 from datetime import datetime
@@ -21,11 +22,12 @@ class Outage:
     def is_on(self) -> bool:
         return len(self._silent) >= HOSTS
 
-    def note(self, host: str, kind: str | None, now: datetime) -> datetime | None:
+    def note(self, host: str, kind: str | None, began_at: datetime, *, answered_before: bool) -> datetime | None:
         """A visit has ended, with this kind of failure if any. Since when an outage lasted, if that ends it."""
         if kind in KINDS:
-            self._since = self._since or now
-            self._silent.add(host)
+            if answered_before:
+                self._since = min(self._since or began_at, began_at)
+                self._silent.add(host)
             return None
         since = self._since if self.is_on else None
         self._silent.clear()

@@ -99,6 +99,13 @@ class Pipeline:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
         now = self._clock()
         stored_sources.register(self.database, self.config.sources, now)
+        poll, fixed = (
+            self.config.settings.poll,
+            (source.every or timedelta() for source in self.config.sources.values()),
+        )
+        stored_sources.limit_waits(
+            self.database, now, max(schedule.MUTED, poll.max, *fixed) * 2, schedule.LONGEST_REST, LEASE * 2
+        )
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         publish.withdraw(set(self.config.topics), self.config.public)
         if outdated:
@@ -126,7 +133,11 @@ class Pipeline:
 
     async def in_executor(self, work: Callable[[], T]) -> T:
         """Do something with the store where everything is done that is not network."""
-        return await get_running_loop().run_in_executor(self._executor, work)
+        try:
+            future = get_running_loop().run_in_executor(self._executor, work)
+        except RuntimeError as error:  # it has been shut down
+            raise StateError("the daemon is stopping") from error
+        return await future
 
     async def ingest(self, lease: Lease, fetcher: Fetcher) -> Visit | None:
         """One visit, from source to store. A failure is recorded at the source; None when lease or source was lost."""
@@ -224,7 +235,7 @@ class Pipeline:
         outcome = replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds))
         stored_visits.save(self.database, lease, outcome)
         if source.host:
-            self._watch_network(source.host, outcome.visit)
+            self._watch_network(source.host, lease, outcome.visit)
         if isinstance(found, Found):
             try:
                 source.settle(found.documents, rejected)
@@ -233,9 +244,9 @@ class Pipeline:
         _report(outcome.visit)
         return outcome.visit
 
-    def _watch_network(self, host: str, visit: Visit) -> None:
+    def _watch_network(self, host: str, lease: Lease, visit: Visit) -> None:
         before = self.outage.is_on
-        since = self.outage.note(host, visit.kind, visit.started_at)
+        since = self.outage.note(host, visit.kind, visit.started_at, answered_before=_answered_before(lease))
         if since is not None:
             log.warning("the network is back: what has failed since %s is visited again", since)
             stored_sources.make_failing_due(self.database, visit.started_at, since)
@@ -364,7 +375,7 @@ class Pipeline:
     def _failure(self, source: Source, lease: Lease, error: SourceError, now: datetime) -> Outcome:
         status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
         failures = lease.failures + 1
-        if self.outage.is_on and error.kind in outage.KINDS:
+        if self.outage.is_on and error.kind in outage.KINDS and _answered_before(lease):
             failures = lease.failures
             plan = schedule.Plan(now + schedule.OFFLINE, "our own network seems to be down")
         else:
@@ -377,8 +388,12 @@ class Pipeline:
                 retry_after=retry_after,
                 scatter=_scatter(source.key, now),
             )
-        rest = schedule.rest(error.kind, retry_after)
+        served = lease.state.succeeded_at is not None
+        rest = schedule.rest(error.kind, retry_after, answered_before=served)
         state = replace(lease.state, failing_since=lease.state.failing_since or now)
+        trouble = schedule.trouble(state, error.kind, now)
+        if trouble:  # at most once a day: so seldom is it visited by then
+            log.warning("%s: look at it: %s", source.title, trouble)
         visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))
         return Outcome(visit, state, plan.due_at, failures, plan=plan.reason, rest_until=now + rest if rest else None)
 
@@ -405,6 +420,10 @@ class Pipeline:
             expires_at = oldest + topic.horizon if oldest and topic.max_age else None
             stored_topics.mark_published(self.database, dirty, expires_at)
         return changed
+
+
+def _answered_before(lease: Lease) -> bool:
+    return lease.failures == 0 and lease.state.succeeded_at is not None
 
 
 def _bug(source: Source, error: Exception) -> SourceError:

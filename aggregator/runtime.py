@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from aggregator.store import sources as stored_sources
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5  # between two looks for due sources
-ONCE_ROUNDS = 5  # more visits of a source by `once`, on average, while files in it are still being written
+ONCE_ROUNDS = 5  # more visits of a folder by `once` while files in it are still being written
 PATIENCE = timedelta(seconds=5)  # of `once` with such files, and with hosts that must not be visited again at once
 PROBE_SECONDS = 10.0  # between two tries while our own network is down
 SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
@@ -81,8 +81,8 @@ class Visits:
         self._ended = False
         self._begun = 0.0  # when the last claim was made
 
-    async def start_due(self) -> int:
-        """Begin visits of due sources, as many as there is room for; the number begun."""
+    async def start_due(self, due_by: datetime | None = None) -> int:
+        """Begin visits of sources that are due, or were by then, as many as there is room for; the number begun."""
         room = self._room()
         if room <= 0 or self._ended:
             return 0
@@ -95,6 +95,7 @@ class Visits:
                 lease=LEASE,
                 per_host=poll.per_host,
                 spacing=poll.spacing,
+                due_by=due_by,
             )
         )
         self._begun = asyncio.get_running_loop().time()
@@ -140,6 +141,8 @@ class Visits:
             self._done(await self._pipeline.ingest(lease, self._fetcher))
         except StateError as error:
             log.error("visit of %s not stored, it is tried again when its lease ends: %s", lease.source, error)
+        except Exception:  # whatever it is, the other visits go on
+            log.exception("visit of %s failed, it is tried again when its lease ends", lease.source)
 
 
 async def once(
@@ -167,19 +170,18 @@ async def once(
                 await _adopt(pipeline, reload)
             visits = Visits(pipeline, fetcher, done)
             patience = max(PATIENCE, config.settings.poll.spacing)
-            left = len(pipeline.config.sources) * (1 + ONCE_ROUNDS)
-            while left > 0 and not pipeline.outage.is_on:
-                begun = await visits.start_due()
-                left -= begun
+            began = utc_now()
+            while True:
+                begun = 0 if pipeline.outage.is_on else await visits.start_due(due_by=began)
                 if await visits.some_ended(seconds=TICK_SECONDS) or begun:
                     continue
-                next_at = stored_sources.next_visit_at(database)
+                next_at = stored_sources.next_visit_at(database, began)
                 wait = next_at - utc_now() if next_at else None
-                if wait is None or wait > patience:
+                if wait is None or wait > patience or pipeline.outage.is_on:
                     break
                 await asyncio.sleep(max(wait.total_seconds(), 0.01))
-            while await visits.some_ended(seconds=TICK_SECONDS):
-                pass
+            await _visit_unsettled(pipeline, fetcher, done)
+            _report_left_out(database)
         return pipeline.publish()
 
 
@@ -199,6 +201,30 @@ async def _visit_lists(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Vis
                 done(await pipeline.ingest(lease, fetcher))
 
     await asyncio.gather(*(visit(keys) for keys in by_host.values()))
+
+
+async def _visit_unsettled(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:
+    """Visit places on this machine again in which something was still being written, but not for ever."""
+    for _ in range(ONCE_ROUNDS):
+        soon = [
+            status
+            for status in stored_sources.statuses(pipeline.database)
+            if pipeline.config.sources[status.id].host is None and status.due_at - utc_now() <= PATIENCE
+        ]
+        if not soon:
+            return
+        await asyncio.sleep(max((max(status.due_at for status in soon) - utc_now()).total_seconds(), 0))
+        for status in soon:
+            lease = stored_sources.claim_one(pipeline.database, status.id, utc_now(), lease=LEASE)
+            if lease:
+                done(await pipeline.ingest(lease, fetcher))
+
+
+def _report_left_out(database: Database) -> None:
+    rest_until = utc_now() + stored_sources.AT_REST
+    resting = [status for status in stored_sources.statuses(database) if status.free_at and status.free_at > rest_until]
+    if resting:
+        log.warning("%d sources left alone: their hosts have asked for it; `status` says until when", len(resting))
 
 
 async def _adopt(pipeline: Pipeline, reload: Callable[[], Config]) -> None:

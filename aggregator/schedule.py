@@ -25,6 +25,7 @@ OFFLINE = timedelta(minutes=1)  # between two tries of a source while our own ne
 MUTED = timedelta(days=30)  # between two looks at a source that says it is gone (410)
 LOST = timedelta(days=14)  # not found for so long: somebody should look
 MOVED = timedelta(days=7)  # of permanent redirects to one place, until that is where we go at once
+LONGEST_REST = timedelta(hours=1)  # of a host: one source must not silence all its neighbours for long
 REST = timedelta(minutes=10)  # of a host that has had enough of us and does not say for how long
 PUSHED = timedelta(hours=6)  # between two visits of a source whose hub tells us of news
 
@@ -95,8 +96,8 @@ def after_success(
         for name, asked in (("max-age", fresh_for), ("ttl", advice.ttl)):
             if asked is not None:
                 interval = max(interval, min(asked, bounds.max))
-                reasons.append(f"{name} {spoken(asked)}")
-    due_at = _allowed(now + interval * (1 + SPREAD * (2 * scatter - 1)), advice)
+            reasons.append(f"{name} {spoken(asked)}" if asked is not None else f"no {name}")
+    due_at = _allowed(now + interval * (1 + SPREAD * (2 * scatter - 1)), advice, scatter)
     if due_at - now > interval * (1 + SPREAD):
         reasons.append("skips some hours or days")
     return Plan(due_at, ", ".join(reasons))
@@ -120,7 +121,7 @@ def after_failure(
     reasons = [f"{failures} {'failure' if failures == 1 else 'failures in a row'}"]
     if retry_after is not None:
         wait = max(wait, min(retry_after, LONGEST))
-        reasons.append(f"Retry-After {spoken(retry_after)}")
+    reasons.append(f"Retry-After {spoken(retry_after)}" if retry_after is not None else "no Retry-After")
     return Plan(now + wait * (1 + SPREAD * scatter), ", ".join(reasons))
 
 
@@ -175,7 +176,7 @@ def _interval(rhythm: Rhythm, now: datetime, bounds: Bounds) -> timedelta:
 
 def faded(rhythm: Rhythm, now: datetime) -> Rhythm:
     """The same counts, worth less because they are older."""
-    age = now - rhythm.seen_at if rhythm.seen_at else timedelta()
+    age = max(now - rhythm.seen_at, timedelta()) if rhythm.seen_at else timedelta()  # a clock may be put back
     slow, fast = exp(-(age / MEMORY)), exp(-(age / SHORT_MEMORY))
     return replace(
         rhythm,
@@ -195,11 +196,14 @@ def relies_on_pushes(rhythm: Rhythm, pushed_at: datetime | None, now: datetime, 
     return silence <= min(max(EXPECTED * expected, UNHEARD[0]), UNHEARD[1]) and not (untold and silence > HEEDED)
 
 
-def rest(kind: str, retry_after: timedelta | None) -> timedelta | None:
-    """How long a whole host is left alone after one of its sources was refused; None if the others may go on."""
-    if kind not in ("busy", "forbidden"):
+def rest(kind: str, retry_after: timedelta | None, *, answered_before: bool) -> timedelta | None:
+    """How long a whole host is left alone after one of its sources was refused; None if the others may go on.
+
+    Some hosts say 403 when they mean 429: to a source that they have served before, or with a Retry-After.
+    """
+    if kind != "busy" and not (kind == "forbidden" and (answered_before or retry_after is not None)):
         return None
-    return min(retry_after or REST, LONGEST)
+    return min(retry_after or REST, LONGEST_REST)
 
 
 def trouble(state: SourceState, kind: str | None, now: datetime) -> str | None:
@@ -230,13 +234,13 @@ def _slot(at: datetime | None, after: datetime, now: datetime) -> datetime:
     return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % SLOT
 
 
-def _allowed(due_at: datetime, advice: Advice) -> datetime:
-    """The time, or the next full hour that the feed does not ask to be left alone in."""
+def _allowed(due_at: datetime, advice: Advice, scatter: float) -> datetime:
+    """The time, or one soon after the beginning of the next hour in which the feed does not ask to be left alone."""
     if len(advice.skip_hours) >= 24 or len(advice.skip_days) >= 7:
         return due_at
     at = due_at
     for _ in range(24 * 7):
         if at.hour not in advice.skip_hours and at.weekday() not in advice.skip_days:
-            return at
+            return at if at == due_at else at + scatter * timedelta(minutes=30)
         at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     return due_at

@@ -18,7 +18,7 @@ from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
 
 
-def status(config: Config, database: Database) -> dict[str, Any]:
+def status(config: Config, database: Database, now: datetime) -> dict[str, Any]:
     """Sources, topics and totals as plain values."""
     articles, stories = stored_articles.count(database)
     counts = stored_topics.counts(database)
@@ -26,9 +26,7 @@ def status(config: Config, database: Database) -> dict[str, Any]:
         "state": str(config.state),
         "articles": articles,
         "stories": stories,
-        "sources": [
-            _summary(found) for found in stored_sources.statuses(database, visits_each=stored_visits.KEPT_VISITS)
-        ],
+        "sources": [_summary(found, now) for found in stored_sources.statuses(database, visits_each=5)],
         "topics": [{"slug": slug, "stories": counts.get(slug, (0, None))[0]} for slug in config.topics],
     }
 
@@ -36,12 +34,11 @@ def status(config: Config, database: Database) -> dict[str, Any]:
 def source(database: Database, name: str, now: datetime) -> list[dict[str, Any]]:
     """All that is known of the source with this id or name, or of several of that name."""
     return [
-        _summary(found)
+        _summary(found, now)
         | {
             "subscription": _subscription(stored_subscriptions.of_source(database, found.id)),
-            "plan": found.plan,
+            "plan": found.plan if found.plan else "",
             "host_free_at": _iso(found.free_at),
-            "trouble": schedule.trouble(found.state, found.visits[0].kind if found.visits else None, now),
             "state": {
                 key: value for key, value in asdict(found.state).items() if key not in ("rhythm", "advice") and value
             },
@@ -61,17 +58,18 @@ def _subscription(found: Subscription | None) -> dict[str, Any] | None:
     return {name: getattr(found, name) for name in names}
 
 
-def _summary(found: stored_sources.SourceStatus) -> dict[str, Any]:
+def _summary(found: stored_sources.SourceStatus, now: datetime) -> dict[str, Any]:
     last = found.visits[0] if found.visits else None
     failed = next((visit for visit in found.visits if visit.error), None)
     return {
         "id": found.id,
         "name": found.name,
-        "due_at": _iso(found.due_at),
+        "due_at": _iso(max(found.due_at, found.free_at or found.due_at)),
         "failures": found.failures,
         "last_visit": _iso(last.started_at) if last else None,
         "outcome": last.outcome if last else None,
         "new": last.new if last else 0,
+        "trouble": schedule.trouble(found.state, last.kind if last else None, now),
         "error": failed.error if failed else None,
         "error_at": _iso(failed.started_at) if failed else None,
     }
@@ -142,6 +140,8 @@ def lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[s
         if source["error"]:
             earlier = "" if source["error_at"] == source["last_visit"] else f"{_apart(source['error_at'], now)}: "
             yield f"  {earlier}{_plain(source['error'])}"
+        if source["trouble"]:
+            yield f"  look at it: {_plain(source['trouble'])}"
     yield ""
     yield from _table(
         [("topic", "stories"), *((topic["slug"], str(topic["stories"])) for topic in facts["topics"])], width

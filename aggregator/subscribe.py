@@ -68,7 +68,7 @@ class Subscriber:
         now = self._pipeline.now()
         database, config = self._pipeline.database, self._pipeline.config
         to_ask: list[Subscription] = []
-        for found in stored_subscriptions.subscribable(database):
+        for found in stored_subscriptions.subscribable(database, new=config.settings.subscribes):
             wanted = found.active and found.source in config.sources and config.settings.subscribes
             after = websub.planned(
                 found.source,

@@ -38,7 +38,7 @@ def plan(outlines: Iterable[Outline], configured: Collection[str]) -> Plan:
     sorted_in: dict[str, list[Outline]] = defaultdict(list)
     seen: set[str] = set()
     for outline in outlines:
-        url = urls.absolute(outline.url) or outline.url
+        url = urls.absolute(urls.web(outline.url)) or outline.url
         try:
             key = HttpSource(url=url, name=outline.title or None, labels=outline.labels).key
         except ValidationError:
@@ -100,7 +100,9 @@ def report(plan: Plan) -> Iterator[str]:
     ):
         if outlines:
             yield f"{len(outlines)} {words}:"
-            yield from (f"  {opml.on_one_line(outline.url, 200)}  {outline.title}".rstrip() for outline in outlines)
+            yield from (
+                f"  {opml.on_one_line(urls.shown(outline.url), 200)}  {outline.title}".rstrip() for outline in outlines
+            )
     if plan.dead:
         yield f"{len(plan.dead)} left out, since they cannot be read:"
         yield from (f"  {opml.on_one_line(reason, 500)}" for _, reason in plan.dead)

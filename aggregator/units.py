@@ -103,11 +103,10 @@ def _secret(value: Any, info: ValidationInfo) -> Any:
     raise ValueError("a secret is text, {env: NAME} or {credential: NAME}")
 
 
-def proxy_url(value: str) -> str:
-    """Checks the address of an HTTP proxy. Raises ValueError."""
-    if not re.fullmatch(r"http://[!-~]+", value):
+def _proxy(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"http://[!-~]+", secret.get_secret_value()):
         raise ValueError("a proxy is written like 'http://127.0.0.1:3128'")
-    return value
+    return secret
 
 
 def _sendable(secret: SecretStr) -> SecretStr:
@@ -139,3 +138,4 @@ _SECRET_SCHEMA = {
 }
 Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema(_SECRET_SCHEMA)]
 HeaderSecret = Annotated[Secret, AfterValidator(_sendable)]
+ProxyUrl = Annotated[Secret, AfterValidator(_proxy)]  # it may hold a user and a password

@@ -3,6 +3,7 @@
 Parsing is the WHATWG's (https://url.spec.whatwg.org/), so a link means here what it means in a browser.
 """
 
+import re
 from urllib.parse import urlsplit
 
 import ada_url
@@ -26,6 +27,17 @@ def absolute(link: str | None, base: str | None = None) -> str | None:
     except ValueError:
         return None
     return url.href if url.protocol in ("http:", "https:") and url.hostname and len(url.href) <= MAX_LENGTH else None
+
+
+def shown(url: str) -> str:
+    """The URL without what may be a password in it: for messages."""
+    return re.sub(r"(?<=://)[^/?#@]*@", "…@", url)
+
+
+def web(url: str) -> str:
+    """A `feed:` address as the http(s) one that is meant; any other as it is."""
+    meant = re.sub(r"^feed:(//)?(?=https?:)", "", url.strip(), flags=re.IGNORECASE)
+    return re.sub(r"^feed:(//)?", "http://", meant, flags=re.IGNORECASE)
 
 
 def canonical(link: str | None, base: str | None = None) -> str | None:

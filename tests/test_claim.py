@@ -33,7 +33,7 @@ def test_visits_to_one_domain_keep_their_distance(database: Database) -> None:
     sources.register(database, feeds("a.example.org", 2) | feeds("b.example.org", 2), NOW)
     assert claimed(database) == ["a.example.org/0000"]
     assert claimed(database, NOW + SECOND) == []
-    assert sources.next_visit_at(database) == NOW + 2 * SECOND
+    assert sources.next_visit_at(database, NOW) == NOW + 2 * SECOND
     assert claimed(database, NOW + 2 * SECOND) == ["a.example.org/0001"]
 
 
@@ -152,3 +152,25 @@ def test_what_failed_in_an_outage_is_due_when_it_is_over(database: Database) -> 
         visits.save(database, lease, Outcome(visit, state, NOW + timedelta(hours=5), 1))
     sources.make_failing_due(database, NOW + LEASE, NOW - SECOND)
     assert claimed(database, NOW + LEASE) == ["a.example/0000"]
+
+
+def test_waits_that_a_wrong_clock_began_end(database: Database) -> None:
+    ahead = NOW + timedelta(days=400)
+    sources.register(database, feeds("example.org", 1), ahead)
+    assert sources.claim_one(database, "example.org/0000", ahead, lease=LEASE)
+    sources.limit_waits(database, NOW, timedelta(days=60), timedelta(hours=1), LEASE * 2)
+    assert claimed(database) == ["example.org/0000"]
+
+
+def test_all_are_made_due_but_those_whose_host_is_at_rest(database: Database) -> None:
+    later = NOW + timedelta(hours=5)
+    sources.register(database, feeds("example.org", 1) | feeds("example.com", 1), NOW)
+    for lease in sources.claim(database, NOW, limit=9, lease=LEASE):
+        rest_until = NOW + timedelta(hours=1) if lease.source.startswith("example.org") else None
+        visit = Visit(lease.source, NOW, "failed", 5, status=429, kind="busy", error="429")
+        visits.save(database, lease, Outcome(visit, lease.state, later, 1, plan="why", rest_until=rest_until))
+    sources.make_due(database, NOW + LEASE)
+    assert {status.id: (status.due_at, status.plan) for status in sources.statuses(database)} == {
+        "example.com/0000": (NOW + LEASE, ""),
+        "example.org/0000": (later, "why"),
+    }

@@ -287,3 +287,23 @@ def test_a_pause_may_be_nothing_and_a_duration_may_not() -> None:
     assert TypeAdapter(units.Pause).validate_python("0s") == timedelta(0)
     with pytest.raises(ValidationError, match="longer than 0"):
         TypeAdapter(units.Duration).validate_python("0s")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "url: 'http://me:s3cret@example.org/feed'",
+        "opml: 'http://me:s3cret@example.org/list.opml'",
+        "{url: 'http://example.org/', auth: s3cret}",
+        "{url: 'http://example.org/', cookies: s3cret}",
+        "{url: 'http://example.org/', headers: {X-Key: \"s3cret\\n\"}}",
+        "{url: 'http://example.org/', auth: {token: \"s3cret\\n\"}}",
+        "{url: 'http://example.org/', proxy: 'socks://me:s3cret@127.0.0.1/'}",
+    ],
+)
+def test_no_message_shows_a_secret(config_directory: Path, line: str) -> None:
+    (config_directory / "sources.yaml").write_text(f"sources:\n  - {line}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(config_directory, {})
+    assert "sources.yaml:2:" in str(caught.value)
+    assert "s3cret" not in str(caught.value)

@@ -20,6 +20,7 @@ from aggregator.addresses import is_allowed, registrable_domain
 from aggregator.config.settings import Fetch
 from aggregator.errors import FetchError
 from aggregator.fetch import Fetcher, Response
+from aggregator.inflate import Inflater
 
 CASES = Path(__file__).parent.parent.parent / "shared" / "cases" / "reliability"
 LOOPBACK = ip_network("127.0.0.0/8")
@@ -177,6 +178,11 @@ async def test_unpacking_a_bomb_takes_no_more_memory_than_the_limit() -> None:
 
 async def test_gzip_of_several_members_is_read_whole() -> None:
     body = gzip.compress(b"one ") + gzip.compress(b"two") + b"\0\0\0"
+    for border in range(len(body)):
+        inflater = Inflater("gzip", 100, "x")
+        inflater.add(body[:border])
+        inflater.add(body[border:])
+        assert inflater.finish() == b"one two"
     async with served(says(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)) as url:
         assert (await fetched(url)).body == b"one two"
 
@@ -256,13 +262,17 @@ def _redirects(targets: Iterator[str]) -> Script:
 
 
 async def test_a_second_answer_of_the_name_server_opens_nothing_either() -> None:
-    answers = iter(["127.0.0.2", "127.0.0.1"] * 2)
+    """Allowed is what the name meant at first; then it means an address inside, where a server listens."""
+    answers = iter(["127.0.0.2", "127.0.0.1"])
+    kinds = []
     async with served(says(OK + b"Content-Length: 0\r\n\r\n")) as url:
-        named = url.replace("127.0.0.1", "rebinding.example")
-        async with Fetcher(Fetch(allow=(ip_network("127.0.0.2/32"),)), _AllInside(answers)) as fetcher:
-            for _ in range(2):
-                with pytest.raises(FetchError):
-                    await fetcher.get(named)
+        names = _AllInside(answers)
+        for _ in range(2):  # a client each time: one remembers what a name meant for some seconds
+            async with Fetcher(Fetch(allow=(ip_network("127.0.0.2/32"),)), names) as fetcher:
+                with pytest.raises(FetchError) as caught:
+                    await fetcher.get(url.replace("127.0.0.1", "rebinding.example"))
+            kinds.append(caught.value.kind)
+    assert kinds == ["connect", "inside"]
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the collection ssrf is not here")
@@ -299,7 +309,7 @@ async def test_nothing_smuggles_a_header_into_what_we_send() -> None:
     assert names <= {b"host", b"user-agent", b"accept", b"accept-encoding", b"if-none-match", b""}
 
 
-async def test_a_proxy_is_used_when_named_and_keeps_literal_insides_closed() -> None:
+async def test_a_proxy_is_used_when_named_and_keeps_what_is_named_inside_closed() -> None:
     asked: list[bytes] = []
 
     async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -308,10 +318,30 @@ async def test_a_proxy_is_used_when_named_and_keeps_literal_insides_closed() -> 
         await writer.drain()
 
     async with listening(proxy) as port, Fetcher(Fetch(proxy=f"http://127.0.0.1:{port}")) as fetcher:
-        assert (await fetcher.get("http://news.example/feed")).body == b"abc"
-        with pytest.raises(FetchError, match="allow"):
-            await fetcher.get("http://0x7f.1/feed")
-    assert asked == [b"GET http://news.example/feed HTTP/1.1"]
+        assert (await fetcher.get("http://news.example.org/feed")).body == b"abc"
+        for inside in ("0x7f.1", "localhost", "x.localhost", "metadata.google.internal", "printer"):
+            with pytest.raises(FetchError, match="allow"):
+                await fetcher.get(f"http://{inside}/feed")
+    assert asked == [b"GET http://news.example.org/feed HTTP/1.1"]
+
+
+async def test_a_proxy_that_refuses_is_named_without_its_password() -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    async with listening(proxy) as port:
+        options = Fetch(proxy=f"http://me:s3cret@127.0.0.1:{port}")
+        assert "s3cret" not in repr(options)
+        async with Fetcher(options) as fetcher:
+            with pytest.raises(FetchError, match="proxy answered 407") as caught:
+                await fetcher.get("https://news.example.org/feed")
+    assert "s3cret" not in str(caught.value)
+    async with Fetcher(Fetch(proxy=f"http://me:s3cret@127.0.0.1:{port}")) as fetcher:
+        with pytest.raises(FetchError, match="proxy cannot be reached") as dead:
+            await fetcher.get("https://news.example.org/feed")
+    assert "s3cret" not in str(dead.value)
 
 
 async def test_proxies_of_the_environment_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

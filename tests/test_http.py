@@ -137,6 +137,22 @@ async def test_validators_that_stay_while_the_body_changes_are_never_sent_again(
     assert "If-None-Match" not in site.asked[-1].headers
 
 
+async def test_a_weak_tag_that_stays_is_no_lie_and_a_lie_can_be_mended(site: Site) -> None:
+    site.answers["/feed"] = feed(ETag='W/"1"')
+    state = (await site.visit()).state
+    site.answers["/feed"] = feed(FEED + b"<!-- -->", ETag='W/"1"')
+    assert not (await site.visit(state, NOW + 3 * DAY)).state.lies
+    site.answers["/feed"] = feed(FEED + b" ", ETag='"2"')
+    assert not (await site.visit(replace(state, lies=True), NOW)).state.lies
+
+
+async def test_validators_of_elsewhere_are_not_kept_for_who_is_asked_first(site: Site, other: Site) -> None:
+    site.answers["/feed"] = moved(302, f"{other.url}/feed")
+    other.answers["/feed"] = feed(ETag=ETAG, Last_Modified=DATE)
+    state = (await site.visit()).state
+    assert (state.etag, state.last_modified) == (None, None)
+
+
 async def test_not_modified_without_having_asked_for_it_is_a_failure(site: Site) -> None:
     site.answers["/feed"] = web.Response(status=304)
     with pytest.raises(FetchError):
@@ -173,6 +189,12 @@ async def test_an_adopted_place_that_fails_is_given_up_for_the_old_one(site: Sit
     found = await site.visit(state)
     assert [request.path for request in site.asked] == ["/new", "/feed"]
     assert (len(found.documents), found.state.moved_to) == (1, None)
+
+
+async def test_an_adopted_place_that_holds_no_feed_any_more_is_given_up(site: Site) -> None:
+    state = SourceState(moved_to=f"{site.url}/new", moved_since=NOW - 8 * DAY)
+    site.answers |= {"/new": feed(b"<!doctype html><html>for sale</html>"), "/feed": feed()}
+    assert len((await site.visit(state)).documents) == 1
 
 
 async def test_a_move_to_a_page_that_is_no_feed_starts_no_week(site: Site) -> None:
@@ -231,6 +253,8 @@ async def test_token_and_own_name(site: Site) -> None:
         {"headers": {"X Y": "x"}},
         {"headers": {"X-Y": "x\ny"}},
         {"cookies": {"a;b": "x"}},
+        {"cookies": {"a": "x; b=y"}},
+        {"url": f"http://{'a' * 254}.org/"},
         {"proxy": "socks5://127.0.0.1:1"},
         {"url": "http://user:secret@example.org/feed"},
         {"every": "often"},

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from aggregator import config, opml, runtime
-from aggregator.errors import ConfigError
+from aggregator.errors import ConfigError, SourceError
 from aggregator.fetch import Fetcher
 from aggregator.models import SourceState, Visit
 from aggregator.opml import Outline
@@ -18,6 +19,8 @@ from aggregator.pipeline import LEASE, Pipeline
 from aggregator.store import sources
 from tests.test_daemon import daemon
 from tests.test_pipeline import ABOUT_BOTH, rss
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 INSIDE = "fetch: {allow: [127.0.0.0/8]}\npoll: {spacing: 0s}\n"
 
@@ -144,7 +147,23 @@ def test_list_that_is_no_file_is_a_problem(config_directory: Path) -> None:
         config.load(config_directory, {})
 
 
-@pytest.mark.parametrize("address", ["ftp://a.example/l", "https://me:pw@a.example/l", "https://"])
+async def test_a_file_that_breaks_keeps_its_feeds_and_stops_nothing(config_directory: Path) -> None:
+    (config_directory / "list.opml").write_bytes(opml.write([Outline("https://a.example/f", "A")], "list"))
+    configure(config_directory, "  - opml: list.opml\n    every: 1h\n")
+    found = config.load(config_directory, {})
+    key = next(key for key, source in found.sources.items() if source.IS_LIST)
+    state = SourceState()
+    await found.sources[key].visit(state, None, NOW)  # type: ignore[arg-type]
+    for broken in (b"garbage", None):
+        path = config_directory / "list.opml"
+        path.write_bytes(broken) if broken else path.unlink()
+        again = config.load(config_directory, {})
+        assert set(again.sources) == set(found.sources)
+        with pytest.raises(SourceError):  # and the visit says what is wrong
+            await again.sources[key].visit(state, None, NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", ["ftp://a.example/l", "https://"])
 def test_address_that_is_none_is_refused(config_directory: Path, address: str) -> None:
     configure(config_directory, f"  - opml: {address}\n")
     with pytest.raises(ConfigError, match=r"sources\.yaml:2:5: .*a list is a file, or an address"):
@@ -167,7 +186,7 @@ async def test_list_from_an_address_comes_first_and_its_feeds_in_the_same_pass(
     await once(config_directory)
     assert sorted(site.asked) == ["b", "c"]
     with runtime.opened(config.load(config_directory, {})) as database:
-        assert [status.name for status in sources.statuses(database)] == ["127.0.0.1", "B", "C"]
+        assert [status.name for status in sources.statuses(database)] == ["B", "C", "List 127.0.0.1"]
 
 
 @pytest.mark.parametrize("body", [b"", b"<opml><body>", b"<html>Sorry</html>"], ids=["empty", "cut short", "page"])

@@ -10,7 +10,10 @@ MINUTE = timedelta(minutes=1)
 
 def told(*visits: tuple[str, str | None]) -> tuple[Outage, list[datetime | None]]:
     outage = Outage()
-    return outage, [outage.note(host, kind, NOW + number * MINUTE) for number, (host, kind) in enumerate(visits)]
+    return outage, [
+        outage.note(host, kind, NOW + number * MINUTE, answered_before=True)
+        for number, (host, kind) in enumerate(visits)
+    ]
 
 
 def test_silence_of_several_hosts_is_an_outage() -> None:
@@ -34,3 +37,17 @@ def test_answers_between_failures_make_none() -> None:
     visits = [(f"{n}.example", "dns" if n % 3 else None) for n in range(30)]
     outage, since = told(*visits)
     assert not outage.is_on and set(since) == {None}
+
+
+def test_hosts_that_have_been_dead_before_say_nothing() -> None:
+    outage = Outage()
+    for number in range(20):
+        outage.note(f"{number}.example", "dns", NOW, answered_before=False)
+    assert not outage.is_on
+
+
+def test_an_outage_began_with_the_visit_that_began_first() -> None:
+    outage = Outage()
+    for number in range(HOSTS):
+        outage.note(f"{number}.example", "timeout", NOW - number * MINUTE, answered_before=True)
+    assert outage.note("a.example", None, NOW, answered_before=True) == NOW - (HOSTS - 1) * MINUTE

@@ -251,8 +251,9 @@ async def test_correction_updates_the_item_in_place(config_directory: Path, site
         (b"Service unavailable", "plain text, not a feed"),
         (b"\x00\x01\x02\x03" * 50, "no text at all, not a feed"),
         (b"<rss><channel><item>&#x110000;</item>", "cannot be parsed"),
+        (b"<rss version='2.0'><channel><title>broken & <item", "nothing of the feed can be read"),
     ],
-    ids=["page", "text", "binary", "feedparser raises"],
+    ids=["page", "text", "binary", "feedparser raises", "cut off"],
 )
 async def test_what_is_no_feed_is_named_and_nothing_is_lost(
     config_directory: Path, site: Site, body: bytes, reason: str
@@ -266,6 +267,14 @@ async def test_what_is_no_feed_is_named_and_nothing_is_lost(
     assert len(items(config_directory, "china-russia")) == 1
 
 
+async def test_one_pass_visits_each_feed_once_however_soon_it_is_due_again(config_directory: Path, site: Site) -> None:
+    path = config_directory / "sources.yaml"
+    path.write_text(path.read_text().replace("/feed", "/feed\n    every: 1s") + "  - url: http://127.0.0.1:1/gone\n")
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    visits = await once(config_directory)
+    assert len(visits) == len({visit.source for visit in visits}) == 2
+
+
 async def test_dead_address_is_an_error_of_that_source_only(config_directory: Path, site: Site) -> None:
     text = (config_directory / "sources.yaml").read_text() + "  - url: http://127.0.0.1:1/gone\n"
     (config_directory / "sources.yaml").write_text(text)
@@ -275,19 +284,27 @@ async def test_dead_address_is_an_error_of_that_source_only(config_directory: Pa
     assert "refused" in (failed.error or "")
 
 
-async def test_while_our_own_network_is_down_nobody_is_blamed(config_directory: Path, site: Site) -> None:
-    dead = "".join(f"  - {{url: http://127.0.0.{n}:1/, every: 1h}}\n" for n in range(2, 10))
-    here = (config_directory / "sources.yaml").read_text()
-    (config_directory / "sources.yaml").write_text("sources:\n" + dead)
-    before = await once(config_directory)
-    assert {visit.kind for visit in before} == {"connect"}
-    assert len(before) >= 5  # then it was seen that nobody answers
+async def test_while_our_own_network_is_down_nobody_is_blamed(config_directory: Path, unused_tcp_port: int) -> None:
+    """Eight hosts answer, then none does, then all do again."""
+    site = Site()
+    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
+    app = web.Application()
+    app.router.add_get("/feed", site.answer)
+    lines = [f"  - url: http://127.0.0.{n}:{unused_tcp_port}/feed\n" for n in range(2, 10)]
+    (config_directory / "sources.yaml").write_text("sources:\n" + "".join(lines))
+    path = config_directory / "aggregator.yaml"
+    path.write_text(path.read_text().replace("allow: []", "allow: [127.0.0.0/8]"))
+    async with TestServer(app, host="0.0.0.0", port=unused_tcp_port):
+        assert {visit.outcome for visit in await once(config_directory)} == {"news"}
+    assert {visit.kind for visit in await once(config_directory)} == {"connect"}
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
-        assert sum(status.failures for status in sources.statuses(database)) <= 5
-    (config_directory / "sources.yaml").write_text(here + dead)
-    site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
-    assert any(visit.new for visit in await once(config_directory))
+        failures = [status.failures for status in sources.statuses(database)]
+    assert len(failures) == 8 and sum(failures) <= 5  # so many until it was seen that nobody answers
+    app = web.Application()
+    app.router.add_get("/feed", site.answer)
+    async with TestServer(app, host="0.0.0.0", port=unused_tcp_port):
+        assert {visit.error for visit in await once(config_directory)} == {None}
 
 
 async def test_no_source_can_touch_the_article_of_another(config_directory: Path, site: Site) -> None:

@@ -75,9 +75,9 @@ def test_what_is_said_moves_the_visit_within_bounds(said: dict[str, object], exp
 @pytest.mark.parametrize(
     ("advice", "expected"),
     [
-        (Advice(skip_hours=frozenset({12, 13})), datetime(2026, 3, 4, 14, tzinfo=UTC)),
-        (Advice(skip_days=frozenset({2})), datetime(2026, 3, 5, tzinfo=UTC)),
-        (Advice(skip_days=frozenset({2}), skip_hours=frozenset({0})), datetime(2026, 3, 5, 1, tzinfo=UTC)),
+        (Advice(skip_hours=frozenset({12, 13})), datetime(2026, 3, 4, 14, 15, tzinfo=UTC)),
+        (Advice(skip_days=frozenset({2})), datetime(2026, 3, 5, 0, 15, tzinfo=UTC)),
+        (Advice(skip_days=frozenset({2}), skip_hours=frozenset({0})), datetime(2026, 3, 5, 1, 15, tzinfo=UTC)),
         (Advice(skip_hours=frozenset(range(24))), NOW + POLL.every),
         (Advice(skip_days=frozenset(range(7))), NOW + POLL.every),
     ],
@@ -113,13 +113,30 @@ def test_gone_is_looked_at_once_a_month_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked", "rest"),
-    [("busy", None, schedule.REST), ("forbidden", HOUR, HOUR), ("busy", 99 * DAY, DAY), ("5xx", HOUR, None)],
+    ("kind", "asked", "served", "rest"),
+    [
+        ("busy", None, False, schedule.REST),
+        ("busy", 99 * DAY, False, HOUR),
+        ("forbidden", timedelta(minutes=20), False, timedelta(minutes=20)),
+        ("forbidden", None, True, schedule.REST),
+        ("forbidden", None, False, None),
+        ("5xx", HOUR, True, None),
+    ],
 )
 def test_who_asks_for_fewer_visits_gets_them_for_the_whole_host(
-    kind: str, asked: timedelta | None, rest: timedelta | None
+    kind: str, asked: timedelta | None, served: bool, rest: timedelta | None
 ) -> None:
-    assert schedule.rest(kind, asked) == rest
+    assert schedule.rest(kind, asked, answered_before=served) == rest
+
+
+def test_a_clock_that_is_put_back_changes_no_rhythm() -> None:
+    known = Rhythm(NOW, 10.0, 40.0, 2.0)
+    for back in (HOUR, 30 * DAY, 9000 * DAY):
+        earlier = NOW - back
+        after = schedule.learned(known, earlier, earlier, after_success=True, news=[None])
+        assert (after.days, after.bursts, after.recent) == (10.0, 40.0, 2.0)
+        assert after.seen_at == earlier
+        assert POLL.min <= schedule.after_success(earlier, POLL, after).due_at - earlier <= POLL.max
 
 
 def test_first_late_and_recovering_visits_teach_nothing() -> None:

@@ -23,6 +23,7 @@ def facts(**source: Any) -> dict[str, Any]:
         "error": None,
         "error_at": None,
     }
+    plain |= {"error_at": None, "trouble": None}
     due = {"due_at": (NOW + timedelta(minutes=23, seconds=9)).isoformat()}
     return {
         "state": "/var/lib/aggregator",

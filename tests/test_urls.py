@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aggregator import urls
 from aggregator.urls import MAX_LENGTH, absolute, canonical, identity, names_a_page
 
 
@@ -90,3 +91,28 @@ def test_different_feeds_have_different_identities(one: str, other: str) -> None
 )
 def test_a_front_page_is_no_articles_address(link: str, answer: bool) -> None:
     assert names_a_page(link) is answer
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://me:s3cret@example.org/a@b", "http://…@example.org/a@b"),
+        ("http://example.org/a?b=c@d", "http://example.org/a?b=c@d"),
+        ("no address", "no address"),
+    ],
+)
+def test_what_may_be_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert urls.shown(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("feed://example.org/a", "http://example.org/a"),
+        ("feed:https://example.org/a", "https://example.org/a"),
+        ("FEED://https://example.org/a", "https://example.org/a"),
+        ("https://example.org/feed:a", "https://example.org/feed:a"),
+    ],
+)
+def test_feed_addresses_mean_the_web(url: str, meant: str) -> None:
+    assert urls.web(url) == meant

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from aggregator.addresses import is_outside
 from aggregator.registry import Options
-from aggregator.units import Duration, Network, Pause, Size, Written, proxy_url
+from aggregator.units import Duration, Network, Pause, ProxyUrl, Size, Written
 
 _LOCAL = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # all interfaces: reached by loopback
 
@@ -77,7 +77,7 @@ class Fetch(Options):
     wire: Size = Field(10_000_000, description="The largest document, as it comes.")
     body: Size = Field(20_000_000, description="The largest document, unpacked.")
     redirects: int = Field(5, ge=0, le=20, description="Followed one after the other.")
-    proxy: Annotated[str, AfterValidator(proxy_url)] | None = Field(
+    proxy: ProxyUrl | None = Field(
         None, description="An HTTP proxy for everything; it must do the checking of addresses then."
     )
     contact: str = Field(

@@ -15,10 +15,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from aggregator.errors import ConfigError
+from aggregator.urls import shown
 
 MAX_BYTES = 5_000_000
 MAX_NODES = 500_000  # aliases count each time they are used: 300 bytes can stand for half a million values
 MAX_DEPTH = 40
+
+_PRIVATE = {"auth", "headers", "cookies", "proxy"}  # keys whose values no message shows
 
 Location = tuple[int | str, ...]
 _STANDARD_TAG = "tag:yaml.org,2002:"
@@ -135,7 +138,8 @@ def saying(detail: ErrorDetails) -> str:
     if kind == "tuple_type" and isinstance(value, str):
         return f"write a list: [{value}]"
     message = _SAYINGS[kind].format_map(detail.get("ctx", {})) if kind in _SAYINGS else detail["msg"]
-    got = f" (got {value!r:.60})" if isinstance(value, str) and value else ""
+    private = _PRIVATE & {str(step) for step in detail["loc"]}
+    got = f" (got {shown(value)!r:.60})" if isinstance(value, str) and value and not private else ""
     return message.removeprefix("Value error, ") + got
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.sax import SAXException
 
 import feedparser
 
@@ -48,8 +49,9 @@ def parse(document: Document) -> Parsed:
         )
     except _BUGS as error:
         raise DocumentError(f"{document.name}: the feed cannot be parsed: {type(error).__name__}: {error}") from error
-    if not parsed.entries and not parsed.get("version"):
-        raise DocumentError(f"{document.name}: no feed: {parsed.get('bozo_exception', 'it has no entries')}")
+    trouble = parsed.get("bozo_exception")
+    if not parsed.entries and (isinstance(trouble, SAXException) or not parsed.get("version")):
+        raise DocumentError(f"{document.name}: nothing of the feed can be read: {trouble or 'it has no entries'}")
     language = parsed.feed.get("language")
     entries = tuple(_entry(raw, document, language) for raw in parsed.entries[:MAX_ENTRIES])
     title = _text(parsed.feed.get("title"))

@@ -39,8 +39,9 @@ from aggregator.fetch import Access, Fetcher, Response
 from aggregator.models import Document, Found, SourceState
 from aggregator.registry import Options, Source
 from aggregator.schedule import MOVED
-from aggregator.units import HeaderSecret, Network, Secret, proxy_url
+from aggregator.units import HeaderSecret, Network, ProxyUrl, Secret
 
+MAX_HOST = 253  # characters (RFC 1035 §2.3.4)
 WHOLE_AFTER = timedelta(days=2)  # without validators at least so often
 NAMED_FEEDS = 5  # of a page that was taken for a feed
 
@@ -80,6 +81,8 @@ class Auth(Options):
 def _fetchable(value: str) -> str:
     if urls.absolute(value) is None:
         raise ValueError("an address begins with http:// or https:// and a host name")
+    if len(urlsplit(value).hostname or "") > MAX_HOST:
+        raise ValueError(f"a host name has at most {MAX_HOST} characters")
     if urlsplit(value).username is not None:
         raise ValueError("user and password stand in `auth`, not in the address")
     return value
@@ -90,6 +93,12 @@ def _settable(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
     if ours:
         raise ValueError(f"{', '.join(ours)}: set by us; see `auth` and `cookies`")
     return headers
+
+
+def _one_each(cookies: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+    if any(";" in secret.get_secret_value() for secret in cookies.values()):
+        raise ValueError("the value of a cookie has no semicolon; each cookie has a name of its own")
+    return cookies
 
 
 class HttpSource(Source):
@@ -104,11 +113,13 @@ class HttpSource(Source):
     headers: Annotated[dict[_HEADER_NAME, HeaderSecret], AfterValidator(_settable)] = Field(
         {}, description="Sent as well."
     )
-    cookies: dict[_HEADER_NAME, HeaderSecret] = Field({}, description="Sent as well.")
+    cookies: Annotated[dict[_HEADER_NAME, HeaderSecret], AfterValidator(_one_each)] = Field(
+        {}, description="Sent as well."
+    )
     user_agent: str | None = Field(None, pattern=r"^[ -~]{1,300}$", description="Instead of our own name.")
     allow: tuple[Network, ...] = Field((), description="Networks on the inside in which this source may be.")
     ca: Path | None = Field(None, description="PEM file of who vouches for its certificate; relative to this file.")
-    proxy: Annotated[str, AfterValidator(proxy_url)] | None = Field(None, description="An HTTP proxy for this source.")
+    proxy: ProxyUrl | None = Field(None, description="An HTTP proxy for this source.")
 
     def located(self, config_directory: Path, state_directory: Path) -> "HttpSource":
         return self.model_copy(update={"ca": config_directory / self.ca}) if self.ca else self
@@ -137,14 +148,15 @@ class HttpSource(Source):
             headers["Authorization"] = self.auth.header
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value.get_secret_value()}" for name, value in self.cookies.items())
-        return Access(headers, self.user_agent, self.allow, self.ca, self.proxy)
+        proxy = self.proxy.get_secret_value() if self.proxy else None
+        return Access(headers, self.user_agent, self.allow, self.ca, proxy)
 
     def access_to(self, hub: str) -> Access | None:
         """A hub at the feed's own origin is reached as the feed is, but is told none of its secrets."""
         return replace(self.access, headers={}) if _origin(hub) == _origin(self.url) else None
 
     async def visit(self, state: SourceState, fetcher: Fetcher, now: datetime) -> Found:
-        state, response, conditional = await self._asked(state, fetcher, now)
+        state, response, asked, conditional = await self._asked(state, fetcher, now)
         if response.status == 304 and conditional:
             state = _validated(state, response, now)
             return Found(
@@ -160,11 +172,13 @@ class HttpSource(Source):
         _refuse_page(response)
         body_hash = hashlib.sha1(response.body, usedforsecurity=False).hexdigest()  # half the time of SHA-256
         same = body_hash == state.body_hash
-        lies = state.lies or (not conditional and not same and _claims_to_be_the_same(state, response, now))
+        lies = state.lies if same or conditional else _claims_to_be_the_same(state, response, now)
+        etag, last_modified = _offered(response, now)
+        own = _origin(response.url) == _origin(asked)  # validators of elsewhere mean nothing to who is asked first
         state = replace(
             state,
-            etag=freshness.etag(response.headers.get("etag")),
-            last_modified=freshness.last_modified(response.headers.get("last-modified"), now),
+            etag=etag if own else None,
+            last_modified=last_modified if own else None,
             body_hash=body_hash,
             lies=lies,
             read_at=state.read_at if conditional else now,
@@ -179,15 +193,17 @@ class HttpSource(Source):
             advice=websub.discovered(response.links, response.url),
         )
 
-    async def _asked(self, state: SourceState, fetcher: Fetcher, now: datetime) -> tuple[SourceState, Response, bool]:
-        """The answer, whether it was to a conditional request, and the state with what was learned of a move."""
+    async def _asked(
+        self, state: SourceState, fetcher: Fetcher, now: datetime
+    ) -> tuple[SourceState, Response, str, bool]:
+        """The state with what was learned of a move, the answer, who was asked, and whether conditionally."""
         validators = _validators(state, now)
         if state.moved_to and state.moved_since and now - state.moved_since >= MOVED:
             access = self.access if _origin(state.moved_to) == _origin(self.url) else replace(self.access, headers={})
             try:
                 response = await fetcher.get(state.moved_to, validators, access)
-                if response.status in (200, 304):
-                    return state, response, bool(validators)
+                if response.status == 304 or (response.status == 200 and _is_accepted(response)):
+                    return state, response, state.moved_to, bool(validators)
             except FetchError:
                 pass  # the new place has failed: back to the old one
             state = replace(state, moved_to=None, moved_since=None)
@@ -195,7 +211,7 @@ class HttpSource(Source):
         moved_to = response.moved_to if response.status in (200, 304) else None
         if moved_to != state.moved_to:
             state = replace(state, moved_to=moved_to, moved_since=now if moved_to else None)
-        return state, response, bool(validators)
+        return state, response, self.url, bool(validators)
 
     @cached_property
     def _absolute(self) -> str | None:
@@ -215,17 +231,29 @@ def _validators(state: SourceState, now: datetime) -> dict[str, str]:
 
 def _validated(state: SourceState, response: Response, now: datetime) -> SourceState:
     """A 304 may bring newer validators, each on its own (RFC 9111 §4.3.4)."""
-    etag = freshness.etag(response.headers.get("etag")) or state.etag
-    last_modified = freshness.last_modified(response.headers.get("last-modified"), now) or state.last_modified
+    etag, last_modified = _offered(response, now)
+    etag, last_modified = etag or state.etag, last_modified or state.last_modified
     if (etag, last_modified) == (state.etag, state.last_modified):
         return state
     return replace(state, etag=etag, last_modified=last_modified)
 
 
 def _claims_to_be_the_same(state: SourceState, response: Response, now: datetime) -> bool:
+    """Whether another body came with the validators of the old one. A weak tag may mean that (RFC 9110 §8.8.1)."""
+    etag, date = _offered(response, now)
+    if (etag, date) == (None, None) or (etag or "").startswith("W/"):
+        return False
+    return (etag, date) == (state.etag, state.last_modified)
+
+
+def _offered(response: Response, now: datetime) -> tuple[str | None, str | None]:
+    """The validators of an answer that are worth keeping."""
     etag = freshness.etag(response.headers.get("etag"))
-    date = freshness.last_modified(response.headers.get("last-modified"), now)
-    return (etag, date) != (None, None) and (etag, date) == (state.etag, state.last_modified)
+    return etag, freshness.last_modified(response.headers.get("last-modified"), now)
+
+
+def _is_accepted(response: Response) -> bool:
+    return sniff.media_type(response.body) in HttpSource.ACCEPTS
 
 
 def _fresh_for(response: Response, now: datetime) -> timedelta | None:

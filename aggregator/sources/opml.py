@@ -8,12 +8,12 @@
       every: 1h                            # for the list as well
       labels: [wire]                       # put before the folders in which a feed stands
 
-A file is read again whenever it changes; an address is visited like a feed, and its last good copy is kept in `lists/`
-of the state directory. Either way a running daemon takes the new list over by itself. A list that cannot be fetched or
-read keeps its members, and so does one from an address that would lose more than half of ten or more: that looks like a
-bad download. If it is meant, delete the copy that the error names. A feed that stands in sources.yaml itself is
-what is said there; of two lists with the same feed, the first has it. Lists inside lists are not followed, and feeds
-with a user and a password in their address are left out.
+A file is read again whenever it changes, an address is visited like a feed; the last good copy of both is kept in
+`lists/` of the state directory. Either way a running daemon takes the new list over by itself. A list that cannot be
+fetched or read keeps its members, and so does one from an address that would lose more than half of ten or more: that
+looks like a bad download. If it is meant, delete the copy that the error names. A feed that stands in sources.yaml
+itself is what is said there; of two lists with the same feed, the first has it. Lists inside lists are not followed,
+and feeds with a user and a password in their address are left out.
 """
 
 import asyncio
@@ -48,8 +48,10 @@ GUARDED = 10  # a list of so many feeds never loses more than half of them at on
 def _place(value: str) -> str:
     if not value.isprintable():
         raise ValueError("the name of a file, or an address, has no control characters")
-    if "://" in value and (urls.absolute(value) is None or urlsplit(value).username is not None):
+    if "://" in value and urls.absolute(value) is None:
         raise ValueError("a list is a file, or an address that begins with http:// or https:// and a host name")
+    if "://" in value and urlsplit(value).username is not None:
+        raise ValueError("the address of a list must hold no user and password")
     return value
 
 
@@ -67,9 +69,8 @@ class OpmlSource(Source):
     _loaded: str = PrivateAttr("")  # digest of what the members were made from
 
     def located(self, config_directory: Path, state_directory: Path) -> "OpmlSource":
-        if not self._is_remote:
-            return self.model_copy(update={"opml": str((config_directory / self.opml).resolve())})
-        located = self.model_copy()
+        place = self.opml if self._is_remote else str((config_directory / self.opml).resolve())
+        located = self.model_copy(update={"opml": place})
         located._copy = state_directory / "lists" / f"{digest([self.key])}.opml"
         return located
 
@@ -79,7 +80,7 @@ class OpmlSource(Source):
 
     @property
     def label(self) -> str:
-        return (urlsplit(self.opml).hostname or self.opml) if self._is_remote else Path(self.opml).name
+        return f"List {urlsplit(self.opml).hostname or self.opml}" if self._is_remote else Path(self.opml).name
 
     @property
     def address(self) -> str | None:
@@ -93,15 +94,23 @@ class OpmlSource(Source):
         return None if self._is_remote else Path(self.opml)
 
     def members(self, config_directory: Path, state_directory: Path) -> list[Source]:
-        """The feeds of the file, or of the last good copy. Raises SourceError for a file that cannot be read."""
-        outlines = (self._copied() or ()) if self._is_remote else self._read(Path(self.opml))
+        """The feeds of the list as it was last good. Raises SourceError for a file that never was."""
+        outlines = self._copied()
+        if not self._is_remote:
+            try:
+                outlines = self._read(Path(self.opml))
+            except SourceError as error:
+                if outlines is None:
+                    raise
+                log.warning("%s: the list cannot be read, its feeds stay: %s", self.key, error)
+        outlines = outlines or ()
         self._loaded = _digest(outlines)
         return list(self._members(outlines))
 
     async def visit(self, state: SourceState, fetcher: Fetcher, now: datetime) -> Found:
         """Look whether the list has changed; its feeds are read on visits of their own."""
         if not self._is_remote:
-            outlines = await asyncio.to_thread(self._read, Path(self.opml))
+            outlines = await asyncio.to_thread(self._read_and_keep)
             return Found((), state, reload=_digest(outlines) != self._loaded)
         known = await asyncio.to_thread(self._copied)
         if known is None:  # nothing to be unchanged from
@@ -112,7 +121,7 @@ class OpmlSource(Source):
             outlines = await asyncio.to_thread(opml.read, document.body, document.name)
             if known is None or _digest(outlines) != _digest(known):
                 self._refuse_loss(known or (), outlines)
-                self._keep(document.body)
+                await asyncio.to_thread(self._keep, document.body)
                 log.info("%s: the list has changed: %d feeds", self.key, len(outlines))
         return replace(found, documents=(), reload=_digest(outlines) != self._loaded)
 
@@ -129,7 +138,7 @@ class OpmlSource(Source):
 
     def _member(self, outline: Outline) -> HttpSource:
         return HttpSource(
-            url=urls.absolute(outline.url) or outline.url,
+            url=urls.absolute(urls.web(outline.url)) or outline.url,
             name=outline.title or None,
             rank=self.rank,
             language=self.language,
@@ -137,15 +146,26 @@ class OpmlSource(Source):
             labels=tuple(dict.fromkeys((*self.labels, *outline.labels))),
         )
 
+    def _read_and_keep(self) -> tuple[Outline, ...]:
+        """The file's feeds; a copy is for the day on which the file cannot be read."""
+        body = self._body(Path(self.opml))
+        outlines = opml.read(body, self.opml)
+        assert self._copy, "a source that is not located yet"
+        if not self._copy.exists() or self._copy.read_bytes() != body:
+            self._keep(body)
+        return outlines
+
     def _read(self, path: Path) -> tuple[Outline, ...]:
+        return opml.read(self._body(path), str(path))
+
+    def _body(self, path: Path) -> bytes:
         if path.exists() and not path.is_file():
             raise SourceError("list", f"{path}: not a plain file")
         try:
             with path.open("rb") as file:
-                body = file.read(opml.MAX_BYTES + 1)
+                return file.read(opml.MAX_BYTES + 1)
         except OSError as error:
             raise SourceError("list", f"{path}: cannot be read: {error.strerror}") from error
-        return opml.read(body, str(path))
 
     def _copied(self) -> tuple[Outline, ...] | None:
         """What the last good copy says; None where there is none, or a disk has spoilt it."""

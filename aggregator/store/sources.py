@@ -12,6 +12,8 @@ from aggregator.registry import Source
 from aggregator.store.database import Database
 from aggregator.store.schema import hosts, sources, visits
 
+AT_REST = timedelta(minutes=1)  # a host that is left alone for longer has asked for it
+
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
@@ -46,12 +48,32 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
 
 
 def make_due(database: Database, now: datetime, only: Collection[str] | None = None) -> None:
-    """Let sources be visited now, or again if they are being visited: all active ones, or those named."""
-    statement = update(sources).where(sources.c.active).values(due_at=now)
+    """Let sources be visited now, or again if they are being visited: those named, or all whose hosts are not at rest.
+
+    A host is at rest when it has asked for that; the distance between two visits is none.
+    """
+    statement = update(sources).where(sources.c.active).values(due_at=now, plan="")
     if only is not None:
         statement = statement.where(sources.c.id.in_(only))
+    else:
+        at_rest = select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
+        statement = statement.where(or_(sources.c.host.is_(None), sources.c.host.not_in(at_rest)))
     with database.writing() as connection:
         connection.execute(statement)
+
+
+def limit_waits(
+    database: Database, now: datetime, longest: timedelta, longest_rest: timedelta, longest_lease: timedelta
+) -> None:
+    """End every wait that is longer than any can be: it was begun by a clock that was ahead."""
+    absurd = (
+        update(sources).where(sources.c.due_at > now + longest).values(due_at=now),
+        update(sources).where(sources.c.leased_until > now + longest_lease).values(leased_until=None),
+        update(hosts).where(hosts.c.free_at > now + longest_rest).values(free_at=now),
+    )
+    with database.writing() as connection:
+        for statement in absurd:
+            connection.execute(statement)
 
 
 def make_failing_due(database: Database, now: datetime, since: datetime) -> None:
@@ -77,20 +99,21 @@ def claim(
     lease: timedelta,
     per_host: int = 1,
     spacing: timedelta = timedelta(),
+    due_by: datetime | None = None,
 ) -> list[Lease]:
-    """Up to `limit` due sources, longest due first, that no other worker gets before the lease ends.
+    """Up to `limit` sources that are due, or were at `due_by`, that no other worker gets before the lease ends.
 
     Of each host no more than `per_host` are claimed at a time, and only one each `spacing`; sources of hosts that have
     to wait stay due and keep no others from being claimed.
     """
     with database.writing() as connection:
-        found = connection.execute(_due(now, per_host, spacing, limit)).all()
+        found = connection.execute(_due(now, due_by or now, per_host, spacing, limit)).all()
         hosts_wanted = sorted({row.host for row in found if row.host})
         free = _taken_up(database, connection, hosts_wanted, now, spacing)
         wanted = [row.id for row in found if row.host is None or row.host in free]
         mine = (
             select(sources.c.id)
-            .where(sources.c.id.in_(wanted), _is_claimable(now))
+            .where(sources.c.id.in_(wanted), _is_claimable(now, due_by or now))
             .with_for_update(skip_locked=True)  # PostgreSQL only; SQLite lets in one writer at a time anyway
             .cte("mine")
         )
@@ -127,11 +150,11 @@ def release_all(database: Database) -> None:
         connection.execute(update(sources).where(sources.c.leased_until.is_not(None)).values(leased_until=None))
 
 
-def next_visit_at(database: Database) -> datetime | None:
-    """The earliest time at which a source that nobody has claimed is both due and on a host that may be visited."""
+def next_visit_at(database: Database, due_by: datetime) -> datetime | None:
+    """The earliest time at which the host of a source may be visited that was due by then and nobody has claimed."""
     waits = and_(hosts.c.free_at.is_not(None), hosts.c.free_at > sources.c.due_at)
     at = case((waits, hosts.c.free_at), else_=sources.c.due_at)
-    unclaimed = sources.c.active, sources.c.leased_until.is_(None)
+    unclaimed = sources.c.active, sources.c.leased_until.is_(None), sources.c.due_at <= due_by
     statement = select(func.min(at)).outerjoin_from(sources, hosts, hosts.c.host == sources.c.host).where(*unclaimed)
     with database.reading() as connection:
         found: datetime | None = connection.execute(statement).scalar_one()
@@ -144,12 +167,13 @@ def statuses(database: Database, only: str | None = None, *, visits_each: int = 
     if only is not None:
         found = found.where(or_(sources.c.id == only, sources.c.name == only))
     place = func.row_number().over(partition_by=visits.c.source, order_by=visits.c.id.desc()).label("place")
-    ranked = select(visits, place).subquery()
-    recent = select(ranked).where(ranked.c.place <= visits_each).order_by(ranked.c.id.desc())
     with database.reading() as connection:
         rows = connection.execute(found.order_by(sources.c.name, sources.c.id)).all()
+        theirs = select(visits, place)
         if only is not None:
-            recent = recent.where(ranked.c.source.in_([row.id for row in rows]))
+            theirs = theirs.where(visits.c.source.in_([row.id for row in rows]))
+        ranked = theirs.subquery()
+        recent = select(ranked).where(ranked.c.place <= visits_each).order_by(ranked.c.id.desc())
         by_source: dict[str, list[Visit]] = {}
         for row in connection.execute(recent):
             by_source.setdefault(row.source, []).append(_visit(row))
@@ -186,35 +210,40 @@ def row_of(state: SourceState) -> dict[str, Any]:
 def state_of(row: Row[Any]) -> SourceState:
     """A source's memory from a row that has all columns of the table."""
     plain = {field.name: getattr(row, field.name) for field in fields(SourceState)}
-    advice, rhythm = row.advice or {}, row.rhythm or {}
-    ttl, seen_at = advice.get("ttl"), rhythm.get("seen_at")
-    return SourceState(
-        **plain
-        | {
-            "advice": Advice(
-                timedelta(seconds=ttl) if ttl else None,
-                frozenset(advice.get("skip_hours", ())),
-                frozenset(advice.get("skip_days", ())),
-                tuple(advice.get("hubs", ())),
-                advice.get("self_url"),
-            ),
-            "rhythm": Rhythm(
-                datetime.fromisoformat(seen_at) if seen_at else None,
-                rhythm.get("days", 0.0),
-                rhythm.get("bursts", 0.0),
-                rhythm.get("recent", 0.0),
-                tuple(rhythm.get("by_hour", Rhythm().by_hour)),
-            ),
-        }
+    return SourceState(**plain | {"advice": advice_of(row.advice), "rhythm": _rhythm(row.rhythm)})
+
+
+def advice_of(stored: dict[str, Any] | None) -> Advice:
+    """A feed's advice from its column."""
+    said = stored or {}
+    return Advice(
+        timedelta(seconds=said["ttl"]) if said.get("ttl") else None,
+        frozenset(said.get("skip_hours", ())),
+        frozenset(said.get("skip_days", ())),
+        tuple(said.get("hubs", ())),
+        said.get("self_url"),
     )
 
 
-def _is_claimable(now: datetime) -> ColumnElement[bool]:
+def _rhythm(stored: dict[str, Any] | None) -> Rhythm:
+    if not stored:
+        return Rhythm()
+    seen_at = stored.get("seen_at")
+    return Rhythm(
+        datetime.fromisoformat(seen_at) if seen_at else None,
+        stored.get("days", 0.0),
+        stored.get("bursts", 0.0),
+        stored.get("recent", 0.0),
+        tuple(stored.get("by_hour", Rhythm().by_hour)),
+    )
+
+
+def _is_claimable(now: datetime, due_by: datetime) -> ColumnElement[bool]:
     unclaimed = or_(sources.c.leased_until.is_(None), sources.c.leased_until <= now)
-    return and_(sources.c.active, sources.c.due_at <= now, unclaimed)
+    return and_(sources.c.active, sources.c.due_at <= due_by, unclaimed)
 
 
-def _due(now: datetime, per_host: int, spacing: timedelta, limit: int) -> Select[Any]:
+def _due(now: datetime, due_by: datetime, per_host: int, spacing: timedelta, limit: int) -> Select[Any]:
     """Due sources whose hosts can be visited: of each host one, or as many as have room when there is no spacing."""
     busy = (
         select(sources.c.host, func.count().label("busy"))
@@ -228,7 +257,7 @@ def _due(now: datetime, per_host: int, spacing: timedelta, limit: int) -> Select
         select(sources.c.id, sources.c.host, sources.c.due_at, place, func.coalesce(busy.c.busy, 0).label("busy"))
         .outerjoin(busy, busy.c.host == sources.c.host)
         .outerjoin(hosts, hosts.c.host == sources.c.host)
-        .where(_is_claimable(now), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= now))
+        .where(_is_claimable(now, due_by), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= now))
         .subquery()
     )
     room = ranked.c.place + ranked.c.busy <= per_host

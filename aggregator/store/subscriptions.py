@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy import Row, delete, false, or_, select, update
 
 from aggregator.models import Advice, Subscription
 from aggregator.store.database import Database
 from aggregator.store.schema import sources, subscriptions
-from aggregator.store.sources import state_of
+from aggregator.store.sources import advice_of
 
 _COLUMNS = [field.name for field in fields(Subscription)]
 
@@ -39,14 +39,15 @@ def by_token(database: Database, token: str) -> Subscription | None:
     return _subscription(row) if row else None
 
 
-def subscribable(database: Database) -> Sequence[Subscribable]:
-    """Every source with a hub or a subscription, those that have waited longest first."""
+def subscribable(database: Database, *, new: bool = True) -> Sequence[Subscribable]:
+    """Every source with a subscription, and if `new` every one with a hub, those that have waited longest first."""
     names_a_hub = sources.c.advice[("hubs", 0)].as_string().is_not(None)
+    wanted = sources.c.active & names_a_hub if new else false()
     theirs = [subscriptions.c[name].label(f"subscription_{name}") for name in _COLUMNS]
     statement = (
-        select(sources, *theirs)
+        select(sources.c.id, sources.c.active, sources.c.advice, *theirs)
         .outerjoin(subscriptions, subscriptions.c.source == sources.c.id)
-        .where(or_(subscriptions.c.source.is_not(None), sources.c.active & names_a_hub))
+        .where(or_(subscriptions.c.source.is_not(None), wanted))
         .order_by(subscriptions.c.next_at.nulls_first(), sources.c.id)
     )
     with database.reading() as connection:
@@ -55,7 +56,7 @@ def subscribable(database: Database) -> Sequence[Subscribable]:
         Subscribable(
             row.id,
             row.active,
-            state_of(row).advice,
+            advice_of(row.advice),
             _subscription(row, "subscription_") if row.subscription_source is not None else None,
         )
         for row in rows

@@ -24,7 +24,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
     two workers never wait for each other in a circle.
     """
     with database.writing() as connection:
-        _finish_visit(connection, lease, outcome)
+        _finish_visit(database, connection, lease, outcome)
         if outcome.articles:
             _save_articles(database, connection, outcome.articles, outcome.stories)
             _replace_tags(connection, outcome.tags)
@@ -57,7 +57,7 @@ def touch(connection: Connection, slugs: Iterable[str]) -> None:
     connection.execute(update(topics).where(wanted).values(changes=topics.c.changes + 1))
 
 
-def _finish_visit(connection: Connection, lease: Lease, outcome: Outcome) -> None:
+def _finish_visit(database: Database, connection: Connection, lease: Lease, outcome: Outcome) -> None:
     called_meanwhile = (sources.c.due_at > outcome.visit.started_at) & (sources.c.due_at < outcome.due_at)
     due_at = case((called_meanwhile, sources.c.due_at), else_=outcome.due_at)
     done = connection.execute(
@@ -69,7 +69,7 @@ def _finish_visit(connection: Connection, lease: Lease, outcome: Outcome) -> Non
     if done.rowcount != 1:
         raise LeaseLost(f"{lease.source}: another worker has taken this source over")
     if outcome.rest_until is not None:
-        _let_rest(connection, lease.source, outcome.rest_until)
+        _let_rest(database, connection, lease.source, outcome.rest_until)
     connection.execute(insert(visits).values(asdict(outcome.visit)))
     recent = (
         select(visits.c.id)
@@ -82,10 +82,17 @@ def _finish_visit(connection: Connection, lease: Lease, outcome: Outcome) -> Non
     connection.execute(delete(visits).where(visits.c.source == lease.source, visits.c.id <= recent))
 
 
-def _let_rest(connection: Connection, source: str, until: datetime) -> None:
-    """Keep everybody away from a source's host: its claim has made the row."""
-    host = select(sources.c.host).where(sources.c.id == source).scalar_subquery()
-    connection.execute(update(hosts).where(hosts.c.host == host, hosts.c.free_at < until).values(free_at=until))
+def _let_rest(database: Database, connection: Connection, source: str, until: datetime) -> None:
+    """Keep everybody away from a source's host."""
+    host = connection.execute(select(sources.c.host).where(sources.c.id == source)).scalar_one()
+    if host is None:
+        return
+    statement = database.insert(hosts).values(host=host, free_at=until)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["host"], set_={"free_at": statement.excluded.free_at}, where=hosts.c.free_at < until
+        )
+    )
 
 
 def _save_articles(
