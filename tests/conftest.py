@@ -101,9 +101,12 @@ def _server(binaries: Path, folder: Path) -> Iterator[str]:
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         if not _starts([binaries / "postgres", "-V"], as_user):
-            copy = folder / "server"  # nobody may not look into the place where the binaries lie
-            shutil.copytree(binaries.parent, copy)
-            binaries = copy / "bin"
+            # nobody may not look into the place where the wheel lies: the package and the libraries beside it
+            package = binaries.parents[1]
+            for part in package.parent.glob(f"{package.name}*"):
+                if part.is_dir():
+                    shutil.copytree(part, folder / "server" / part.name)
+            binaries = folder / "server" / binaries.relative_to(package.parent)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
