@@ -179,9 +179,11 @@ class Fetcher:
 
     def _refuse_named_inside(self, url: URL, access: Access) -> None:
         """Behind a proxy no socket is made for the host itself; what its name says openly can still be refused."""
+        if not self._proxy(access):
+            return
         host = url.host or ""
         allowed = is_literal(host) and is_allowed(host, (*self._options.allow, *access.allow))
-        if self._proxy(access) and not allowed and not is_outside(host):
+        if not allowed and not is_outside(host):
             raise _inside(str(url), host)
 
     def _proxy(self, access: Access) -> str | None:

@@ -11,6 +11,7 @@ TEXT = "text/plain"
 BINARY = "application/octet-stream"
 
 _LOOKED_AT = 8192
+_TELLING = 1024  # characters in which binary data gives itself away
 # What the pages of those who keep robots out say of themselves.
 _CHALLENGE_HEADERS = (
     ("cf-mitigated", "challenge", "Cloudflare"),
@@ -29,6 +30,7 @@ _CHALLENGE_MARKS = (
     (b"px-captcha", "HUMAN"),
 )
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
 _MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"\x7fELF")
 
@@ -36,7 +38,7 @@ _MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x
 def media_type(body: bytes) -> str:
     """One of the constants above; TEXT for anything that people could read, BINARY for the rest."""
     head = _head(body)
-    if body.startswith(_MAGIC) or _is_binary(head):
+    if body.startswith(_MAGIC) or _is_binary(head[:_TELLING]):
         return BINARY
     start = head.lstrip("\ufeff \t\r\n").lower()
     if start.startswith("{") and "jsonfeed.org/version" in start:
@@ -77,8 +79,7 @@ def _head(body: bytes) -> str:
 
 def _is_binary(head: str) -> bool:
     """Whether more than one character in ten is a control character that no text has."""
-    controls = sum(1 for letter in head if letter < " " and letter not in "\t\n\r\f\x1b")
-    return controls * 10 > len(head)
+    return len(_CONTROLS.findall(head)) * 10 > len(head)
 
 
 def _first_element(text: str) -> str | None:

@@ -169,12 +169,15 @@ class HttpSource(Source):
             )
         if response.status != 200:
             raise _refusal(response, self.url, now)
-        _refuse_page(response)
         body_hash = hashlib.sha1(response.body, usedforsecurity=False).hexdigest()  # half the time of SHA-256
         same = body_hash == state.body_hash
+        if not same:
+            _refuse_page(response)
         lies = state.lies if same or conditional else _claims_to_be_the_same(state, response, now)
         etag, last_modified = _offered(response, now)
-        own = _origin(response.url) == _origin(asked)  # validators of elsewhere mean nothing to who is asked first
+        own = response.url == asked or _origin(response.url) == _origin(
+            asked
+        )  # validators of elsewhere mean nothing to who is asked first
         state = replace(
             state,
             etag=etag if own else None,
@@ -273,7 +276,8 @@ def _refusal(response: Response, url: str, now: datetime) -> FetchError:
 
 def _refuse_page(response: Response) -> None:
     """A page says itself what to do about it: it asks for proof, or it names its feeds."""
-    if sniff.media_type(response.body) != sniff.HTML:
+    head = response.body[:4096].lower()  # looked through first: the whole question costs more than the fetch's checks
+    if (b"<html" not in head and b"<!doctype" not in head) or sniff.media_type(response.body) != sniff.HTML:
         return
     challenge = sniff.challenge(response.headers, response.body)
     if challenge:
