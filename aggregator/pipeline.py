@@ -70,7 +70,7 @@ def parse(document: Document, accepts: frozenset[str]) -> Parsed:
     kind = sniff.media_type(document.body)
     parser = registry.parsers().get(kind)
     if parser is None or kind not in accepts:
-        wanted = " or ".join(sorted(map(sniff.describe, accepts)))
+        wanted = " or ".join(sorted(set(map(sniff.describe, accepts))))
         raise DocumentError(f"{document.name}: {sniff.describe(kind)}, not {wanted}")
     return parser.parse(document)
 

@@ -41,7 +41,7 @@ def media_type(body: bytes) -> str:
     if body.startswith(_MAGIC) or _is_binary(head[:_TELLING]):
         return BINARY
     start = head.lstrip("\ufeff \t\r\n").lower()
-    if start.startswith("{") and "jsonfeed.org/version" in start:
+    if start.startswith("{") and "jsonfeed.org/version" in start.replace("\\/", "/"):  # PHP writes \/ for /
         return JSON_FEED
     root = _first_element(start)
     if root in ("rss", "rdf", "feed", "channel"):
@@ -62,7 +62,7 @@ def challenge(headers: Mapping[str, str], body: bytes) -> str | None:
 
 def describe(kind: str) -> str:
     """A media type in a person's words."""
-    names = {FEED: "a feed", JSON_FEED: "a JSON Feed", HTML: "an HTML page", TEXT: "plain text", XML: "other XML"}
+    names = {FEED: "a feed", JSON_FEED: "a feed", HTML: "an HTML page", TEXT: "plain text", XML: "other XML"}
     return names.get(kind, "no text at all" if kind == BINARY else "empty")
 
 

@@ -105,10 +105,10 @@ class HttpSource(Source):
     """A feed at a URL."""
 
     KEY: ClassVar[str] = "url"
-    ACCEPTS: ClassVar[frozenset[str]] = frozenset({sniff.FEED})
+    ACCEPTS: ClassVar[frozenset[str]] = frozenset({sniff.FEED, sniff.JSON_FEED})
     ONE_DOCUMENT: ClassVar[bool] = True
 
-    url: Annotated[str, AfterValidator(_fetchable)] = Field(description="Address of an RSS or Atom feed.")
+    url: Annotated[str, AfterValidator(_fetchable)] = Field(description="Address of a feed: RSS, Atom, JSON Feed.")
     auth: Auth | None = Field(None, description="How to log in.")
     headers: Annotated[dict[_HEADER_NAME, HeaderSecret], AfterValidator(_settable)] = Field(
         {}, description="Sent as well."

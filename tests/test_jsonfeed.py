@@ -1,0 +1,177 @@
+"""JSON Feed as it is written, and as it should not be."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator import registry, sniff
+from aggregator.errors import DocumentError
+from aggregator.models import Advice, Category, Document, Enclosure, Entry, Markup, Parsed
+from aggregator.parsers.jsonfeed import MAX_ENTRIES, parse
+from tests.test_formats import feed, item
+
+CASES = Path(__file__).parent.parent.parent / "shared" / "cases" / "reliability"
+URL = "https://a.example/feed.json"
+VERSION = "https://jsonfeed.org/version/1.1"
+
+
+def read(value: Any) -> Parsed:
+    return parse(Document(json.dumps(value).encode(), URL, url=URL))
+
+
+def of(**fields: Any) -> Entry:
+    (entry,) = read({"version": VERSION, "items": [{"id": "1"} | fields]}).entries
+    return entry
+
+
+def test_everything_that_an_item_says_is_kept() -> None:
+    parsed = read(
+        {
+            "version": VERSION,
+            "title": " News ",
+            "feed_url": URL,
+            "language": "de",
+            "hubs": [
+                {"type": "rssCloud", "url": "https://no.example/"},
+                {"type": "WebSub", "url": "https://h.example/"},
+            ],
+            "authors": [{"name": "Desk"}],
+            "items": [
+                {
+                    "id": "https://a.example/1",
+                    "url": "https://a.example/1",
+                    "external_url": "https://b.example/",
+                    "title": "One & two",
+                    "content_html": "<p>Text</p>",
+                    "content_text": "Text",
+                    "summary": "Short",
+                    "image": "https://a.example/i.png",
+                    "date_published": "2026-11-24T12:00:00+01:00",
+                    "date_modified": "2026-11-24T12:00:00.123Z",
+                    "authors": [{"name": "Ann"}, {"url": "https://no.name/"}],
+                    "tags": ["a", "", "b", 3],
+                    "attachments": [{"url": "https://a.example/a.mp3", "mime_type": "audio/mpeg", "size_in_bytes": 12}],
+                },
+                {"id": 2, "content_text": "<b> is text", "external_url": "https://b.example/2", "language": "en"},
+            ],
+        }
+    )
+    assert (parsed.title, parsed.format) == ("News", "JSON Feed 1.1")
+    assert parsed.advice == Advice(hubs=("https://h.example/",), self_url=URL)
+    first, second = parsed.entries
+    assert first == Entry(
+        guid="https://a.example/1",
+        link="https://a.example/1",
+        base="https://a.example/1",
+        title=Markup("One & two"),
+        summary=Markup("Short"),
+        content=Markup("<p>Text</p>", html=True),
+        authors=("Ann",),
+        categories=(Category("a"), Category("b")),
+        enclosures=(
+            Enclosure("https://a.example/i.png"),
+            Enclosure("https://a.example/a.mp3", "audio/mpeg", 12),
+        ),
+        published_at=datetime(2026, 11, 24, 11, tzinfo=UTC),
+        updated_at=datetime(2026, 11, 24, 12, 0, 0, 123000, tzinfo=UTC),
+        language="de",
+    )
+    assert (second.guid, second.link, second.base) == ("2", "https://b.example/2", URL)
+    assert (second.content, second.authors, second.language) == (Markup("<b> is text"), ("Desk",), "en")
+
+
+def test_version_one_has_one_author() -> None:
+    assert of(author={"name": "Ann"}).authors == ("Ann",)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name", "expected"),
+    [
+        ("title", 5, "title", Markup("")),
+        ("content_html", ["x"], "content", Markup("")),
+        ("tags", "a", "categories", ()),
+        ("tags", [None, {"a": 1}], "categories", ()),
+        ("authors", {"name": "Ann"}, "authors", ()),
+        ("attachments", [None, {"url": 1}], "enclosures", ()),
+        ("attachments", [{"url": "u", "size_in_bytes": -1}], "enclosures", (Enclosure("u"),)),
+        ("attachments", [{"url": "u", "size_in_bytes": 10**30}], "enclosures", (Enclosure("u"),)),
+        ("date_published", "yesterday", "published_at", None),
+        ("date_published", "9999-12-31T23:59:59-23:59", "published_at", None),
+        ("date_published", 1790000000, "published_at", None),
+        ("date_published", "2026-11-24", "published_at", datetime(2026, 11, 24, tzinfo=UTC)),
+        ("id", True, "guid", None),
+        ("id", 1.5, "guid", "1.5"),
+    ],
+)
+def test_what_is_wrong_in_a_field_costs_that_field(field: str, value: Any, name: str, expected: Any) -> None:
+    assert getattr(of(**{field: value}), name) == expected
+
+
+def test_items_that_are_none_are_left_out() -> None:
+    assert len(read({"version": VERSION, "items": [None, 1, "x", [], {"id": "1"}]}).entries) == 1
+
+
+def test_a_flood_is_bounded() -> None:
+    assert len(read({"version": VERSION, "items": [{"id": n} for n in range(MAX_ENTRIES + 9)]}).entries) == MAX_ENTRIES
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{", b"[]", b"null", b'{"items": {}}', b'{"version": 1}', b'{"items": [NaN]}', b"\xff\xfe\x00", b"[" * 200_000,
+        b'{"items": [' + b"9" * 5000 + b"]}",
+    ],
+)  # fmt: skip
+def test_what_is_no_feed_is_named(body: bytes) -> None:
+    with pytest.raises(DocumentError, match=r"a\.example"):
+        parse(Document(body, URL))
+
+
+@pytest.mark.parametrize("slash", ["/", "\\/"])
+def test_it_is_known_by_its_version(slash: str) -> None:
+    body = '{"version": "https:%%jsonfeed.org%version%1.1", "items": []}'.replace("%", slash).encode()
+    assert sniff.media_type(body) == sniff.JSON_FEED
+
+
+def test_what_we_publish_is_read_as_it_was_meant() -> None:
+    one = item()
+    parsed = parse(Document(registry.formats()["jsonfeed"].render(feed(one)), URL, url=URL))
+    (entry,) = parsed.entries
+    assert (entry.guid, entry.title.value, entry.link) == (one.id, one.title, one.link)
+    assert (entry.published_at, entry.updated_at, entry.authors) == (one.published_at, one.updated_at, one.authors)
+    assert one.html in entry.content.value and entry.content.html
+
+
+trees = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "url", "title", "name", "authors", "tags", "attachments"]), children)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(trees, max_size=4))
+def test_no_items_whatever_raise_anything_else(items: list[Any]) -> None:
+    read({"version": VERSION, "items": items, "authors": items, "hubs": items})
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the collections json_parsing and feed_rs are not here")
+def test_good_json_is_read_and_bad_json_refused() -> None:
+    files = sorted((CASES / "json_parsing").glob("*.json"))
+    for path in files:
+        body = path.read_bytes()
+        try:
+            parse(Document(body, path.name))  # whatever it is, nothing else is raised
+            parse(Document(b'{"items": [' + body + b"]}", path.name))
+        except DocumentError:
+            pass
+        if path.name.startswith("y_") and not body.startswith(b"\xef\xbb\xbf"):
+            assert parse(Document(b'{"items": [' + body + b"]}", path.name)), path.name
+    assert len(files) > 100
