@@ -181,8 +181,8 @@ class Fetcher:
         """Behind a proxy no socket is made for the host itself; what its name says openly can still be refused."""
         if not self._proxy(access):
             return
-        host = url.host or ""
-        allowed = is_literal(host) and is_allowed(host, (*self._options.allow, *access.allow))
+        host, allow = url.host or "", (*self._options.allow, *access.allow)
+        allowed = is_allowed(host, allow) if is_literal(host) else bool(allow)  # the proxy knows what a name means
         if not allowed and not is_outside(host):
             raise _inside(str(url), host)
 

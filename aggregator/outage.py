@@ -8,7 +8,8 @@ meanwhile are due again. A source that has been failing before says nothing abou
 from datetime import datetime
 
 HOSTS = 5  # different ones without an answer between them
-KINDS = ("dns", "connect", "timeout")  # failures that a network which is down looks like
+KINDS = ("dns", "connect", "timeout", "proxy")  # failures that a network which is down looks like
+_MUTE = ("bug", "url", "inside")  # failures that say nothing: nobody was asked
 
 
 class Outage:
@@ -28,6 +29,8 @@ class Outage:
             if answered_before:
                 self._since = min(self._since or began_at, began_at)
                 self._silent.add(host)
+            return None
+        if kind in _MUTE:
             return None
         since = self._since if self.is_on else None
         self._silent.clear()

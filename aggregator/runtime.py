@@ -170,16 +170,22 @@ async def once(
                 await _adopt(pipeline, reload)
             visits = Visits(pipeline, fetcher, done)
             patience = max(PATIENCE, config.settings.poll.spacing)
-            began = utc_now()
-            while True:
+            began = last_begun = utc_now()
+            left = len(pipeline.config.sources)  # each is visited once, whatever becomes of its claim
+            while left > 0:
                 begun = 0 if pipeline.outage.is_on else await visits.start_due(due_by=began)
+                left -= begun
                 if await visits.some_ended(seconds=TICK_SECONDS) or begun:
+                    last_begun = utc_now()
                     continue
                 next_at = stored_sources.next_visit_at(database, began)
-                wait = next_at - utc_now() if next_at else None
-                if wait is None or wait > patience or pipeline.outage.is_on:
+                if next_at is None or next_at - last_begun > patience or utc_now() - last_begun > patience:
                     break
-                await asyncio.sleep(max(wait.total_seconds(), 0.01))
+                if pipeline.outage.is_on:
+                    break
+                await asyncio.sleep(max((next_at - utc_now()).total_seconds(), 0.05))
+            while await visits.some_ended(seconds=TICK_SECONDS):
+                pass
             await _visit_unsettled(pipeline, fetcher, done)
             _report_left_out(database)
         return pipeline.publish()
@@ -195,7 +201,7 @@ async def _visit_lists(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Vis
     async def visit(keys: list[str]) -> None:
         for key in keys:
             lease = await pipeline.in_executor(
-                partial(stored_sources.claim_one, pipeline.database, key, utc_now(), lease=LEASE)
+                partial(stored_sources.claim_one, pipeline.database, key, utc_now(), lease=LEASE, politely=True)
             )
             if lease:
                 done(await pipeline.ingest(lease, fetcher))
@@ -209,7 +215,9 @@ async def _visit_unsettled(pipeline: Pipeline, fetcher: Fetcher, done: Callable[
         soon = [
             status
             for status in stored_sources.statuses(pipeline.database)
-            if pipeline.config.sources[status.id].host is None and status.due_at - utc_now() <= PATIENCE
+            if status.id in pipeline.config.sources
+            and pipeline.config.sources[status.id].host is None
+            and status.due_at - utc_now() <= PATIENCE
         ]
         if not soon:
             return

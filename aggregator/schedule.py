@@ -43,7 +43,16 @@ EVENNESS = 6.0  # bursts, spread over the day, that stand against what was seen:
 SPREAD = 0.1  # share of the interval by which visits are scattered, so that they never march in step
 
 # How much each failure in a row adds, in intervals: what passes by itself is tried again sooner.
-_WEIGHTS = {"dns": 0.25, "connect": 0.5, "timeout": 0.5, "slow": 0.5, "truncated": 0.5, "5xx": 0.5, "challenge": 2.0}
+_WEIGHTS = {
+    "dns": 0.25,
+    "connect": 0.5,
+    "timeout": 0.5,
+    "slow": 0.5,
+    "proxy": 0.5,
+    "truncated": 0.5,
+    "5xx": 0.5,
+    "challenge": 2.0,
+}
 
 
 class Bounds(Protocol):

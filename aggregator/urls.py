@@ -30,8 +30,15 @@ def absolute(link: str | None, base: str | None = None) -> str | None:
 
 
 def shown(url: str) -> str:
-    """The URL without what may be a password in it: for messages."""
-    return re.sub(r"(?<=://)[^/?#@]*@", "…@", url)
+    """The URL without user and password: for messages."""
+    try:
+        parsed = ada_url.URL(url)
+    except ValueError:
+        return re.sub(r"(?<=://).*@", "…@", url, flags=re.DOTALL)
+    if not parsed.username and not parsed.password:
+        return url
+    parsed.username, parsed.password = "…", ""
+    return parsed.href.replace("%E2%80%A6@", "…@", 1)
 
 
 def web(url: str) -> str:

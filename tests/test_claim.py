@@ -111,6 +111,16 @@ def test_one_source_may_be_claimed_out_of_turn(database: Database) -> None:
     assert sources.claim_one(database, "example.org/9999", NOW, lease=LEASE) is None
 
 
+def test_politely_nobody_is_claimed_whose_host_rests(database: Database) -> None:
+    sources.register(database, feeds("example.org", 2), NOW)
+    (lease,) = sources.claim(database, NOW, limit=1, lease=LEASE)
+    visit = Visit(lease.source, NOW, "failed", 5, status=429, kind="busy", error="429")
+    rest_until = NOW + timedelta(minutes=10)
+    visits.save(database, lease, Outcome(visit, lease.state, rest_until, 1, rest_until=rest_until))
+    assert sources.claim_one(database, lease.source, NOW, lease=LEASE, politely=True) is None
+    assert sources.claim_one(database, lease.source, rest_until, lease=LEASE, politely=True)
+
+
 def test_what_a_source_remembers_comes_back_as_it_was(database: Database) -> None:
     sources.register(database, feeds("example.org", 1), NOW)
     (lease,) = sources.claim(database, NOW, limit=1, lease=LEASE)

@@ -294,6 +294,8 @@ def test_a_pause_may_be_nothing_and_a_duration_may_not() -> None:
     [
         "url: 'http://me:s3cret@example.org/feed'",
         "opml: 'http://me:s3cret@example.org/list.opml'",
+        "url: 'https://me:s3cret/x@example.org/feed'",
+        "url: 'https://me:s3cret@s3cret@'",
         "{url: 'http://example.org/', auth: s3cret}",
         "{url: 'http://example.org/', cookies: s3cret}",
         "{url: 'http://example.org/', headers: {X-Key: \"s3cret\\n\"}}",

@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aggregator.addresses import is_allowed, registrable_domain
 from aggregator.config.settings import Fetch
 from aggregator.errors import FetchError
-from aggregator.fetch import Fetcher, Response
+from aggregator.fetch import Access, Fetcher, Response
 from aggregator.inflate import Inflater
 
 CASES = Path(__file__).parent.parent.parent / "shared" / "cases" / "reliability"
@@ -322,7 +322,8 @@ async def test_a_proxy_is_used_when_named_and_keeps_what_is_named_inside_closed(
         for inside in ("0x7f.1", "localhost", "x.localhost", "metadata.google.internal", "printer"):
             with pytest.raises(FetchError, match="allow"):
                 await fetcher.get(f"http://{inside}/feed")
-    assert asked == [b"GET http://news.example.org/feed HTTP/1.1"]
+        assert (await fetcher.get("http://intranet/feed", access=Access(allow=(LOOPBACK,)))).body == b"abc"
+    assert asked == [b"GET http://news.example.org/feed HTTP/1.1", b"GET http://intranet/feed HTTP/1.1"]
 
 
 async def test_a_proxy_that_refuses_is_named_without_its_password() -> None:

@@ -191,6 +191,16 @@ async def test_an_adopted_place_that_fails_is_given_up_for_the_old_one(site: Sit
     assert (len(found.documents), found.state.moved_to) == (1, None)
 
 
+async def test_validators_of_the_new_place_are_not_sent_to_the_old_one(site: Site, other: Site) -> None:
+    moved_since = NOW - 8 * DAY
+    state = SourceState(moved_to=f"{other.url}/new", moved_since=moved_since, etag='"new"', read_at=NOW)
+    site.answers["/feed"] = feed()
+    found = await site.visit(state)
+    assert other.asked[0].headers["If-None-Match"] == '"new"'
+    assert "If-None-Match" not in site.asked[0].headers
+    assert (len(found.documents), found.state.etag) == (1, None)
+
+
 async def test_an_adopted_place_that_holds_no_feed_any_more_is_given_up(site: Site) -> None:
     state = SourceState(moved_to=f"{site.url}/new", moved_since=NOW - 8 * DAY)
     site.answers |= {"/new": feed(b"<!doctype html><html>for sale</html>"), "/feed": feed()}

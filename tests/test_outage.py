@@ -33,6 +33,12 @@ def test_any_answer_ends_it_even_a_refusal() -> None:
     assert since == [None] * len(dead) + [NOW]
 
 
+def test_a_failure_for_which_nobody_was_asked_ends_no_outage() -> None:
+    dead = [(f"{n}.example", "proxy") for n in range(HOSTS)]
+    outage, _ = told(*dead, ("b.example", "inside"), ("c.example", "bug"))
+    assert outage.is_on
+
+
 def test_answers_between_failures_make_none() -> None:
     visits = [(f"{n}.example", "dns" if n % 3 else None) for n in range(30)]
     outage, since = told(*visits)

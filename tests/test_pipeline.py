@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import feedparser
@@ -13,6 +14,7 @@ from aiohttp.test_utils import TestServer
 from lxml import etree
 
 from aggregator import config, explain, runtime
+from aggregator.errors import StateError
 from aggregator.models import Visit
 from aggregator.store import articles, sources, topics
 
@@ -184,6 +186,7 @@ class Site:
 
     def __init__(self) -> None:
         self.body = b""
+        self.url = ""
         self.requests: list[dict[str, str]] = []
         self.media_type = "application/rss+xml"
 
@@ -202,6 +205,7 @@ async def site(config_directory: Path):
     app = web.Application()
     app.router.add_get("/feed", found.answer)
     async with TestServer(app) as server:
+        found.url = str(server.make_url("")).rstrip("/")
         (config_directory / "sources.yaml").write_text(
             f"sources:\n  - url: {server.make_url('/feed')}\n    name: Wire\n"
         )
@@ -273,6 +277,24 @@ async def test_one_pass_visits_each_feed_once_however_soon_it_is_due_again(confi
     site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
     visits = await once(config_directory)
     assert len(visits) == len({visit.source for visit in visits}) == 2
+
+
+async def test_one_pass_ends_when_what_it_finds_cannot_be_stored(
+    config_directory: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claim stands, and keeps the other feed of the host waiting: no reason to wait for the claim to end."""
+    path = config_directory / "sources.yaml"
+    path.write_text(path.read_text() + f"  - url: {site.url}/feed?other\n")
+    main = config_directory / "aggregator.yaml"
+    main.write_text(main.read_text().replace("per_host: 2", "per_host: 1"))
+
+    def save(*_: object) -> None:
+        raise StateError("the database is at fault")
+
+    monkeypatch.setattr(runtime, "PATIENCE", timedelta(seconds=0.3))
+    monkeypatch.setattr("aggregator.pipeline.stored_visits.save", save)
+    async with asyncio.timeout(20):
+        assert await once(config_directory) == []
 
 
 async def test_dead_address_is_an_error_of_that_source_only(config_directory: Path, site: Site) -> None:

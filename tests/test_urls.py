@@ -97,7 +97,8 @@ def test_a_front_page_is_no_articles_address(link: str, answer: bool) -> None:
     ("url", "shown"),
     [
         ("http://me:s3cret@example.org/a@b", "http://…@example.org/a@b"),
-        ("http://example.org/a?b=c@d", "http://example.org/a?b=c@d"),
+        ("http://example.org/@a?b=c@d", "http://example.org/@a?b=c@d"),
+        ("http://me:s3/cret@example.org/", "http://…@example.org/"),
         ("no address", "no address"),
     ],
 )

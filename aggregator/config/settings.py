@@ -63,6 +63,8 @@ class Poll(Options):
     def _ordered(self) -> Self:
         if not self.min <= self.every <= self.max:
             raise ValueError("min, every and max must be in this order")
+        if self.spacing > timedelta(minutes=1):
+            raise ValueError("spacing is a minute at most: a domain that needs more says so, and is left alone")
         return self
 
 

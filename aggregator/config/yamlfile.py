@@ -5,6 +5,7 @@ scalars stay text and pydantic turns them into numbers where a number is wanted.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from aggregator.errors import ConfigError
-from aggregator.urls import shown
 
 MAX_BYTES = 5_000_000
 MAX_NODES = 500_000  # aliases count each time they are used: 300 bytes can stand for half a million values
 MAX_DEPTH = 40
 
-_PRIVATE = {"auth", "headers", "cookies", "proxy"}  # keys whose values no message shows
+_PRIVATE = {"auth", "headers", "cookies", "proxy", "database"}  # keys whose values no message shows
 
 Location = tuple[int | str, ...]
 _STANDARD_TAG = "tag:yaml.org,2002:"
@@ -139,8 +139,13 @@ def saying(detail: ErrorDetails) -> str:
         return f"write a list: [{value}]"
     message = _SAYINGS[kind].format_map(detail.get("ctx", {})) if kind in _SAYINGS else detail["msg"]
     private = _PRIVATE & {str(step) for step in detail["loc"]}
-    got = f" (got {shown(value)!r:.60})" if isinstance(value, str) and value and not private else ""
+    got = f" (got {_without_userinfo(value)!r:.60})" if isinstance(value, str) and value and not private else ""
     return message.removeprefix("Value error, ") + got
+
+
+def _without_userinfo(value: str) -> str:
+    """Up to the last @, since what is wrong with an address may be its password."""
+    return re.sub(r"(?<=://).*@", "…@", value, flags=re.DOTALL)
 
 
 def _refuse_depth(text: str, path: Path) -> None:

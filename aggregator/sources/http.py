@@ -202,7 +202,8 @@ class HttpSource(Source):
         """The state with what was learned of a move, the answer, who was asked, and whether conditionally."""
         validators = _validators(state, now)
         if state.moved_to and state.moved_since and now - state.moved_since >= MOVED:
-            access = self.access if _origin(state.moved_to) == _origin(self.url) else replace(self.access, headers={})
+            here = _origin(state.moved_to) == _origin(self.url)
+            access = self.access if here else replace(self.access, headers={})
             try:
                 response = await fetcher.get(state.moved_to, validators, access)
                 if response.status == 304 or (response.status == 200 and _is_accepted(response)):
@@ -210,6 +211,8 @@ class HttpSource(Source):
             except FetchError:
                 pass  # the new place has failed: back to the old one
             state = replace(state, moved_to=None, moved_since=None)
+            if not here:
+                validators, state = {}, replace(state, etag=None, last_modified=None)
         response = await fetcher.get(self.url, validators, self.access)
         moved_to = response.moved_to if response.status in (200, 304) else None
         if moved_to != state.moved_to:
@@ -226,7 +229,7 @@ class HttpSource(Source):
 
 def _validators(state: SourceState, now: datetime) -> dict[str, str]:
     """What to ask with; nothing when it is time to read the whole document again."""
-    if state.lies or state.read_at is None or now - state.read_at >= WHOLE_AFTER:
+    if state.lies or state.read_at is None or not timedelta() <= now - state.read_at < WHOLE_AFTER:
         return {}
     headers = {"If-None-Match": state.etag, "If-Modified-Since": state.last_modified}
     return {name: value for name, value in headers.items() if value}
@@ -256,7 +259,8 @@ def _offered(response: Response, now: datetime) -> tuple[str | None, str | None]
 
 
 def _is_accepted(response: Response) -> bool:
-    return sniff.media_type(response.body) in HttpSource.ACCEPTS
+    """Whether it may be what it was, a feed or a list of feeds: a parked page is not."""
+    return sniff.media_type(response.body) not in (sniff.HTML, sniff.BINARY)
 
 
 def _fresh_for(response: Response, now: datetime) -> timedelta | None:

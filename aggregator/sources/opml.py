@@ -95,17 +95,19 @@ class OpmlSource(Source):
 
     def members(self, config_directory: Path, state_directory: Path) -> list[Source]:
         """The feeds of the list as it was last good. Raises SourceError for a file that never was."""
-        outlines = self._copied()
-        if not self._is_remote:
-            try:
-                outlines = self._read(Path(self.opml))
-            except SourceError as error:
-                if outlines is None:
-                    raise
-                log.warning("%s: the list cannot be read, its feeds stay: %s", self.key, error)
-        outlines = outlines or ()
+        outlines = (self._copied() or ()) if self._is_remote else self._read_or_remembered()
         self._loaded = _digest(outlines)
         return list(self._members(outlines))
+
+    def _read_or_remembered(self) -> tuple[Outline, ...]:
+        try:
+            return self._read(Path(self.opml))
+        except SourceError as error:
+            outlines = self._copied()
+            if outlines is None:
+                raise
+            log.warning("%s: the list cannot be read, its feeds stay: %s", self.key, error)
+            return outlines
 
     async def visit(self, state: SourceState, fetcher: Fetcher, now: datetime) -> Found:
         """Look whether the list has changed; its feeds are read on visits of their own."""
@@ -159,9 +161,9 @@ class OpmlSource(Source):
         return opml.read(self._body(path), str(path))
 
     def _body(self, path: Path) -> bytes:
-        if path.exists() and not path.is_file():
-            raise SourceError("list", f"{path}: not a plain file")
         try:
+            if path.exists() and not path.is_file():
+                raise SourceError("list", f"{path}: not a plain file")
             with path.open("rb") as file:
                 return file.read(opml.MAX_BYTES + 1)
         except OSError as error:
@@ -170,10 +172,10 @@ class OpmlSource(Source):
     def _copied(self) -> tuple[Outline, ...] | None:
         """What the last good copy says; None where there is none, or a disk has spoilt it."""
         assert self._copy, "a source that is not located yet"
-        if not self._copy.exists():
-            return None
         try:
-            return self._read(self._copy)
+            return self._read(self._copy) if self._copy.exists() else None
+        except OSError:  # somebody else's state directory
+            return None
         except SourceError as error:
             log.warning("%s: the copy of the list is damaged, it will be fetched again: %s", self.key, error)
             return None

@@ -56,8 +56,7 @@ def make_due(database: Database, now: datetime, only: Collection[str] | None = N
     if only is not None:
         statement = statement.where(sources.c.id.in_(only))
     else:
-        at_rest = select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
-        statement = statement.where(or_(sources.c.host.is_(None), sources.c.host.not_in(at_rest)))
+        statement = statement.where(or_(sources.c.host.is_(None), sources.c.host.not_in(_resting(now))))
     with database.writing() as connection:
         connection.execute(statement)
 
@@ -122,10 +121,14 @@ def claim(
     return [_lease(row) for row in sorted(rows, key=lambda row: row.id)]
 
 
-def claim_one(database: Database, source: str, now: datetime, *, lease: timedelta) -> Lease | None:
-    """A claim on one source, due or not; None while another worker has it."""
+def claim_one(
+    database: Database, source: str, now: datetime, *, lease: timedelta, politely: bool = False
+) -> Lease | None:
+    """A claim on one source, due or not; None while another worker has it, or if `politely` while its host rests."""
     unclaimed = or_(sources.c.leased_until.is_(None), sources.c.leased_until <= now)
     statement = update(sources).where(sources.c.id == source, sources.c.active, unclaimed)
+    if politely:
+        statement = statement.where(or_(sources.c.host.is_(None), sources.c.host.not_in(_resting(now))))
     with database.writing() as connection:
         row = connection.execute(statement.values(leased_until=now + lease).returning(sources)).one_or_none()
     return _lease(row) if row else None
@@ -236,6 +239,10 @@ def _rhythm(stored: dict[str, Any] | None) -> Rhythm:
         stored.get("recent", 0.0),
         tuple(stored.get("by_hour", Rhythm().by_hour)),
     )
+
+
+def _resting(now: datetime) -> Select[tuple[str]]:
+    return select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
 
 
 def _is_claimable(now: datetime, due_by: datetime) -> ColumnElement[bool]:
