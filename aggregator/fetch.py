@@ -227,7 +227,8 @@ class Fetcher:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,  # a proxy from the environment would hide the address from the check
-            max_field_size=16_384,
+            max_line_size=self._options.header,
+            max_field_size=self._options.header,
             headers={
                 "Accept-Encoding": OFFERED,
                 "Accept": "application/atom+xml, application/rss+xml, application/feed+json,"

@@ -158,6 +158,14 @@ async def test_each_is_left_within_its_bounds(name: str) -> None:
     assert "127.0.0.1" in str(caught.value)
 
 
+async def test_the_longest_header_line_is_configured() -> None:
+    async with served(says(OK + b"X-A: " + b"a" * 9000 + b"\r\nContent-Length: 3\r\n\r\nabc")) as url:
+        assert (await fetched(url)).body == b"abc"
+        with pytest.raises(FetchError) as caught:
+            await fetched(url, header=8000)
+    assert caught.value.kind == "protocol"
+
+
 async def test_a_slow_body_is_left_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aggregator.fetch.GRACE_SECONDS", 0.2)
     async with served(repeats(OK + b"Content-Length: 100000\r\n\r\n", b"a", 0.05)) as url:

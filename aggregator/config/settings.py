@@ -78,6 +78,7 @@ class Fetch(Options):
     rate: Size = Field(200, description="Bytes in a second that must come at least, after five seconds.")
     wire: Size = Field(10_000_000, description="The largest document, as it comes.")
     body: Size = Field(20_000_000, description="The largest document, unpacked.")
+    header: Size = Field(16_000, description="The largest line of an answer's head, which has 128 lines at most.")
     redirects: int = Field(5, ge=0, le=20, description="Followed one after the other.")
     proxy: ProxyUrl | None = Field(
         None, description="An HTTP proxy for everything; it must do the checking of addresses then."
