@@ -53,7 +53,7 @@ from aggregator.words import digest
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=10)  # longer than any visit may take
+LEASE = timedelta(minutes=10)  # a visit that waits longer to be stored is dropped, and made again
 HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
 BATCH = 200  # stories judged anew in one transaction
 
@@ -99,13 +99,9 @@ class Pipeline:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
         now = self._clock()
         stored_sources.register(self.database, self.config.sources, now)
-        poll, fixed = (
-            self.config.settings.poll,
-            (source.every or timedelta() for source in self.config.sources.values()),
-        )
-        stored_sources.limit_waits(
-            self.database, now, max(schedule.MUTED, poll.max, *fixed) * 2, schedule.LONGEST_REST, LEASE * 2
-        )
+        fixed = (source.every for source in self.config.sources.values() if source.every)
+        longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
+        stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         publish.withdraw(set(self.config.topics), self.config.public)
         if outdated:
@@ -392,7 +388,7 @@ class Pipeline:
         rest = schedule.rest(error.kind, retry_after, answered_before=served)
         state = replace(lease.state, failing_since=lease.state.failing_since or now)
         trouble = schedule.trouble(state, error.kind, now)
-        if trouble:  # at most once a day: so seldom is it visited by then
+        if trouble:
             log.warning("%s: look at it: %s", source.title, trouble)
         visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))
         return Outcome(visit, state, plan.due_at, failures, plan=plan.reason, rest_until=now + rest if rest else None)

@@ -187,12 +187,15 @@ class Site:
     def __init__(self) -> None:
         self.body = b""
         self.url = ""
+        self.refusal = 0
         self.requests: list[dict[str, str]] = []
         self.media_type = "application/rss+xml"
 
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append(dict(request.headers))
         etag = f'"{hash(self.body)}"'
+        if self.refusal:
+            return web.Response(status=self.refusal, headers={"Retry-After": "600"})
         if request.headers.get("If-None-Match") == etag:
             return web.Response(status=304)
         return web.Response(body=self.body, headers={"ETag": etag, "Content-Type": self.media_type})
@@ -277,6 +280,24 @@ async def test_one_pass_visits_each_feed_once_however_soon_it_is_due_again(confi
     site.body = rss(("1", "China and Russia talk", ABOUT_BOTH))
     visits = await once(config_directory)
     assert len(visits) == len({visit.source for visit in visits}) == 2
+
+
+async def test_a_host_that_has_had_enough_is_left_alone_with_its_other_feeds(
+    config_directory: Path, site: Site
+) -> None:
+    path = config_directory / "sources.yaml"
+    path.write_text(path.read_text() + f"  - url: {site.url}/feed?other\n")
+    main = config_directory / "aggregator.yaml"
+    main.write_text(main.read_text().replace("per_host: 2", "per_host: 1"))
+    site.refusal = 429
+    (refused,) = await once(config_directory)
+    assert (refused.status, refused.kind) == (429, "busy")
+    assert await once(config_directory) == []
+    assert len(site.requests) == 1
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        plans = {status.plan for status in sources.statuses(database)}
+    assert "1 failure, Retry-After 10 min" in plans
 
 
 async def test_one_pass_ends_when_what_it_finds_cannot_be_stored(

@@ -175,9 +175,8 @@ class HttpSource(Source):
             _refuse_page(response)
         lies = state.lies if same or conditional else _claims_to_be_the_same(state, response, now)
         etag, last_modified = _offered(response, now)
-        own = response.url == asked or _origin(response.url) == _origin(
-            asked
-        )  # validators of elsewhere mean nothing to who is asked first
+        # Validators of elsewhere mean nothing to who is asked first.
+        own = response.url == asked or _origin(response.url) == _origin(asked)
         state = replace(
             state,
             etag=etag if own else None,
