@@ -41,6 +41,24 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Where an entry points, and as what (RFC 4287 §4.2.7). `rel` in lower case."""
+
+    href: str
+    rel: str = "alternate"
+    media_type: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an entry was taken from, as its publisher says: Atom `source`, RSS `source`."""
+
+    title: str | None = None
+    url: str | None = None  # of the feed, or of its page
+
+
+@dataclass(frozen=True, slots=True)
 class Enclosure:
     """A file that belongs to an entry. `length` in bytes, None when the publisher does not say."""
 
@@ -51,12 +69,14 @@ class Enclosure:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the publisher wrote, as parsed. Untrusted in every field."""
+    """What the publisher wrote, as parsed. Untrusted in every field. Dates keep the publisher's zone."""
 
     guid: str | None = None
     link: str | None = None
+    links: tuple[Link, ...] = ()  # all of them, `link` too; enclosures stand apart
     base: str | None = None  # what relative links in this entry are relative to
     title: Markup = Markup("")
+    subtitle: Markup = Markup("")
     summary: Markup = Markup("")
     content: Markup = Markup("")
     authors: tuple[str, ...] = ()
@@ -65,6 +85,10 @@ class Entry:
     published_at: datetime | None = None
     updated_at: datetime | None = None
     language: str | None = None
+    thumbnail: str | None = None  # URL of the picture that stands for it
+    comments: str | None = None  # URL of the page where people talk about it
+    origin: Origin | None = None
+    licence: str | None = None  # a URL, or words
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +103,30 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What a source's document looked like when it was last read: lets a parser skip what it has seen.
+
+    Hashes have 8 bytes. An equal hash of an entry means nothing unless `context` is equal, too.
+    """
+
+    context: bytes  # of all that gives the bytes of an entry their meaning, the version of our reading among it
+    head: bytes  # of what stands around the entries, without its dates
+    inherited: tuple[tuple[str, str], ...]  # what entries take over from the head; the parser's own business
+    entries: tuple[tuple[bytes, bytes], ...]  # of each entry: hash of its bytes, hash of its guid (empty: it has none)
+    whole_at: datetime  # the last time that nothing was skipped
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a document holds."""
+    """What a document holds, or, where the parser was given a memory, what of it is new."""
 
     entries: tuple[Entry, ...]
-    advice: Advice = Advice()
+    advice: Advice | None = Advice()  # None: the head is that of last time, so nothing was looked up in it
     title: str | None = None  # of the feed, as its publisher wrote it
     format: str | None = None  # in words: "RSS 2.0"
+    known_guids: tuple[bytes, ...] = ()  # hashes of the guids of the entries that were skipped (empty: it has none)
+    dropped: int = 0  # entries beyond the limit: the oldest ones
+    memory: Memory | None = None  # for next time; None where the parser keeps none, or nothing can be skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +150,7 @@ class Article:
     html: str
     summary: str  # plain text, may be empty
     first_seen_at: datetime
+    subtitle: str = ""  # plain text
     link: str | None = None  # canonical
     authors: tuple[str, ...] = ()
     categories: tuple[Category, ...] = ()
@@ -116,10 +158,17 @@ class Article:
     published_at: datetime | None = None  # as claimed, if believable
     updated_at: datetime | None = None
     language: str | None = None  # ISO 639-1
+    links: tuple[Link, ...] = ()  # absolute; `link` is not among them
+    thumbnail: str | None = None  # absolute
+    comments: str | None = None  # absolute
+    origin: Origin | None = None
+    licence: str | None = None  # an absolute URL, or words
     content_hash: str = ""  # of everything published but dates: differs when the publisher changed something
+    news_hash: str = ""  # of what a reader would call news: equal when only counters, times, pictures … have changed
     text_hash: str = ""  # of the words alone: equal for copies that differ in layout only
     word_count: int = 0
     cut: Cut | None = None
+    silent_changes: int = 0  # in a row that came without a newer date of the publisher's
 
     @property
     def dated_at(self) -> datetime:
@@ -133,8 +182,23 @@ class Known:
 
     key: str
     content_hash: str
+    news_hash: str
     first_seen_at: datetime
     updated_at: datetime | None
+    silent_changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a document says to us: its articles, cleaned, or those of them that are new since `Memory`."""
+
+    articles: tuple[Article, ...]
+    advice: Advice | None = Advice()  # as in `Parsed`
+    skipped: int = 0  # entries that could not be used
+    known: int = 0  # entries that were not looked at, since their bytes are known
+    dropped: int = 0  # entries beyond the limit: the oldest ones
+    memory: Memory | None = None
+    whole: bool = True  # nothing was skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +282,7 @@ class SourceState:
 
     etag: str | None = None
     last_modified: str | None = None
+    packed_hash: str | None = None  # of the body as it came over the wire
     body_hash: str | None = None
     lies: bool = False  # its validators were equal for different bodies: never sent again
     read_at: datetime | None = None  # the last answer to a request without validators
@@ -297,6 +362,7 @@ class Outcome:
     memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)  # by id of each story judged anew
     plan: str | None = None  # why it is due then, in words; None: as before
     rest_until: datetime | None = None  # nobody visits the source's host before
+    memory: Memory | None = None  # None: what is remembered stays
 
 
 @dataclass(frozen=True, slots=True)

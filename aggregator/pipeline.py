@@ -262,7 +262,8 @@ class Pipeline:
                 if source.ONE_DOCUMENT:
                     return self._failure(source, lease, error, now), rejected
                 continue
-            state = replace(state, advice=websub.resolved(parsed.advice, document.url))
+            if parsed.advice is not None:
+                state = replace(state, advice=websub.resolved(parsed.advice, document.url))
             for entry in parsed.entries:
                 article = clean(entry, source=source.key, now=now, declared_language=source.language)
                 articles += [article] if article.title else []

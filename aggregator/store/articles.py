@@ -1,12 +1,12 @@
 """Articles: what is known of them, and the copies a story has."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from aggregator.models import Article, Category, Copy, Cut, Enclosure, Known, Placement, Tag
+from aggregator.models import Article, Category, Copy, Cut, Enclosure, Known, Link, Origin, Placement, Tag
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, sources, tags
 from aggregator.store.schema import stories as story_table
@@ -16,7 +16,7 @@ _CHUNK = 500  # values in one IN (…): far below what either database allows
 
 def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
     """What the store remembers of articles, by key."""
-    columns = (articles.c.key, articles.c.content_hash, articles.c.first_seen_at, articles.c.updated_at)
+    columns = [articles.c[field.name] for field in fields(Known)]
     found: dict[str, Known] = {}
     with database.reading() as connection:
         for chunk in chunks(keys):
@@ -122,6 +122,7 @@ def article_of(row: Row[Any]) -> Article:
         text=row.text,
         html=row.html,
         summary=row.summary,
+        subtitle=row.subtitle,
         first_seen_at=row.first_seen_at,
         link=row.link,
         authors=tuple(row.authors),
@@ -130,10 +131,17 @@ def article_of(row: Row[Any]) -> Article:
         published_at=row.published_at,
         updated_at=row.updated_at,
         language=row.language,
+        links=tuple(Link(**link) for link in row.links),
+        thumbnail=row.thumbnail,
+        comments=row.comments,
+        origin=Origin(**row.origin) if row.origin else None,
+        licence=row.licence,
         content_hash=row.content_hash,
+        news_hash=row.news_hash,
         text_hash=row.text_hash,
         word_count=row.word_count,
         cut=Cut(cut["line"], tuple(cut["removed"]), cut["reason"]) if cut else None,
+        silent_changes=row.silent_changes,
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -71,6 +72,7 @@ sources = Table(
     Column("succeeded_at", UtcDateTime, comment="the last visit that worked"),
     Column("etag", Text, comment="of the last document, for conditional requests"),
     Column("last_modified", Text, comment="likewise, as the server wrote it"),
+    Column("packed_hash", String(64), comment="of the last document as it came over the wire"),
     Column("body_hash", String(64), comment="of the last document, or of a folder's listing"),
     Column("lies", Boolean, nullable=False, server_default=false(), comment="its validators are not to be trusted"),
     Column("read_at", UtcDateTime, comment="the last whole answer, asked for without validators"),
@@ -87,6 +89,17 @@ hosts = Table(
     metadata,
     Column("host", String(255), primary_key=True, comment="registrable domain"),
     Column("free_at", UtcDateTime, nullable=False, comment="no visit begins there before"),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("source", String(2100), ForeignKey("sources.id"), primary_key=True),
+    Column("context", LargeBinary, nullable=False, comment="hash of what gives the bytes of entries their meaning"),
+    Column("head", LargeBinary, nullable=False, comment="hash of what stands around the entries"),
+    Column("inherited", JSON, nullable=False, comment="what entries take over from the head"),
+    Column("entries", LargeBinary, nullable=False, comment="8 bytes of hash of each entry, 8 of its guid (zero: none)"),
+    Column("whole_at", UtcDateTime, nullable=False, comment="the last time that nothing was skipped"),
 )
 
 subscriptions = Table(
@@ -142,9 +155,15 @@ articles = Table(
     Column("text", Text, nullable=False, comment="paragraphs separated by blank lines, furniture removed"),
     Column("html", Text, nullable=False, comment="sanitised"),
     Column("summary", Text, nullable=False),
+    Column("subtitle", Text, nullable=False, server_default=""),
     Column("authors", JSON, nullable=False),
     Column("categories", JSON, nullable=False),
     Column("enclosures", JSON, nullable=False),
+    Column("links", JSON, nullable=False, server_default="[]", comment="with rel and type, besides `link`"),
+    Column("thumbnail", Text, comment="URL of the picture that stands for it"),
+    Column("comments", Text, comment="URL of the page where people talk about it"),
+    Column("origin", JSON(none_as_null=True), comment="where its publisher has it from"),
+    Column("licence", Text, comment="a URL, or words"),
     Column("cut", JSON(none_as_null=True), comment="the furniture that was removed, from which line, and why"),
     Column("language", String(3)),
     Column("published_at", UtcDateTime, comment="as claimed, if believable"),
@@ -152,12 +171,30 @@ articles = Table(
     Column("first_seen_at", UtcDateTime, nullable=False, comment="never moves"),
     Column("dated_at", UtcDateTime, nullable=False, comment="the date to sort by: never in the future"),
     Column("content_hash", String(32), nullable=False, comment="of all that is published but dates"),
+    Column("news_hash", String(32), nullable=False, server_default="", comment="of what a reader would call news"),
     Column("text_hash", String(32), nullable=False, comment="of the folded words: equal for exact copies"),
     Column("word_count", Integer, nullable=False),
+    Column(
+        "silent_changes",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="in a row, without a newer date of the publisher's",
+    ),
     Index(None, "story"),  # the copies of a story
     Index(None, "text_hash"),  # copies
     Index(None, "story_link"),  # copies
-    Index(None, "link"),  # explain
+    Index(None, "link"),  # explain; kin
+    Index(None, "source", "first_seen_at"),  # kin; retention
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("key", KEY, primary_key=True, comment="of an article that retention has taken away"),
+    Column("source", String(2100), ForeignKey("sources.id"), nullable=False),
+    Column("carried_at", UtcDateTime, nullable=False, comment="when its source was last seen to carry it"),
+    Index(None, "source", "carried_at"),  # retention
 )
 
 stories = Table(
