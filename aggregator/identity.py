@@ -43,54 +43,58 @@ def recognised(
     `kin` are stored articles of the same source; `unchanged` is the number of entries that were not even looked at.
     """
     strangers = [article for article in articles if article.key not in known]
-    taken = {article.key for article in articles}
-    candidates = [one for one in kin if one.key not in taken]
-    mass = len(strangers) >= max(MASS_LEAST, MASS_SHARE * (len(articles) + unchanged))
-    found = _Kin(candidates, strangers, mass)
-    return [article if article.key in known else found.resolve(article) for article in articles]
+    here = {article.key for article in articles}
+    left = _Kin(one for one in kin if one.key not in here)
+    found = {article.key: one for article in strangers if (one := left.same(article))}
+    if len(strangers) >= max(MASS_LEAST, MASS_SHARE * (len(articles) + unchanged)):
+        links = Counter(article.link for article in strangers)
+        unknown = [article for article in strangers if article.key not in found]
+        alike = {article.key: one for article in unknown if (one := left.alike(article, links[article.link] > 1))}
+        # Only where most are old ones: else they are the news of a long absence, and a title may be used again.
+        if len(found) + len(alike) >= MASS_SHARE * len(strangers):
+            found |= alike
+    return [_under(article, found.get(article.key)) for article in articles]
+
+
+def _under(article: Article, stored: Kin | None) -> Article:
+    return replace(article, key=stored.key, guid=stored.guid) if stored else article
 
 
 class _Kin:
     """Stored articles by what a stranger can share with them. Each can be recognised once."""
 
-    def __init__(self, candidates: Iterable[Kin], strangers: Iterable[Article], mass: bool) -> None:
-        self._mass = mass
-        self._by_feature: dict[tuple[str, str], list[Kin]] = defaultdict(list)
+    def __init__(self, candidates: Iterable[Kin]) -> None:
+        self._sharing: dict[tuple[str, str], list[Kin]] = defaultdict(list)
         self._gone: set[str] = set()
-        self._links = Counter(article.link for article in strangers if article.link)
         for one in candidates:
-            for feature in _features(one.link, one.title, one.text_hash):
-                self._by_feature[feature].append(one)
+            for feature in (("link", one.link), ("title", one.title), ("text", one.text_hash)):
+                if feature[1]:
+                    self._sharing[feature[0], feature[1]].append(one)
 
-    def resolve(self, article: Article) -> Article:
-        title = folded(article.title)
-        for one in self._alike(article, title):
+    def same(self, article: Article) -> Kin | None:
+        """The same page with the same title or words."""
+        page, title, text = self._left(article)
+        return self._taken(one for one in page if one in title or one in text)
+
+    def alike(self, article: Article, page_is_shared: bool) -> Kin | None:
+        """The same page, the same title and words, or the same title, where only one article has it."""
+        page, title, text = self._left(article)
+        return self._taken(
+            [
+                *(page if len(page) == 1 and not page_is_shared else ()),
+                *(one for one in title if one in text),
+                *(title if len(title) == 1 else ()),
+            ]
+        )
+
+    def _left(self, article: Article) -> Iterator[list[Kin]]:
+        """Those on the same page, with the same title, with the same words."""
+        link = article.link if article.link and urls.names_a_page(article.link) else ""
+        for feature in (("link", link), ("title", folded(article.title)), ("text", article.text_hash)):
+            yield [one for one in self._sharing.get(feature, ()) if one.key not in self._gone]
+
+    def _taken(self, found: Iterable[Kin]) -> Kin | None:
+        one = next(iter(found), None)
+        if one:
             self._gone.add(one.key)
-            return replace(article, key=one.key, guid=one.guid)
-        return article
-
-    def _alike(self, article: Article, title: str) -> Iterator[Kin]:
-        """Same page with the same title or words; after a change of all ids also the page, or the title, alone."""
-        link = article.link if article.link and urls.names_a_page(article.link) else None
-        same_page = self._left("link", link)
-        same_title, same_text = self._left("title", title), self._left("text", article.text_hash)
-        yield from (one for one in same_page if one in same_title or one in same_text)
-        if not self._mass:
-            return
-        if link and len(same_page) == 1 and self._links[link] == 1:
-            yield same_page[0]
-        yield from (one for one in same_title if one in same_text)
-        if len(same_title) == 1 and title:
-            yield same_title[0]
-
-    def _left(self, feature: str, value: str | None) -> list[Kin]:
-        found = self._by_feature.get((feature, value or ""), [])
-        return [one for one in found if one.key not in self._gone]
-
-
-def _features(link: str | None, title: str, text_hash: str) -> Iterator[tuple[str, str]]:
-    if link and urls.names_a_page(link):
-        yield "link", link
-    if title:
-        yield "title", title
-    yield "text", text_hash
+        return one
