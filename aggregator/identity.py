@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from aggregator import urls
 from aggregator.models import Article, Entry, Kin, Known
-from aggregator.words import folded, short_hash
+from aggregator.words import digest, folded, short_hash
 
 REPEATED_SHARE = 0.05  # of the guids of a document: from there on none of them is believed
 MASS_SHARE = 0.5  # of a document's articles under unknown keys: then the source has changed its ids
@@ -30,9 +30,15 @@ def trusts_guids(guids: Iterable[bytes]) -> bool:
     return total == 0 or (total - len(counts)) / total <= REPEATED_SHARE
 
 
-def without_guids(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The entries as if their publisher had given them no ids: the link is the next best thing."""
-    return (replace(entry, guid=None) for entry in entries)
+def without_guids(entries: Collection[Entry]) -> Iterator[Entry]:
+    """The entries as if their publisher had given them no ids: by links, or, where these repeat, by titles."""
+    links = Counter(entry.link for entry in entries)
+    for entry in entries:
+        if entry.link and links[entry.link] == 1:
+            yield replace(entry, guid=entry.link)
+        else:
+            named = entry.title or entry.content or entry.summary
+            yield replace(entry, guid=digest([entry.link or "", named.value.strip()]))
 
 
 def recognised(

@@ -13,8 +13,6 @@ from aggregator.errors import DocumentError
 from aggregator.models import Article, Document, Memory, Parsed, Reading
 from aggregator.registry import Parser
 
-PASSING_BYTES = 64_000  # of a document whose parser is plain: more of it is not read in passing
-
 
 class TooMuch(Exception):
     """A document cannot be read in passing: a helper process is to read it. Caught by: pipeline."""
@@ -91,17 +89,18 @@ def _parsed(document: Document, memory: Memory | None, parser: Parser, in_passin
     """What the parser finds, and whether it looked at everything."""
     if memory is not None and parser.parse_new is not None:
         part = parser.parse_new(document, memory, in_passing=in_passing)
-        if part is not None:
+        if part is not None and _trusts_guids(part):
             return part, False
-    if in_passing and not (parser.is_plain and len(document.body) <= PASSING_BYTES):
+    if in_passing and not parser.is_quick(document):
         raise TooMuch
     return parser.parse(document), True
 
 
 def _articles(parsed: Parsed, request: Request) -> Iterator[Article]:
-    entries = parsed.entries
-    guids = [*parsed.known_guids, *(identity.guid_hash(entry.guid) for entry in entries)]
-    if not identity.trusts_guids(guids):
-        entries = tuple(identity.without_guids(entries))
+    entries = parsed.entries if _trusts_guids(parsed) else identity.without_guids(parsed.entries)
     for entry in entries:
         yield clean(entry, source=request.source, now=request.now, declared_language=request.language)
+
+
+def _trusts_guids(parsed: Parsed) -> bool:
+    return identity.trusts_guids([*parsed.known_guids, *(identity.guid_hash(entry.guid) for entry in parsed.entries)])

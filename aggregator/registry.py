@@ -121,7 +121,7 @@ class Parser:
     media_types: frozenset[str]  # as `sniff.media_type` names them; each belongs to one parser
     parse: Callable[[Document], Parsed]
     parse_new: "ParseNew | None" = None  # where a parser can tell what is new from the bytes
-    is_plain: bool = False  # takes a time in proportion to the bytes, and a short one
+    is_quick: Callable[[Document], bool] = lambda document: False  # `parse` is sure to take but some milliseconds
 
 
 @dataclass(frozen=True, slots=True)

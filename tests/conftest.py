@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 import psycopg
 import pytest
 import trustme
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import settings
 
 from aggregator.store import Database
@@ -36,6 +38,42 @@ def config_directory(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "config", tmp_path / "config")
     shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     return tmp_path / "config"
+
+
+class Site:
+    """A web site with one feed that a test can change."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.url = ""
+        self.refusal = 0
+        self.requests: list[dict[str, str]] = []
+        self.media_type = "application/rss+xml"
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.requests.append(dict(request.headers))
+        etag = f'"{hash(self.body)}"'
+        if self.refusal:
+            return web.Response(status=self.refusal, headers={"Retry-After": "600"})
+        if request.headers.get("If-None-Match") == etag:
+            return web.Response(status=304)
+        return web.Response(body=self.body, headers={"ETag": etag, "Content-Type": self.media_type})
+
+
+@pytest.fixture
+async def site(config_directory: Path) -> AsyncIterator[Site]:
+    """A site whose feed is the only source of the configuration."""
+    found = Site()
+    app = web.Application()
+    app.router.add_get("/feed", found.answer)
+    async with TestServer(app) as server:
+        found.url = str(server.make_url("")).rstrip("/")
+        (config_directory / "sources.yaml").write_text(
+            f"sources:\n  - url: {server.make_url('/feed')}\n    name: Wire\n"
+        )
+        settings = (config_directory / "aggregator.yaml").read_text().replace("allow: []", "allow: [127.0.0.0/8]")
+        (config_directory / "aggregator.yaml").write_text(settings)
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from aggregator import config, explain, runtime
 from aggregator.errors import StateError
 from aggregator.models import Visit
 from aggregator.store import articles, sources, topics
+from tests.conftest import Site
 
 SEED = Path(__file__).parent.parent.parent / "shared" / "seed" / "article.txt"
 EXTENSIONS = ("atom", "rss", "json")
@@ -179,42 +180,6 @@ async def test_missing_folder_is_an_error_of_that_source_only(config_directory: 
     assert failed.outcome == "failed"
     assert "No such file" in (failed.error or "")
     assert good.new == 16
-
-
-class Site:
-    """A web site with one feed that a test can change."""
-
-    def __init__(self) -> None:
-        self.body = b""
-        self.url = ""
-        self.refusal = 0
-        self.requests: list[dict[str, str]] = []
-        self.media_type = "application/rss+xml"
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.requests.append(dict(request.headers))
-        etag = f'"{hash(self.body)}"'
-        if self.refusal:
-            return web.Response(status=self.refusal, headers={"Retry-After": "600"})
-        if request.headers.get("If-None-Match") == etag:
-            return web.Response(status=304)
-        return web.Response(body=self.body, headers={"ETag": etag, "Content-Type": self.media_type})
-
-
-@pytest.fixture
-async def site(config_directory: Path):
-    """A site whose feed is the only source of the configuration."""
-    found = Site()
-    app = web.Application()
-    app.router.add_get("/feed", found.answer)
-    async with TestServer(app) as server:
-        found.url = str(server.make_url("")).rstrip("/")
-        (config_directory / "sources.yaml").write_text(
-            f"sources:\n  - url: {server.make_url('/feed')}\n    name: Wire\n"
-        )
-        settings = (config_directory / "aggregator.yaml").read_text().replace("allow: []", "allow: [127.0.0.0/8]")
-        (config_directory / "aggregator.yaml").write_text(settings)
-        yield found
 
 
 def rss(*entries: tuple[str, str, str]) -> bytes:

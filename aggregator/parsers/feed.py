@@ -27,6 +27,7 @@ READING = 1  # count up when the same bytes come to mean something else
 # What may be read in passing: feedparser's time grows with the square of the attributes and with the depth.
 _PASSING_BODY = 1_000_000  # bytes
 _PASSING_NEW = 64_000  # bytes of new entries, or of a new head
+_PASSING_WHOLE = 16_000  # bytes of a feed that is read for the first time
 _PASSING_SIGNS = ((b"<", 2000), (b"&", 4000), (b"=", 1000))
 
 _DATE = re.compile(rb"<(?:\w+:)?(?:pubDate|published|updated|issued|date|modified|created)\b[^<>]*>([^<>]{6,80})<")
@@ -144,8 +145,12 @@ def _context(document: Document, cuts: Cuts) -> bytes:
     return short_hash(repr(around).encode())
 
 
-def _is_light(body: bytes) -> bool:
-    return len(body) <= _PASSING_NEW and all(body.count(sign) <= most for sign, most in _PASSING_SIGNS)
+def _is_quick(document: Document) -> bool:
+    return _is_light(document.body, _PASSING_WHOLE)
+
+
+def _is_light(body: bytes, most: int = _PASSING_NEW) -> bool:
+    return len(body) <= most and all(body.count(sign) <= count for sign, count in _PASSING_SIGNS)
 
 
 def _newest(entries: Sequence[Entry]) -> tuple[Entry, ...]:
@@ -177,4 +182,4 @@ def _dated(body: bytes, start: int, end: int) -> float | None:
         return None
 
 
-PLUGIN = Parser(frozenset({sniff.FEED}), parse, parse_new)
+PLUGIN = Parser(frozenset({sniff.FEED}), parse, parse_new, _is_quick)

@@ -10,6 +10,7 @@ from aggregator.errors import DocumentError
 from aggregator.models import Document, Entry, Markup, Parsed
 from aggregator.registry import Parser
 
+QUICK_BYTES = 64_000
 DAMAGE = 0.05  # share of unreadable characters at which bytes stop being text
 MAX_TITLE = 300  # a longer first line is a paragraph: the text has no title of its own
 
@@ -46,4 +47,4 @@ def _decoded(document: Document) -> str:
         return damaged
 
 
-PLUGIN = Parser(frozenset({sniff.TEXT}), parse, is_plain=True)
+PLUGIN = Parser(frozenset({sniff.TEXT}), parse, is_quick=lambda document: len(document.body) <= QUICK_BYTES)

@@ -1,0 +1,156 @@
+"""A source is read again and again: only what is new is looked at, and nothing is published twice."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from aggregator import metrics
+from aggregator.errors import DocumentError
+from aggregator.models import Document
+from aggregator.parsers import feed
+from aggregator.reading import Request, TooMuch, parser_of, read
+from tests.conftest import Site
+from tests.test_pipeline import ABOUT_BOTH, items, once, rss
+
+PADDING = "<p>" + "So many words about nothing at all, again and again. " * 400 + "</p>"
+
+
+def count(name: str, **labels: str) -> float:
+    found = metrics._REGISTRY.get_sample_value(name, labels)
+    return found or 0.0
+
+
+def ways() -> dict[str, float]:
+    return {way: count("aggregator_readings_total", way=way) for way in ("part", "whole", "refused")}
+
+
+def since(before: dict[str, float]) -> dict[str, float]:
+    return {way: now - before[way] for way, now in ways().items() if now != before[way]}
+
+
+def sql(directory: Path, statement: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(directory.parent / "var" / "aggregator.db") as store:
+        return store.execute(statement).fetchall()
+
+
+def stories(*numbers: int, prefix: str = "g", text: str = ABOUT_BOTH) -> bytes:
+    return rss(*((f"{prefix}{n}", f"China and Russia talk, part {n}", f"{text} Part {n}.") for n in numbers))
+
+
+async def test_only_the_first_visit_reads_everything(config_directory: Path, site: Site) -> None:
+    before = ways()
+    site.body = stories(1, 2)
+    await once(config_directory)
+    assert since(before) == {"whole": 1}
+    site.body = stories(3, 1, 2)
+    (visit,) = await once(config_directory)
+    assert since(before) == {"whole": 1, "part": 1}
+    assert (visit.new, visit.known) == (1, 2)
+    assert len(items(config_directory, "china-russia")) == 3
+
+
+async def test_a_large_feed_is_read_by_a_helper_with_the_same_result(config_directory: Path, site: Site) -> None:
+    site.body = stories(1, 2, text=ABOUT_BOTH + f"<![CDATA[{PADDING}]]>")
+    assert not feed.PLUGIN.is_quick(Document(site.body, "x"))
+    (visit,) = await once(config_directory)
+    assert visit.new == 2
+    (memory,) = sql(config_directory, "SELECT length(entries) FROM memories")
+    assert memory == (32,)
+
+
+async def test_full_parse_skips_nothing(config_directory: Path, site: Site) -> None:
+    path = config_directory / "aggregator.yaml"
+    path.write_text(path.read_text().replace("full_parse: false", "full_parse: true"))
+    before = ways()
+    for body in (stories(1), stories(2, 1)):
+        site.body = body
+        (visit,) = await once(config_directory)
+    assert since(before) == {"whole": 2}
+    assert (visit.new, visit.known) == (1, 1)
+
+
+async def test_a_corrected_entry_is_read_again(config_directory: Path, site: Site) -> None:
+    site.body = stories(1, 2)
+    await once(config_directory)
+    site.body = stories(1, 2).replace(b"part 2", b"part two")
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.updated, visit.known) == (0, 1, 1)
+
+
+async def test_changed_guids_publish_nothing_again(config_directory: Path, site: Site) -> None:
+    site.body = stories(1, 2, 3, 4)
+    await once(config_directory)
+    before = items(config_directory, "china-russia")
+    site.body = stories(1, 2, 3, 4, prefix="https://new.example/?p=")
+    (visit,) = await once(config_directory)
+    assert visit.new == 0
+    after = items(config_directory, "china-russia")
+    assert [item["id"] for item in after] == [item["id"] for item in before]
+    assert [item["date_modified"] for item in after] == [item["date_modified"] for item in before]
+    site.body = stories(5, 1, 2, 3, 4, prefix="urn:rotated:")
+    (visit,) = await once(config_directory)
+    assert visit.new == 1
+
+
+async def test_repeated_guids_lose_nothing(config_directory: Path, site: Site) -> None:
+    site.body = stories(1, 2, 3).replace(b"<guid>g1<", b"<guid>0<").replace(b"<guid>g2<", b"<guid>0<")
+    site.body = site.body.replace(b"<guid>g3<", b"<guid>0<")
+    (visit,) = await once(config_directory)
+    assert visit.new == 3
+    (visit,) = await once(config_directory)
+    assert visit.new == 0
+
+
+async def test_a_flood_is_bounded_and_reported(config_directory: Path, site: Site) -> None:
+    site.body = rss(*((f"g{n}", f"Title {n}", "x") for n in range(feed.MAX_ENTRIES + 7)))
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.outcome) == (feed.MAX_ENTRIES, "news")
+    assert visit.error == "too many entries: the 7 oldest ones were left out"
+
+
+async def test_comparisons_are_counted_and_differences_kept(config_directory: Path, site: Site) -> None:
+    path = config_directory / "aggregator.yaml"
+    path.write_text(path.read_text().replace("compare: 1000", "compare: 1"))
+    equal = count("aggregator_comparisons_total", result="equal")
+    different = count("aggregator_comparisons_total", result="different")
+    site.body = stories(1)
+    await once(config_directory)
+    site.body = stories(2, 1)
+    await once(config_directory)
+    assert count("aggregator_comparisons_total", result="equal") == equal + 1
+    # As if what entries take over from the head had been remembered wrongly.
+    sql(config_directory, """UPDATE memories SET inherited = '[["language", "fr"]]'""")
+    site.body = stories(3, 2, 1)
+    await once(config_directory)
+    assert count("aggregator_comparisons_total", result="different") == different + 1
+    (sample,) = (config_directory.parent / "var" / "samples").glob("*.json")
+    assert "language is 'fr' in part" in json.loads(sample.read_text())["differs"]
+    assert sample.with_suffix(".document").read_bytes() == site.body
+
+
+async def test_the_same_packed_bytes_are_not_even_unpacked(config_directory: Path, site: Site) -> None:
+    site.body = stories(1)
+    await once(config_directory)
+    sql(config_directory, "UPDATE sources SET etag = NULL, last_modified = NULL, body_hash = 'known'")
+    (visit,) = await once(config_directory)
+    assert (visit.status, visit.outcome) == (200, "unchanged")
+    assert sql(config_directory, "SELECT body_hash FROM sources WHERE active") == [("known",)]
+
+
+REQUEST = Request("s", frozenset({"application/xml+feed"}), None)  # type: ignore[arg-type]
+
+
+def test_what_may_take_long_is_not_read_in_passing() -> None:
+    with pytest.raises(TooMuch):
+        read(Document(stories(*range(500)), "large"), REQUEST, in_passing=True)
+
+
+def test_what_a_person_says_of_a_source_counts_more_than_its_looks() -> None:
+    text = Document(b"<rss version='2.0'>", "notes.txt")
+    accepts = frozenset({"application/xml+feed", "text/plain"})
+    assert parser_of(text, accepts).parse is feed.parse
+    assert parser_of(text, accepts, "text/plain").parse is not feed.parse
+    with pytest.raises(DocumentError):
+        parser_of(text, frozenset({"text/plain"}))
