@@ -1,0 +1,132 @@
+"""Nothing that a document holds keeps the event loop from other work: measured with the worst of them being read."""
+
+import asyncio
+import gzip
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from aggregator import config, runtime
+from aggregator.daemon import Daemon
+from aggregator.store import sources
+
+LIMIT = 0.020  # seconds
+PATIENCE = 120.0
+BOTH = "China and Russia talked. Russia agreed with China. China thanked Russia. "
+
+
+def rss(*items: str) -> bytes:
+    return f"<rss version='2.0'><channel><title>T</title>{''.join(items)}</channel></rss>".encode()
+
+
+def item(number: int, text: str) -> str:
+    return (
+        f"<item><guid>{number}</guid><title>China and Russia {number}</title><description>{text}</description></item>"
+    )
+
+
+def laughs() -> bytes:
+    lines = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 8))
+    return f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY l0 "ha">{lines}]><rss version="2.0"><channel><title>&l7;</title></channel></rss>'.encode()
+
+
+BOMBS = {
+    "attributes": rss(item(1, "<x " + " ".join(f"a{n}='1'" for n in range(50_000)) + "/>")),
+    "depth": rss(item(1, "<b>" * 200_000 + "</b>" * 200_000)),
+    "entities": laughs(),
+    "markup": rss(item(1, "&lt;div&gt;" * 50_000)),
+    "formatting": rss(item(1, "".join(f"&lt;b title={n}&gt;" for n in range(2000)) + "&lt;p&gt;" * 2000)),
+    "many": rss(*(item(n, (BOTH + f"{n} ") * 60) for n in range(700))),
+    "long": rss(item(1, BOTH * 13_000)),
+    "angles": rss(item(1, "x")) + b"<" * 5_000_000,
+    "unclosed": b"<rss version='2.0'><channel>" + b"<item><title>China Russia" * 100_000,
+    "comments": b"<rss version='2.0'><channel>" + b"<!-- " * 500_000,
+    "json": json.dumps(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": "T",
+            "items": [
+                {"id": str(n), "title": f"China and Russia {n}", "content_html": BOTH * 100} for n in range(1500)
+            ],
+        }
+    ).encode(),
+    "arrays": b'{"version": "https://jsonfeed.org/version/1.1", "items": ' + b"[" * 3_000_000,
+    "spaces": rss(item(1, BOTH)) + b" " * 15_000_000,
+    "beyond": b" " * 60_000_000,
+}
+
+
+@dataclass
+class Lag:
+    """How long the loop was kept from its work, and how much this process did meanwhile."""
+
+    worst: list[tuple[float, float]] = field(default_factory=list)
+
+    async def watch(self) -> None:
+        while True:
+            began, busy = time.perf_counter(), time.process_time()
+            await asyncio.sleep(0.001)
+            self.worst.append((time.perf_counter() - began - 0.001, time.process_time() - busy))
+
+    def blocks(self) -> list[tuple[float, float]]:
+        """Delays beyond the limit in which this process was at work for as long: else the machine was busy elsewhere."""
+        return [(late, busy) for late, busy in self.worst if late > LIMIT and busy > LIMIT]
+
+
+@pytest.fixture
+async def bombs() -> Iterator[TestServer]:
+    packed = {name: gzip.compress(body, 1) for name, body in BOMBS.items()}
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=packed[request.match_info["name"]], headers={"Content-Encoding": "gzip"})
+
+    app = web.Application()
+    app.router.add_get("/{name}", answer)
+    async with TestServer(app, host="0.0.0.0") as server:
+        yield server
+
+
+async def test_the_event_loop_is_never_held_up(config_directory: Path, bombs: TestServer, unused_tcp_port: int) -> None:
+    inbox = config_directory.parent / "inbox"
+    inbox.mkdir()
+    (inbox / "long.txt").write_text("China and Russia\n\n" + BOTH * 100_000)
+    os.utime(inbox / "long.txt", (1_790_000_000, 1_790_000_000))
+    lines = [
+        f"  - {{url: 'http://127.0.3.{n}:{bombs.port}/{name}', name: {name}}}\n" for n, name in enumerate(BOMBS, 1)
+    ]
+    (config_directory / "sources.yaml").write_text("sources:\n  - folder: ../inbox\n" + "".join(lines))
+    found = config.load(
+        config_directory,
+        {
+            "AGGREGATOR_FETCH__ALLOW": "127.0.0.0/8",
+            "AGGREGATOR_LISTEN": f"127.0.0.1:{unused_tcp_port}",
+            "AGGREGATOR_PARSE__CPU": "4s",
+        },
+    )
+    lag = Lag()
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        ready = asyncio.Event()
+        running = asyncio.create_task(daemon.run(lambda _: ready.set()))
+        await ready.wait()
+        watching = asyncio.create_task(lag.watch())
+        async with asyncio.timeout(PATIENCE):
+            while not all(status.visits for status in await asyncio.to_thread(sources.statuses, database)):
+                await asyncio.sleep(0.2)
+        await asyncio.sleep(1.0)  # and all is published
+        watching.cancel()
+        visits = {status.name: status.visits[0] for status in sources.statuses(database)}
+        daemon._stopping.set()
+        await running
+    print({name: (visit.outcome, visit.new, visit.milliseconds, visit.error) for name, visit in visits.items()})
+    print(sorted(lag.worst)[-10:])
+    assert {name for name, visit in visits.items() if visit.new} >= {"many", "long", "json", "markup", "formatting"}
+    assert {"attributes", "depth"} <= {name for name, visit in visits.items() if visit.outcome == "failed"}
+    assert lag.blocks() == []
