@@ -14,7 +14,7 @@ article is stored, and publishing only repeats what the store says, so either ca
 import logging
 import time
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,6 +45,7 @@ from aggregator.outage import Outage
 from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import retention as stored_retention
 from aggregator.store import sources as stored_sources
 from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import topics as stored_topics
@@ -98,7 +99,8 @@ class Pipeline:
     def prepare(self) -> None:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
         now = self._clock()
-        stored_sources.register(self.database, self.config.sources, now)
+        for old, new in stored_sources.register(self.database, self.config.sources, now).items():
+            log.info("%s: what it had is now that of %s, to which it has moved", old, new)
         fixed = (source.every for source in self.config.sources.values() if source.every)
         longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
@@ -270,6 +272,7 @@ class Pipeline:
                 skipped += not article.title
         state = replace(state, advice=websub.merged(found.advice, state.advice))
         known = stored_articles.known(self.database, [article.key for article in articles])
+        articles, carried = self._without_buried(articles, known, now)
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
         tags, memberships = self._judge(fresh, stories)
@@ -283,7 +286,7 @@ class Pipeline:
             byte_count=found.byte_count,
             new=len(new),
             updated=len(fresh) - len(new),
-            known=len(articles) - len(fresh),
+            known=len(articles) - len(fresh) + carried,
             skipped=skipped,
             url=found.url,
             error=_summary(rejected),
@@ -295,7 +298,7 @@ class Pipeline:
             after_success=lease.failures == 0,
             news=[article.published_at for article in new],
         )
-        missed = bool(new) and not known and lease.state.succeeded_at is not None
+        missed = bool(new) and not (known or carried) and lease.state.succeeded_at is not None
         state = replace(
             state,
             body_hash=None if rejected else state.body_hash,  # look again next time
@@ -305,6 +308,17 @@ class Pipeline:
         )
         plan = self._next(source, state, found, now, missed, bool(new))
         return Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason), rejected
+
+    def _without_buried(
+        self, articles: Sequence[Article], known: Collection[str], now: datetime
+    ) -> tuple[list[Article], int]:
+        """The articles that retention has not taken away, and the number of the others, which are still carried."""
+        buried = stored_retention.buried(
+            self.database, [article.key for article in articles if article.key not in known]
+        )
+        stored_retention.note_carried(self.database, buried, now)
+        kept = [article for article in articles if article.key not in buried]
+        return kept, len(articles) - len(kept)
 
     def _next(
         self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool

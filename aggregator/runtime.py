@@ -14,6 +14,7 @@ from pathlib import Path
 from aggregator.config import Config
 from aggregator.errors import ConfigError, StateError
 from aggregator.fetch import Fetcher
+from aggregator.housekeeping import keep_house
 from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, utc_now
 from aggregator.store import Database
@@ -188,6 +189,7 @@ async def once(
                 pass
             await _visit_unsettled(pipeline, fetcher, done)
             _report_left_out(database)
+        await keep_house(pipeline)
         return pipeline.publish()
 
 

@@ -1,4 +1,4 @@
-"""What lets a source be read in part, what an article keeps of its entry, and what is left of articles that are gone."""
+"""What lets a source be read in part, what an article keeps of its entry, and what is left of those that are gone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -67,3 +67,5 @@ def upgrade() -> None:
     ):
         op.add_column("articles", column)
     op.create_index("ix_articles_source_first_seen_at", "articles", ["source", "first_seen_at"], unique=False)
+    op.drop_index("ix_articles_story", "articles")
+    op.create_index("ix_articles_story_first_seen_at", "articles", ["story", "first_seen_at"], unique=False)
