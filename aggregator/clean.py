@@ -99,6 +99,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         enclosures=enclosures,
         published_at=_believable(entry.published_at or entry.updated_at, now),
         updated_at=min(updated_at, now) if updated_at else None,
+        claimed_at=updated_at,
         language=spoken,
         content_hash=digest([*published, *authors, *map(repr, categories), *map(repr, enclosures)]),
         text_hash=digest(map(fold, text_words)),

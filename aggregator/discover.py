@@ -17,7 +17,7 @@ from aggregator.errors import FetchError, SourceError
 from aggregator.fetch import Fetcher, Response
 from aggregator.models import Markup
 from aggregator.opml import MAX_TITLE, on_one_line
-from aggregator.pipeline import parse
+from aggregator.reading import parser_of
 from aggregator.sources.http import HttpSource, document
 
 USUAL_PATHS = tuple(
@@ -156,7 +156,8 @@ def _candidates(page: Response) -> Iterator[str]:
 def _confirmed(url: str, response: Response) -> Confirmed:
     if response.status != 200:
         raise FetchError("status", f"{url}: answered {response.status}", response.status)
-    parsed = parse(document(response), HttpSource.ACCEPTS)
+    found = document(response)
+    parsed = parser_of(found, HttpSource.ACCEPTS).parse(found)
     dates = [date for entry in parsed.entries if (date := entry.updated_at or entry.published_at)]
     return Confirmed(
         url=response.moved_to or url,

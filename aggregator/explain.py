@@ -13,7 +13,8 @@ from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
 from aggregator.judge import Judge, Judgement
 from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
-from aggregator.pipeline import parse, utc_now
+from aggregator.pipeline import utc_now
+from aggregator.reading import Request, read
 from aggregator.registry import sources
 from aggregator.sniff import describe, media_type
 from aggregator.store import Database
@@ -40,9 +41,7 @@ def read_file(path: Path) -> list[Article]:
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}") from error
     document = Document(body=body, name=str(path), identity=path.name)
-    return [
-        clean(entry, source=_SOURCE, now=utc_now()) for entry in parse(document, sources()["folder"].ACCEPTS).entries
-    ]
+    return list(read(document, Request(_SOURCE, sources()["folder"].ACCEPTS, utc_now())).articles)
 
 
 def traces(what: str, config: Config, database: Database | None) -> Iterator[Trace]:

@@ -6,13 +6,14 @@ runs from the first byte to the last.
 """
 
 import asyncio
+import hashlib
 import os
 import socket
 import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,8 @@ from aggregator.errors import FetchError
 from aggregator.inflate import OFFERED, Inflater
 
 GRACE_SECONDS = 5.0  # before the lowest rate is asked for
+SLICE_BYTES = 4096  # of a packed body, unpacked at a time: 4 MB at most
+INLINE_BYTES = 1_000_000  # of a body, unpacked on the event loop
 NAME_THREADS = 256  # each name that hangs holds one of them for as long as the system's resolver waits
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -50,7 +53,10 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, unpacked. `headers` know their names in any case; `byte_count` is what came over the wire."""
+    """An answer, unpacked. `headers` know their names in any case; `byte_count` is what came over the wire.
+
+    The body is empty where `is_known`: what came over the wire is what the caller has had before.
+    """
 
     url: str
     status: int
@@ -59,6 +65,8 @@ class Response:
     byte_count: int
     links: tuple[str, ...] = ()  # the values of all Link headers (RFC 8288)
     moved_to: str | None = None  # the end of a redirect chain that was permanent all the way
+    packed_hash: str = ""  # of the body as it came over the wire
+    is_known: bool = False
 
 
 class Fetcher:
@@ -82,21 +90,36 @@ class Fetcher:
     ) -> None:
         await self._opened.aclose()
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None, access: Access = Access()) -> Response:
-        """The document at a URL, after redirects. Raises FetchError, and nothing else."""
-        return await self._request("GET", url, headers or {}, access, None)
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        access: Access = Access(),
+        known: str | None = None,
+    ) -> Response:
+        """The document at a URL, after redirects; `known`: its `packed_hash` of last time.
+
+        Raises FetchError, and nothing else.
+        """
+        return await self._request("GET", url, headers or {}, access, None, known)
 
     async def post(self, url: str, form: Mapping[str, str], access: Access = Access()) -> Response:
         """The answer to a form. A redirect is followed with the form, save 303. Raises FetchError, and nothing else."""
-        return await self._request("POST", url, {}, access, form)
+        return await self._request("POST", url, {}, access, form, None)
 
     async def _request(
-        self, method: str, url: str, headers: Mapping[str, str], access: Access, form: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        access: Access,
+        form: Mapping[str, str] | None,
+        known: str | None,
     ) -> Response:
         seconds = self._options.total.total_seconds()
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(method, url, {**access.headers, **headers}, access, form)
+                return await self._follow(method, url, {**access.headers, **headers}, access, form, known)
         except aiohttp.ConnectionTimeoutError as error:
             raise FetchError("timeout", f"{url}: no connection within fetch.connect") from error
         except aiohttp.ServerTimeoutError as error:
@@ -123,7 +146,13 @@ class Fetcher:
             raise FetchError("protocol", f"{url}: {type(error).__name__}: {str(error)[:200]}") from error
 
     async def _follow(
-        self, method: str, url: str, private: dict[str, str], access: Access, form: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        private: dict[str, str],
+        access: Access,
+        form: Mapping[str, str] | None,
+        known: str | None,
     ) -> Response:
         session = self._session(access)
         agent = access.user_agent or f"aggregator/{__version__} (+{self._options.contact})"
@@ -148,18 +177,24 @@ class Fetcher:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or not location:
                     moved_to = str(here) if permanent and here != start else None
-                    return await self._read(response, moved_to)
+                    return await self._read(response, moved_to, known)
                 here = _vetted(location.strip(), base=here)
                 permanent = permanent and response.status in _PERMANENT
                 if response.status == 303:
                     method, form = "GET", None
         raise FetchError("redirect", f"{url}: redirected in a circle or more than {self._options.redirects} times")
 
-    async def _read(self, response: aiohttp.ClientResponse, moved_to: str | None) -> Response:
+    async def _read(self, response: aiohttp.ClientResponse, moved_to: str | None, known: str | None) -> Response:
         url = str(response.url)
+        answer = Response(
+            url, response.status, response.headers, b"", 0, tuple(response.headers.getall("Link", ())), moved_to
+        )
         if response.status == 304:  # has no body (RFC 9110 §15.4.5)
-            return _response(response, url, b"", 0, moved_to)
-        inflater = Inflater(response.headers.get("Content-Encoding", ""), self._options.body, url)
+            return answer
+        encoding = response.headers.get("Content-Encoding", "")
+        inflater = Inflater(encoding, self._options.body, url)
+        packed: list[bytes] = []
+        hashed = hashlib.sha1(encoding.encode("utf-8", "surrogateescape"), usedforsecurity=False)
         loop = asyncio.get_running_loop()
         started = loop.time()
         count = 0
@@ -170,8 +205,12 @@ class Fetcher:
             elapsed = loop.time() - started
             if elapsed > GRACE_SECONDS and count < self._options.rate * elapsed:
                 raise FetchError("slow", f"{url}: slower than fetch.rate ({self._options.rate} bytes in a second)")
-            inflater.add(chunk)
-        return _response(response, url, inflater.finish(), count, moved_to)
+            packed.append(chunk)
+            hashed.update(chunk)
+        answer = replace(answer, byte_count=count, packed_hash=hashed.hexdigest())
+        if answer.packed_hash == known:
+            return replace(answer, is_known=True)
+        return replace(answer, body=await _unpacked(inflater, b"".join(packed)))
 
     def _refuse_size(self, count: int, url: str) -> None:
         if count > self._options.wire:
@@ -270,9 +309,14 @@ class _SystemNames(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _response(answer: aiohttp.ClientResponse, url: str, body: bytes, byte_count: int, moved_to: str | None) -> Response:
-    links = tuple(answer.headers.getall("Link", ()))
-    return Response(url, answer.status, answer.headers, body, byte_count, links, moved_to)
+async def _unpacked(inflater: Inflater, packed: bytes) -> bytes:
+    """The whole body. What is large once it is unpacked is unpacked in a thread: it would hold up everything else."""
+    for start in range(0, len(packed), SLICE_BYTES):
+        if inflater.count > INLINE_BYTES:
+            await asyncio.to_thread(inflater.add, packed[start:])
+            break
+        inflater.add(packed[start : start + SLICE_BYTES])
+    return inflater.finish()
 
 
 @lru_cache(maxsize=4096)  # sources are fetched again and again

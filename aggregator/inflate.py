@@ -19,7 +19,7 @@ class Inflater:
         self._url = url
         self._limit = limit
         self._pieces: list[bytes] = []
-        self._count = 0
+        self.count = 0  # bytes unpacked so far
         self._began = False
         self._held = b""  # the first half of what may be another member's magic number
         self._encoding = encoding.strip().lower()
@@ -76,6 +76,6 @@ class Inflater:
 
     def _keep(self, piece: bytes) -> None:
         self._pieces.append(piece)
-        self._count += len(piece)
-        if self._count > self._limit:
+        self.count += len(piece)
+        if self.count > self._limit:
             raise FetchError("too-large", f"{self._url}: larger than fetch.body ({self._limit:,} bytes)")

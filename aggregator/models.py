@@ -113,7 +113,7 @@ class Memory:
     head: bytes  # of what stands around the entries, without its dates
     inherited: tuple[tuple[str, str], ...]  # what entries take over from the head; the parser's own business
     entries: tuple[tuple[bytes, bytes], ...]  # of each entry: hash of its bytes, hash of its guid (empty: it has none)
-    whole_at: datetime  # the last time that nothing was skipped
+    whole_at: datetime | None = None  # the last time that nothing was skipped; None: just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,8 @@ class Article:
     categories: tuple[Category, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
     published_at: datetime | None = None  # as claimed, if believable
-    updated_at: datetime | None = None
+    updated_at: datetime | None = None  # when something that readers would call news was last changed in it
+    claimed_at: datetime | None = None  # when its publisher says that it was last changed
     language: str | None = None  # ISO 639-1
     links: tuple[Link, ...] = ()  # absolute; `link` is not among them
     thumbnail: str | None = None  # absolute
@@ -185,7 +186,19 @@ class Known:
     news_hash: str
     first_seen_at: datetime
     updated_at: datetime | None
+    claimed_at: datetime | None
     silent_changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """A stored article of the same source, as it can be recognised under another key."""
+
+    key: str
+    guid: str
+    title: str  # folded
+    link: str | None
+    text_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +212,7 @@ class Reading:
     dropped: int = 0  # entries beyond the limit: the oldest ones
     memory: Memory | None = None
     whole: bool = True  # nothing was skipped
+    differs: str | None = None  # how reading in part differed from reading the whole, where that was asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,39 +13,27 @@ article is stored, and publishing only repeats what the store says, so either ca
 
 import logging
 import time
-from asyncio import get_running_loop
-from collections.abc import Callable, Collection, Iterable, Sequence
+from asyncio import gather, get_running_loop
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
-from aggregator import compose, dedup, outage, publish, registry, schedule, sniff, websub
-from aggregator.clean import clean, legal
+from aggregator import compose, metrics, outage, publish, reading, samples, schedule
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
+from aggregator.helpers import Helpers
 from aggregator.judge import Judge
-from aggregator.models import (
-    Article,
-    Document,
-    Found,
-    Lease,
-    Membership,
-    Outcome,
-    Parsed,
-    Rejected,
-    SourceState,
-    Story,
-    Subscription,
-    Tag,
-    Visit,
-)
+from aggregator.models import Document, Found, Lease, Reading, Rejected, Subscription, Visit
 from aggregator.outage import Outage
+from aggregator.outcome import Outcomes, Readings, answered_before, scatter
+from aggregator.reading import Request, TooMuch
 from aggregator.registry import Source
 from aggregator.store import Database
-from aggregator.store import articles as stored_articles
-from aggregator.store import retention as stored_retention
+from aggregator.store import memories as stored_memories
 from aggregator.store import sources as stored_sources
 from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import topics as stored_topics
@@ -56,7 +44,6 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)  # a visit that waits longer to be stored is dropped, and made again
 HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
-BATCH = 200  # stories judged anew in one transaction
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -64,16 +51,6 @@ Clock = Callable[[], datetime]
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def parse(document: Document, accepts: frozenset[str]) -> Parsed:
-    """What a document holds, by the parser for its kind. Raises DocumentError for what its source does not promise."""
-    kind = sniff.media_type(document.body)
-    parser = registry.parsers().get(kind)
-    if parser is None or kind not in accepts:
-        wanted = " or ".join(sorted(set(map(sniff.describe, accepts))))
-        raise DocumentError(f"{document.name}: {sniff.describe(kind)}, not {wanted}")
-    return parser.parse(document)
 
 
 class Pipeline:
@@ -84,15 +61,21 @@ class Pipeline:
         config: Config,
         database: Database,
         executor: Executor,
+        helpers: Helpers,
         clock: Clock = utc_now,
         reload: Callable[[], None] = lambda: None,
     ) -> None:
-        """`reload` is told when a visit has found that which sources there are has changed."""
+        """`executor` has one thread, for all that is not network; what may take long is read by `helpers`.
+
+        `reload` is told when a visit has found that which sources there are has changed.
+        """
         self.config = config
         self.database = database
         self.judge = Judge(config)
         self.outage = Outage()
-        self._executor = executor  # where everything but the network happens
+        self._outcomes = Outcomes(config, database, self.judge)
+        self._executor = executor
+        self._helpers = helpers
         self._clock = clock
         self._reload = reload
 
@@ -107,7 +90,7 @@ class Pipeline:
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         publish.withdraw(set(self.config.topics), self.config.public)
         if outdated:
-            self._judge_all()
+            self._outcomes.judge_all()
             stored_topics.note_rules(self.database, self.judge.rules_hash)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, repr(self.config.topics)]
@@ -118,12 +101,13 @@ class Pipeline:
 
     def adopt(self, config: Config) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""
-        before = self.config, self.judge
+        before = self.config, self.judge, self._outcomes
         self.config, self.judge = config, Judge(config)
+        self._outcomes = Outcomes(config, self.database, self.judge)
         try:
             self.prepare()
         except BaseException:
-            self.config, self.judge = before
+            self.config, self.judge, self._outcomes = before
             raise
 
     def now(self) -> datetime:
@@ -150,7 +134,15 @@ class Pipeline:
             found = error
         except Exception as error:  # a plug-in's bug costs its source alone
             found = _bug(source, error)
-        visit = await self.in_executor(lambda: self._finish(source, lease, found, started, clock))
+        readings: Readings = ()
+        if isinstance(found, Found) and found.documents:
+            try:
+                readings = await self._read(source, found.documents, started)
+            except StateError:
+                raise  # the database's trouble, not the source's
+            except Exception as error:
+                found = _bug(source, error)
+        visit = await self.in_executor(lambda: self._finish(source, lease, found, readings, started, clock))
         if visit and isinstance(found, Found) and found.reload:
             self._reload()
         return visit
@@ -161,74 +153,140 @@ class Pipeline:
         When this is True, what came is stored. A document that holds no article, or None, is but a hint that there is
         news: the source is visited soon.
         """
-        return await self.in_executor(lambda: self._receive(subscription, document))
-
-    def _receive(self, subscription: Subscription, document: Document | None) -> bool:
         now, clock = self._clock(), time.monotonic()
         source = self.config.sources.get(subscription.source)
+        readings: Readings = ()
         if source is not None and document is not None:
+            try:
+                readings = await self._read(source, [document], now)
+            except StateError:
+                raise
+            except Exception as error:
+                _bug(source, error)  # met by what one hub says: the poll will meet it too, and record it
+        return await self.in_executor(lambda: self._receive(subscription, source, readings, now, clock))
+
+    def _receive(
+        self, subscription: Subscription, source: Source | None, readings: Readings, now: datetime, clock: float
+    ) -> bool:
+        understood = False
+        if source is not None and readings:
             lease = stored_sources.claim_one(self.database, source.key, now, lease=LEASE)
             if lease is None:
                 return False
             try:
-                understood = self._take_in(source, lease, document, now, clock)
+                understood = self._take_in(source, lease, readings, now, clock)
             except LeaseLost:
                 return False
             except Exception as error:
                 stored_sources.release(self.database, [lease])
                 if isinstance(error, StateError):
                     raise
-                _bug(source, error)  # met by what one hub says: the poll will meet it too, and record it
-                understood = False
-            document = document if understood else None
-        if document is None:
+                _bug(source, error)
+        if not understood:
             last = subscription.pushed_at
             stored_sources.hasten(self.database, subscription.source, max(now, last + HINTED) if last else now)
         stored_subscriptions.note_push(self.database, subscription.token, now)
         return True
 
-    def _take_in(self, source: Source, lease: Lease, document: Document, now: datetime, clock: float) -> bool:
+    def _take_in(self, source: Source, lease: Lease, readings: Readings, now: datetime, clock: float) -> bool:
         """Store a pushed document as if a visit had brought it; what only a visit can tell stays as it was.
 
         False if it holds no article. What changes known articles may be late or out of order, so the next visit reads
         the whole document.
         """
-        found = Found((document,), lease.state, byte_count=len(document.body))
-        outcome, rejected = self._digest(source, lease, found, now)
+        documents = tuple(document for document, _ in readings)
+        found = Found(documents, lease.state, byte_count=sum(len(document.body) for document in documents))
+        outcome, rejected = self._outcomes.reached(source, lease, found, readings, now)
         if rejected or not (outcome.visit.new or outcome.visit.updated or outcome.visit.known):
             stored_sources.release(self.database, [lease])
             return False
         state = replace(lease.state, rhythm=outcome.state.rhythm)
         if outcome.visit.updated:
-            state = replace(state, body_hash=None, read_at=None)
+            state = replace(state, body_hash=None, packed_hash=None, read_at=None)
         visit = replace(outcome.visit, milliseconds=round((time.monotonic() - clock) * 1000))
         outcome = replace(outcome, visit=visit, state=state, due_at=lease.due_at, failures=lease.failures, plan=None)
+        outcome = replace(outcome, memory=None)  # of the whole document, which this is not
         stored_visits.save(self.database, lease, outcome)
         _report(outcome.visit)
         return True
 
+    async def _read(self, source: Source, documents: Sequence[Document], now: datetime) -> Readings:
+        """What the documents say. What may take long is read by a helper, while others go on."""
+        request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents, now))
+        return await gather(*(self._helped(document, request, found) for document, found in tried))
+
+    def _read_in_passing(
+        self, source: Source, documents: Sequence[Document], now: datetime
+    ) -> tuple[Request, list[tuple[Document, Reading | DocumentError | None]]]:
+        """What takes but a moment to read; None for what may take longer, or is to be read twice."""
+        memory = stored_memories.of(self.database, source.key) if source.ONE_DOCUMENT else None
+        options = self.config.settings.parse
+        if options.full_parse:
+            memory = None
+        request = Request(
+            source.key,
+            source.ACCEPTS,
+            now,
+            source.language,
+            source.media_type,
+            memory,
+            compared=memory is not None and scatter(source.key, now) * options.compare < 1 <= options.compare,
+        )
+        return request, [(document, _in_passing(document, request)) for document in documents]
+
+    async def _helped(
+        self, document: Document, request: Request, found: Reading | DocumentError | None
+    ) -> tuple[Document, Reading | DocumentError]:
+        if found is None:
+            ask = partial(self._helpers.read, document, request)
+            try:
+                found = await get_running_loop().run_in_executor(self._helpers.threads, ask)
+            except DocumentError as error:
+                found = error
+        metrics.note(found, compared=request.compared)
+        if isinstance(found, Reading) and found.differs:
+            kept = samples.keep(document, request, found.differs, self.config.state)
+            log.error("%s: reading in part differs; please report it with %s: %s", request.source, kept, found.differs)
+        return document, found
+
     def _finish(
-        self, source: Source, lease: Lease, found: Found | SourceError, started: datetime, clock: float
+        self,
+        source: Source,
+        lease: Lease,
+        found: Found | SourceError,
+        readings: Readings,
+        started: datetime,
+        clock: float,
     ) -> Visit | None:
-        """The part of a visit that is never broken off: understand what came, store it, tidy up."""
+        """The part of a visit that is never broken off: what it comes to, stored, and tidied up behind."""
         try:
-            return self._store(source, lease, found, started, clock)
+            return self._store(source, lease, found, readings, started, clock)
         except LeaseLost as error:
             log.warning("visit dropped: %s", error)
             return None
         except StateError:
             raise  # the database's trouble, not the source's
         except Exception as error:  # a bug of ours, met by what one source says, must not stop the others
-            return self._store(source, lease, _bug(source, error), started, clock)
+            return self._store(source, lease, _bug(source, error), (), started, clock)
 
     def _store(
-        self, source: Source, lease: Lease, found: Found | SourceError, started: datetime, clock: float
+        self,
+        source: Source,
+        lease: Lease,
+        found: Found | SourceError,
+        readings: Readings,
+        started: datetime,
+        clock: float,
     ) -> Visit:
         rejected: list[Rejected] = []
-        if isinstance(found, SourceError):
-            outcome = self._failure(source, lease, found, started)
+        failure: SourceError | None = found if isinstance(found, SourceError) else None
+        if source.ONE_DOCUMENT and readings and isinstance(readings[0][1], DocumentError):
+            failure = readings[0][1]
+        if failure is None:
+            assert isinstance(found, Found)
+            outcome, rejected = self._outcomes.reached(source, lease, found, readings, started)
         else:
-            outcome, rejected = self._digest(source, lease, found, started)
+            outcome = self._outcomes.failed(source, lease, failure, started, network_is_down=self.outage.is_on)
         milliseconds = round((time.monotonic() - clock) * 1000)
         outcome = replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds))
         stored_visits.save(self.database, lease, outcome)
@@ -244,169 +302,12 @@ class Pipeline:
 
     def _watch_network(self, host: str, lease: Lease, visit: Visit) -> None:
         before = self.outage.is_on
-        since = self.outage.note(host, visit.kind, visit.started_at, answered_before=_answered_before(lease))
+        since = self.outage.note(host, visit.kind, visit.started_at, answered_before=answered_before(lease))
         if since is not None:
             log.warning("the network is back: what has failed since %s is visited again", since)
             stored_sources.make_failing_due(self.database, visit.started_at, since)
         elif self.outage.is_on and not before:
             log.warning("no answer from any of %d hosts: our own network seems to be down", outage.HOSTS)
-
-    def _digest(self, source: Source, lease: Lease, found: Found, now: datetime) -> tuple[Outcome, list[Rejected]]:
-        rejected = list(found.refused)
-        articles: list[Article] = []
-        skipped = 0
-        state = found.state
-        for document in found.documents:
-            try:
-                parsed = parse(document, source.ACCEPTS)
-            except DocumentError as error:
-                rejected.append(Rejected(document.name, str(error)))
-                if source.ONE_DOCUMENT:
-                    return self._failure(source, lease, error, now), rejected
-                continue
-            if parsed.advice is not None:
-                state = replace(state, advice=websub.resolved(parsed.advice, document.url))
-            for entry in parsed.entries:
-                article = clean(entry, source=source.key, now=now, declared_language=source.language)
-                articles += [article] if article.title else []
-                skipped += not article.title
-        state = replace(state, advice=websub.merged(found.advice, state.advice))
-        known = stored_articles.known(self.database, [article.key for article in articles])
-        articles, carried = self._without_buried(articles, known, now)
-        fresh = dedup.news(articles, known)
-        stories = self._fold(source, fresh)
-        tags, memberships = self._judge(fresh, stories)
-        new = [article for article in fresh if article.key not in known]
-        visit = Visit(
-            source=source.key,
-            started_at=now,
-            outcome="news" if fresh else "unchanged",
-            milliseconds=0,
-            status=found.status,
-            byte_count=found.byte_count,
-            new=len(new),
-            updated=len(fresh) - len(new),
-            known=len(articles) - len(fresh) + carried,
-            skipped=skipped,
-            url=found.url,
-            error=_summary(rejected),
-        )
-        rhythm = schedule.learned(
-            state.rhythm,
-            now,
-            lease.due_at,
-            after_success=lease.failures == 0,
-            news=[article.published_at for article in new],
-        )
-        missed = bool(new) and not (known or carried) and lease.state.succeeded_at is not None
-        state = replace(
-            state,
-            body_hash=None if rejected else state.body_hash,  # look again next time
-            rhythm=rhythm,
-            succeeded_at=now,
-            failing_since=None,
-        )
-        plan = self._next(source, state, found, now, missed, bool(new))
-        return Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason), rejected
-
-    def _without_buried(
-        self, articles: Sequence[Article], known: Collection[str], now: datetime
-    ) -> tuple[list[Article], int]:
-        """The articles that retention has not taken away, and the number of the others, which are still carried."""
-        buried = stored_retention.buried(
-            self.database, [article.key for article in articles if article.key not in known]
-        )
-        stored_retention.note_carried(self.database, buried, now)
-        kept = [article for article in articles if article.key not in buried]
-        return kept, len(articles) - len(kept)
-
-    def _next(
-        self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool
-    ) -> schedule.Plan:
-        poll = self.config.settings.poll
-        if found.unsettled:
-            return schedule.Plan(now + schedule.SOON, "something is still being written")
-        return schedule.after_success(
-            now,
-            poll,
-            state.rhythm,
-            state.advice,
-            fixed=source.every or (None if source.host else poll.every),
-            fresh_for=found.fresh_for,
-            missed=missed,
-            pushed=self._is_pushed(source, state, now, new),
-            scatter=_scatter(source.key, now),
-        )
-
-    def _is_pushed(self, source: Source, state: SourceState, now: datetime, new: bool) -> bool:
-        """Whether a hub can be trusted to tell of this source's news. `new`: this visit has found some itself."""
-        if not state.advice.hubs:
-            return False
-        known = stored_subscriptions.of_source(self.database, source.key)
-        if known is None or known.state != "active" or known.lease_until is None or known.lease_until <= now:
-            return False
-        return schedule.relies_on_pushes(state.rhythm, known.pushed_at, now, untold=new)
-
-    def _fold(self, source: Source, fresh: Iterable[Article]) -> tuple[Story, ...]:
-        copies = [dedup.copy_of(article, source.rank) for article in fresh]
-        past = stored_articles.copies(
-            self.database,
-            keys=[copy.key for copy in copies],
-            links=[copy.link for copy in copies if copy.link],
-            text_hashes=[copy.text_hash for copy in copies],
-        )
-        return dedup.fold(copies, past)
-
-    def _judge(
-        self, fresh: Iterable[Article], stories: Sequence[Story]
-    ) -> tuple[dict[str, tuple[Tag, ...]], dict[str, tuple[Membership, ...]]]:
-        """Tags of the new articles; memberships of the stories, by the articles that lead them."""
-        judgements = {article.key: self.judge.judge(article) for article in fresh}
-        tags = {key: judgement.all_tags for key, judgement in judgements.items()}
-        others = [story.lead for story in stories if story.lead not in judgements]
-        for key, article in stored_articles.by_keys(self.database, others).items():
-            judgements[key] = self.judge.judge(article)
-        return tags, {story.id: judgements[story.lead].memberships(story.id) for story in stories}
-
-    def _judge_all(self) -> None:
-        """Apply the rules to the whole store, piece by piece: who leads, what it is about, where it belongs."""
-        last = ""
-        while batch := stored_articles.stories(self.database, after=last, limit=BATCH):
-            stories = [Story(story, dedup.lead(copies).key, tuple(copies)) for story, copies in batch.items()]
-            articles = stored_articles.by_keys(self.database, [copy.key for story in stories for copy in story.copies])
-            judgements = {key: self.judge.judge(article) for key, article in articles.items()}
-            stored_visits.save_judgement(
-                self.database,
-                {key: judgement.all_tags for key, judgement in judgements.items()},
-                {story.id: judgements[story.lead].memberships(story.id) for story in stories},
-                {story.id: story.lead for story in stories},
-            )
-            last = stories[-1].id
-
-    def _failure(self, source: Source, lease: Lease, error: SourceError, now: datetime) -> Outcome:
-        status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
-        failures = lease.failures + 1
-        if self.outage.is_on and error.kind in outage.KINDS and _answered_before(lease):
-            failures = lease.failures
-            plan = schedule.Plan(now + schedule.OFFLINE, "our own network seems to be down")
-        else:
-            plan = schedule.after_failure(
-                now,
-                self.config.settings.poll,
-                failures,
-                error.kind,
-                fixed=source.every,
-                retry_after=retry_after,
-                scatter=_scatter(source.key, now),
-            )
-        served = lease.state.succeeded_at is not None
-        rest = schedule.rest(error.kind, retry_after, answered_before=served)
-        state = replace(lease.state, failing_since=lease.state.failing_since or now)
-        trouble = schedule.trouble(state, error.kind, now)
-        if trouble:
-            log.warning("%s: look at it: %s", source.title, trouble)
-        visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))
-        return Outcome(visit, state, plan.due_at, failures, plan=plan.reason, rest_until=now + rest if rest else None)
 
     def publish(self) -> int:
         """Bring the published files of every changed topic up to date. Answers with the number of changed files."""
@@ -433,27 +334,20 @@ class Pipeline:
         return changed
 
 
-def _answered_before(lease: Lease) -> bool:
-    return lease.failures == 0 and lease.state.succeeded_at is not None
+def _in_passing(document: Document, request: Request) -> Reading | DocumentError | None:
+    if request.compared:
+        return None
+    try:
+        return reading.read(document, request, in_passing=True)
+    except DocumentError as error:
+        return error
+    except TooMuch:
+        return None
 
 
 def _bug(source: Source, error: Exception) -> SourceError:
     log.exception("a bug met in %s; please report it", source.key, exc_info=error)
     return SourceError("bug", f"a bug of ours: {type(error).__name__}: {error}")
-
-
-def _scatter(key: str, now: datetime) -> float:
-    """A number from 0 to 1, another one for each source and visit."""
-    return int(digest([key, now.isoformat()])[:8], 16) / 0xFFFFFFFF
-
-
-def _summary(rejected: list[Rejected]) -> str | None:
-    if not rejected:
-        return None
-    more = f" (and {len(rejected) - 1} more)" if len(rejected) > 1 else ""
-    reason = rejected[0].reason
-    name = rejected[0].name.encode("utf-8", "replace").decode()
-    return f"document: {reason if reason.startswith(name) else f'{name}: {reason}'}{more}"
 
 
 def _report(visit: Visit) -> None:

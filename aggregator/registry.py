@@ -14,11 +14,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aggregator.models import Document, Feed, Found, Parsed, Rejected, SourceState, Tag
+from aggregator.models import Document, Feed, Found, Memory, Parsed, Rejected, SourceState, Tag
 from aggregator.units import Duration, Label
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Source(Options, ABC):
         None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
     )
     labels: tuple[Label, ...] = Field((), description="Your own words for it; exported as folders.")
+    media_type: str | None = Field(None, description="What its documents are, whatever they look like.")
     every: Duration | None = Field(None, description="A fixed time between visits, instead of a learned one.")
 
     def located(self, config_directory: Path, state_directory: Path) -> "Source":
@@ -104,12 +105,23 @@ class Source(Options, ABC):
         return None
 
 
+class ParseNew(Protocol):
+    """What of a document is new since a memory; None where the whole is to be read.
+
+    `in_passing`: only if that is sure to take no more than some milliseconds.
+    """
+
+    def __call__(self, document: Document, memory: Memory, *, in_passing: bool) -> Parsed | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """A plug-in of `parsers`: Document → Parsed. `parse` raises DocumentError when there is nothing to be had."""
+    """A plug-in of `parsers`: Document → Parsed. Both functions raise DocumentError when there is nothing to be had."""
 
     media_types: frozenset[str]  # as `sniff.media_type` names them; each belongs to one parser
     parse: Callable[[Document], Parsed]
+    parse_new: "ParseNew | None" = None  # where a parser can tell what is new from the bytes
+    is_plain: bool = False  # takes a time in proportion to the bytes, and a short one
 
 
 @dataclass(frozen=True, slots=True)

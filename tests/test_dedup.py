@@ -150,7 +150,7 @@ def article(**fields: object) -> Article:
     return Article(**given | {"first_seen_at": NOW, "content_hash": "new"} | fields)  # type: ignore[arg-type]
 
 
-SEEN = Known("k", "old", "", NOW - timedelta(days=2), None, 0)
+SEEN = Known("k", "old", "", NOW - timedelta(days=2), None, None, 0)
 
 
 def test_an_unchanged_article_is_no_news() -> None:

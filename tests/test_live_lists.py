@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from aggregator import config, opml, runtime
 from aggregator.errors import ConfigError, SourceError
 from aggregator.fetch import Fetcher
+from aggregator.helpers import Helpers
 from aggregator.models import SourceState, Visit
 from aggregator.opml import Outline
 from aggregator.pipeline import LEASE, Pipeline
@@ -249,8 +250,8 @@ async def test_source_that_leaves_after_it_was_claimed_is_given_back(config_dire
     configure(config_directory, "  - url: http://127.0.0.1:1/feed\n")
     before = config.load(config_directory, {})
     (config_directory / "sources.yaml").write_text("sources: []\n")
-    with runtime.opened(before) as database, runtime.executor() as pool:
-        pipeline = Pipeline(before, database, pool)
+    with runtime.opened(before) as database, runtime.executor() as pool, Helpers(before.settings.parse) as helpers:
+        pipeline = Pipeline(before, database, pool, helpers)
         pipeline.prepare()
         now = runtime.utc_now()
         (lease,) = sources.claim(database, now, limit=9, lease=LEASE)

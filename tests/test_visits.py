@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestServer
 
 from aggregator import config, runtime
 from aggregator.fetch import Fetcher
+from aggregator.helpers import Helpers
 from aggregator.models import Visit
 from aggregator.pipeline import Pipeline
 
@@ -38,8 +39,8 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
     environment = {"AGGREGATOR_FETCH__ALLOW": "127.0.0.0/8", "AGGREGATOR_POLL__CONCURRENCY": "4"}
     found = config.load(config_directory, environment)
     ended: list[Visit] = []
-    with runtime.opened(found) as database, runtime.executor() as pool:
-        pipeline = Pipeline(found, database, pool)
+    with runtime.opened(found) as database, runtime.executor() as pool, Helpers(found.settings.parse) as helpers:
+        pipeline = Pipeline(found, database, pool, helpers)
         pipeline.prepare()
         async with Fetcher(found.settings.fetch) as fetcher:
             visits = runtime.Visits(pipeline, fetcher, lambda visit: ended.append(visit) if visit else None)

@@ -1,178 +1,180 @@
-"""RSS 0.9x–2.0, RDF, Atom and CDF, read by feedparser.
+"""RSS 0.9x–2.0, RDF, Atom and CDF, read by feedparser; of a feed that was read before, only the entries that are new.
 
-A damaged feed gives what can be read of it; a document without a version and without entries is no feed. feedparser
-is told to leave markup alone: `clean` does that for all formats, and better.
+A damaged feed gives what can be read of it; a document without a version and without entries is no feed. Reading in
+part gives what reading the whole would have given, or is not done: the bytes of known entries are taken out, what gives
+them their meaning (declaration, opening tags, addresses, this code) must be what it was, and the whole document must be
+well-formed.
 """
 
-import calendar
-import io
 import re
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from xml.sax import SAXException
+from calendar import timegm
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-import feedparser
+from feedparser.datetimes import _parse_date
 
-from aggregator import sniff
-from aggregator.errors import DocumentError
-from aggregator.models import Advice, Category, Document, Enclosure, Entry, Markup, Parsed
+from aggregator import __version__, sniff, splice
+from aggregator.identity import guid_hash
+from aggregator.models import Document, Entry, Memory, Parsed
+from aggregator.parsers import _feedparser
 from aggregator.registry import Parser
+from aggregator.splice import Cuts, Uncut
+from aggregator.words import short_hash
 
-MAX_ENTRIES = 2000  # the first ones: feeds are written newest first
-_HEAD = 100_000  # bytes in which a channel's own elements are looked for
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_PERIODS = {
-    "hourly": timedelta(hours=1),
-    "daily": timedelta(days=1),
-    "weekly": timedelta(weeks=1),
-    "monthly": timedelta(days=30),
-    "yearly": timedelta(days=365),
-}
-# What feedparser raises on malformed input, such as character references outside Unicode.
-_BUGS = (ValueError, AttributeError, LookupError, TypeError, RecursionError, AssertionError, ArithmeticError)
-_HTML = ("text/html", "application/xhtml+xml")
+MAX_ENTRIES = 2000  # the newest ones
+READING = 1  # count up when the same bytes come to mean something else
+
+# What may be read in passing: feedparser's time grows with the square of the attributes and with the depth.
+_PASSING_BODY = 1_000_000  # bytes
+_PASSING_NEW = 64_000  # bytes of new entries, or of a new head
+_PASSING_SIGNS = ((b"<", 2000), (b"&", 4000), (b"=", 1000))
+
+_DATE = re.compile(rb"<(?:\w+:)?(?:pubDate|published|updated|issued|date|modified|created)\b[^<>]*>([^<>]{6,80})<")
 
 
 def parse(document: Document) -> Parsed:
-    """The entries of a feed, at most MAX_ENTRIES. Raises DocumentError for what is no feed."""
-    content_type = document.media_type or "application/xml"
-    if document.charset:
-        content_type += f"; charset={document.charset}"
-    headers = {"content-type": content_type}  # lower case: feedparser looks for nothing else
-    if document.url:
-        headers["content-location"] = document.url
+    """All entries of a feed, at most MAX_ENTRIES. Raises DocumentError for what is no feed."""
     try:
-        # A stream, never bytes or str: those feedparser may take for a file name or a URL and open it.
-        parsed = feedparser.parse(
-            io.BytesIO(document.body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-        )
-    except _BUGS as error:
-        raise DocumentError(f"{document.name}: the feed cannot be parsed: {type(error).__name__}: {error}") from error
-    trouble = parsed.get("bozo_exception")
-    if not parsed.entries and (isinstance(trouble, SAXException) or not parsed.get("version")):
-        raise DocumentError(f"{document.name}: nothing of the feed can be read: {trouble or 'it has no entries'}")
-    language = parsed.feed.get("language")
-    entries = tuple(_entry(raw, document, language) for raw in parsed.entries[:MAX_ENTRIES])
-    title = _text(parsed.feed.get("title"))
-    return Parsed(entries, _advice(parsed.feed, document.body), title, _format(parsed.get("version")))
+        cuts = splice.cut(document)
+        splice.check(document.body)
+    except Uncut:
+        cuts = None
+    if cuts and len(cuts.spans) > MAX_ENTRIES:
+        return _flood(document, cuts)
+    entries, head = _feedparser.parse(document)
+    own = tuple(_feedparser.inheriting(entry, head.inherited) for entry in entries)
+    dropped = 0
+    if len(own) > MAX_ENTRIES:
+        own, dropped = _newest(own), len(own) - MAX_ENTRIES
+    whole = cuts is not None and len(cuts.spans) == len(entries)
+    memory = _memory(document, cuts, head.inherited, range(len(entries)), entries) if cuts and whole else None
+    return Parsed(own, head.advice, head.title, head.format, dropped=dropped, memory=memory)
 
 
-def _entry(raw: Any, document: Document, language: str | None) -> Entry:
-    content: Any = max(_parts(raw, "content"), key=lambda part: len(part.get("value") or ""), default={})
-    summary = _parts(raw, "summary_detail", default={})[0]
-    title = _parts(raw, "title_detail", default={})[0]
-    body = content if content.get("value") else summary
-    return Entry(
-        guid=_text(raw.get("id")),
-        link=_text(raw.get("link")),
-        base=_text(body.get("base") or title.get("base")) or document.url,
-        title=_markup(title),
-        summary=_markup(summary),
-        content=_markup(content),
-        authors=tuple(_authors(raw)),
-        categories=tuple(_categories(_parts(raw, "tags"))),
-        enclosures=tuple(_enclosures(_parts(raw, "enclosures"))),
-        published_at=_date(raw.get("published_parsed")),
-        updated_at=_date(dict.get(raw, "updated_parsed")),  # its own get() would answer with published
-        language=_text(body.get("language")) or language,
+def parse_new(document: Document, memory: Memory, *, in_passing: bool) -> Parsed | None:
+    """What is new since `memory`; None where the whole is to be read.
+
+    `in_passing`: only if that is sure to take no more than some milliseconds.
+    """
+    if in_passing and len(document.body) > _PASSING_BODY:
+        return None
+    try:
+        return _parse_new(document, splice.cut(document), memory, in_passing)
+    except Uncut:
+        return None
+
+
+def _parse_new(document: Document, cuts: Cuts, memory: Memory, in_passing: bool) -> Parsed | None:
+    if _context(document, cuts) != memory.context:
+        return None
+    taken = _numbers_of_newest(cuts)
+    hashes = cuts.hashes()
+    seen = dict(memory.entries)
+    new = [number for number in taken if hashes[number] not in seen]
+    head = cuts.head
+    head_hash = splice.head_hash(head)
+    if new or head_hash != memory.head:
+        splice.check(document.body)
+    advice = None
+    if head_hash != memory.head:
+        if in_passing and not _is_light(head):
+            return None
+        said = _feedparser.parse(replace(document, body=head))[1]
+        if said.inherited != memory.inherited:
+            return None
+        advice = said.advice
+    entries: tuple[Entry, ...] = ()
+    if new:
+        part = cuts.of(set(new))
+        if in_passing and not _is_light(part):
+            return None
+        splice.check(part)
+        entries = _feedparser.parse(replace(document, body=part))[0]
+        if len(entries) != len(new):
+            return None
+    guids = {hashes[number]: guid_hash(entry.guid) for number, entry in zip(new, entries, strict=True)}
+    known = tuple(seen[hashes[number]] for number in taken if hashes[number] in seen)
+    return Parsed(
+        tuple(_feedparser.inheriting(entry, memory.inherited) for entry in entries),
+        advice,
+        known_guids=known,
+        dropped=len(cuts.spans) - len(taken),
+        memory=replace(
+            memory,
+            head=head_hash,
+            entries=tuple(
+                (hashes[number], seen[hashes[number]] if hashes[number] in seen else guids[hashes[number]])
+                for number in taken
+            ),
+        ),
     )
 
 
-def _advice(feed: Any, body: bytes) -> Advice:
-    links = [(link.get("rel"), _text(link.get("href"))) for link in _parts(feed, "links")]
-    hours = (int(hour) for hour in _listed(body, b"skipHours", b"hour") if hour.isdigit())
-    days = (day[:3].lower() for day in _listed(body, b"skipDays", b"day"))
-    return Advice(
-        ttl=max(filter(None, (_ttl(feed), _update_period(feed))), default=None),
-        skip_hours=frozenset(hour % 24 for hour in hours if hour <= 24),
-        skip_days=frozenset(_DAYS.index(day) for day in days if day in _DAYS),
-        hubs=tuple(href for rel, href in links if rel == "hub" and href),
-        self_url=next((href for rel, href in links if rel == "self" and href), None),
+def _flood(document: Document, cuts: Cuts) -> Parsed:
+    """Of more entries than anybody reads, the newest."""
+    taken = _numbers_of_newest(cuts)
+    head = _feedparser.parse(replace(document, body=cuts.head))[1]
+    entries = _feedparser.parse(replace(document, body=cuts.of(set(taken))))[0]
+    whole = len(entries) == len(taken)
+    return Parsed(
+        tuple(_feedparser.inheriting(entry, head.inherited) for entry in entries),
+        head.advice,
+        head.title,
+        head.format,
+        dropped=len(cuts.spans) - len(taken),
+        memory=_memory(document, cuts, head.inherited, taken, entries) if whole else None,
     )
 
 
-def _format(version: Any) -> str | None:
-    """feedparser's `rss20` as people write it: `RSS 2.0`."""
-    match = re.fullmatch(r"(rss|atom|cdf)(?:(\d)(\d+))?\w?", str(version or ""))
-    if match is None:
-        return None
-    name = {"rss": "RSS", "atom": "Atom", "cdf": "CDF"}[match[1]]
-    return f"{name} {match[2]}.{match[3]}" if match[2] else name
+def _memory(
+    document: Document,
+    cuts: Cuts,
+    inherited: tuple[tuple[str, str], ...],
+    taken: Sequence[int],
+    entries: Sequence[Entry],
+) -> Memory:
+    hashes = cuts.hashes()
+    pairs = tuple((hashes[number], guid_hash(entry.guid)) for number, entry in zip(taken, entries, strict=True))
+    return Memory(_context(document, cuts), splice.head_hash(cuts.head), inherited, pairs)
 
 
-def _ttl(feed: Any) -> timedelta | None:
-    """RSS 2.0 `ttl`, in minutes."""
-    minutes = _number(feed.get("ttl"))
-    return timedelta(minutes=minutes) if minutes else None
+def _context(document: Document, cuts: Cuts) -> bytes:
+    """The hash of all that gives the bytes of an entry their meaning."""
+    around = (__version__, READING, document.url, document.media_type, document.charset, cuts.opening, cuts.has_image)
+    return short_hash(repr(around).encode())
 
 
-def _update_period(feed: Any) -> timedelta | None:
-    """RSS 1.0 syndication module: so many updates in a period. Nonsense is as if nothing were said."""
-    period = _PERIODS.get(str(feed.get("sy_updateperiod")).strip().lower())
-    return period / (_number(feed.get("sy_updatefrequency")) or 1) if period else None
+def _is_light(body: bytes) -> bool:
+    return len(body) <= _PASSING_NEW and all(body.count(sign) <= most for sign, most in _PASSING_SIGNS)
 
 
-def _number(value: Any) -> float | None:
+def _newest(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    dates = [entry.updated_at or entry.published_at for entry in entries]
+    return tuple(entries[number] for number in _latest([date.timestamp() if date else None for date in dates]))
+
+
+def _numbers_of_newest(cuts: Cuts) -> Sequence[int]:
+    if len(cuts.spans) <= MAX_ENTRIES:
+        return range(len(cuts.spans))
+    return _latest([_dated(cuts.body, start, end) for start, end in cuts.spans])
+
+
+def _latest(times: Iterable[float | None]) -> list[int]:
+    """The numbers of the MAX_ENTRIES latest times, in their order; what has none is as old as what stands before."""
+    last, filled = float("inf"), []
+    for number, time in enumerate(times):
+        last = last if time is None else time
+        filled.append((-last, number))
+    return sorted(number for _, number in sorted(filled)[:MAX_ENTRIES])
+
+
+def _dated(body: bytes, start: int, end: int) -> float | None:
+    found = _DATE.search(body, start, end)
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 1e-3 < number < 1e6 else None
-
-
-def _listed(body: bytes, outer: bytes, inner: bytes) -> list[str]:
-    """The texts of `inner` inside `outer`: of repeated elements feedparser keeps the last alone."""
-    found = re.search(b"<%s>(.{0,2000}?)</%s>" % (outer, outer), body[:_HEAD], re.DOTALL)
-    texts = re.findall(rb"<%s>\s*(\w{1,9})\s*</%s>" % (inner, inner), found[1]) if found else []
-    return [text.decode("ascii", "replace") for text in texts]
-
-
-def _parts(raw: Any, name: str, default: Any = None) -> list[Any]:
-    """A field as the mappings it should consist of. An unknown element of that name in the feed is plain text."""
-    value = raw.get(name)
-    found = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
-    return found or ([default] if default is not None else [])
-
-
-def _markup(detail: Any) -> Markup:
-    return Markup(detail.get("value") or "", detail.get("type") in _HTML)
-
-
-def _authors(raw: Any) -> Iterator[str]:
-    for author in _parts(raw, "authors"):
-        name = author.get("name") or author.get("email")
-        if name:
-            yield name
-
-
-def _categories(tags: Sequence[Any]) -> Iterator[Category]:
-    for tag in tags:
-        if tag.get("term"):
-            yield Category(tag["term"], tag.get("scheme"), tag.get("label"))
-
-
-def _enclosures(enclosures: Sequence[Any]) -> Iterator[Enclosure]:
-    for enclosure in enclosures:
-        length = str(enclosure.get("length") or "")
-        if enclosure.get("href"):
-            yield Enclosure(
-                enclosure["href"],
-                _text(enclosure.get("type")),
-                int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None,
-            )
-
-
-def _date(parsed: Any) -> datetime | None:
-    """feedparser's UTC tuple. Its values can be out of range: a feed may say anything."""
-    try:
-        return datetime.fromtimestamp(calendar.timegm(parsed), UTC) if parsed else None
-    except (ValueError, OverflowError, OSError):
+        parsed = _parse_date(found[1].decode("utf-8", "replace").strip()) if found else None
+        return float(timegm(parsed)) if parsed else None
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
-
-
-PLUGIN = Parser(frozenset({sniff.FEED}), parse)
+PLUGIN = Parser(frozenset({sniff.FEED}), parse, parse_new)

@@ -46,4 +46,4 @@ def _decoded(document: Document) -> str:
         return damaged
 
 
-PLUGIN = Parser(frozenset({sniff.TEXT}), parse)
+PLUGIN = Parser(frozenset({sniff.TEXT}), parse, is_plain=True)

@@ -19,6 +19,7 @@ some servers answer "not modified" for ever. A redirect that was permanent for a
 old address again; the source keeps its identity.
 """
 
+import asyncio
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ from aggregator.units import HeaderSecret, Network, ProxyUrl, Secret
 
 MAX_HOST = 253  # characters (RFC 1035 §2.3.4)
 WHOLE_AFTER = timedelta(days=2)  # without validators at least so often
+_HASHED_INLINE = 2_000_000  # bytes of a body, hashed on the event loop
 NAMED_FEEDS = 5  # of a page that was taken for a feed
 
 _HEADER_NAME = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")]
@@ -169,7 +171,7 @@ class HttpSource(Source):
             )
         if response.status != 200:
             raise _refusal(response, self.url, now)
-        body_hash = hashlib.sha1(response.body, usedforsecurity=False).hexdigest()  # half the time of SHA-256
+        body_hash = state.body_hash if response.is_known else await _hashed(response.body)
         same = body_hash == state.body_hash
         if not same:
             _refuse_page(response)
@@ -181,6 +183,7 @@ class HttpSource(Source):
             state,
             etag=etag if own else None,
             last_modified=last_modified if own else None,
+            packed_hash=response.packed_hash,
             body_hash=body_hash,
             lies=lies,
             read_at=state.read_at if conditional else now,
@@ -200,19 +203,20 @@ class HttpSource(Source):
     ) -> tuple[SourceState, Response, str, bool]:
         """The state with what was learned of a move, the answer, who was asked, and whether conditionally."""
         validators = _validators(state, now)
+        known = state.packed_hash if state.body_hash else None  # without one, the document is to be read again
         if state.moved_to and state.moved_since and now - state.moved_since >= MOVED:
             here = _origin(state.moved_to) == _origin(self.url)
             access = self.access if here else replace(self.access, headers={})
             try:
-                response = await fetcher.get(state.moved_to, validators, access)
-                if response.status == 304 or (response.status == 200 and _is_accepted(response)):
+                response = await fetcher.get(state.moved_to, validators, access, known)
+                if response.status == 304 or (response.status == 200 and (response.is_known or _is_accepted(response))):
                     return state, response, state.moved_to, bool(validators)
             except FetchError:
                 pass  # the new place has failed: back to the old one
             state = replace(state, moved_to=None, moved_since=None)
             if not here:
                 validators, state = {}, replace(state, etag=None, last_modified=None)
-        response = await fetcher.get(self.url, validators, self.access)
+        response = await fetcher.get(self.url, validators, self.access, known)
         moved_to = response.moved_to if response.status in (200, 304) else None
         if moved_to != state.moved_to:
             state = replace(state, moved_to=moved_to, moved_since=now if moved_to else None)
@@ -224,6 +228,13 @@ class HttpSource(Source):
 
     def _elsewhere(self, response: Response) -> str | None:
         return response.url if response.url != self._absolute else None
+
+
+async def _hashed(body: bytes) -> str:
+    """SHA-1 takes half the time of SHA-256. A large body is hashed in a thread, which holds nothing up."""
+    if len(body) > _HASHED_INLINE:
+        return await asyncio.to_thread(lambda: hashlib.sha1(body, usedforsecurity=False).hexdigest())
+    return hashlib.sha1(body, usedforsecurity=False).hexdigest()
 
 
 def _validators(state: SourceState, now: datetime) -> dict[str, str]:

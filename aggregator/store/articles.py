@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from aggregator.models import Article, Category, Copy, Cut, Enclosure, Known, Link, Origin, Placement, Tag
+from aggregator.models import Article, Category, Copy, Cut, Enclosure, Kin, Known, Link, Origin, Placement, Tag
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, sources, tags
 from aggregator.store.schema import stories as story_table
+
+RECENT = 500  # articles of a source among which one with a new key is looked for
 
 _CHUNK = 500  # values in one IN (…): far below what either database allows
 
@@ -23,6 +25,26 @@ def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
             for row in connection.execute(select(*columns).where(articles.c.key.in_(chunk))):
                 found[row.key] = Known(*row)
     return found
+
+
+def kin(database: Database, source: str, strangers: Collection[Article]) -> list[Kin]:
+    """Articles of a source that may be some of those that come under unknown keys: the same link, the same words, or
+    among the latest."""
+    columns = [articles.c[field.name] for field in fields(Kin) if field.name != "title"]
+    wanted = select(articles.c.folded_title.label("title"), *columns).where(articles.c.source == source)
+    recent = wanted.order_by(articles.c.first_seen_at.desc(), articles.c.key).limit(RECENT)
+    alike = (
+        (articles.c.link, [article.link for article in strangers]),
+        (articles.c.text_hash, [article.text_hash for article in strangers]),
+    )
+    with database.reading() as connection:
+        rows = list(connection.execute(recent))
+        if len(rows) == RECENT:
+            for column, values in alike:
+                for chunk in chunks(value for value in values if value):
+                    rows += connection.execute(wanted.where(column.in_(chunk)))
+    found = {row.key: Kin(**row._mapping) for row in rows}
+    return list(found.values())
 
 
 def copies(
@@ -130,6 +152,7 @@ def article_of(row: Row[Any]) -> Article:
         enclosures=tuple(Enclosure(**enclosure) for enclosure in row.enclosures),
         published_at=row.published_at,
         updated_at=row.updated_at,
+        claimed_at=row.claimed_at,
         language=row.language,
         links=tuple(Link(**link) for link in row.links),
         thumbnail=row.thumbnail,

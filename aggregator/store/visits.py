@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, bindparam, case, delete, insert, selec
 
 from aggregator.errors import LeaseLost
 from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag
+from aggregator.store import memories as remembered
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, hosts, memberships, sources, stories, tags, topics, visits
@@ -25,6 +26,8 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
     """
     with database.writing() as connection:
         _finish_visit(database, connection, lease, outcome)
+        if outcome.memory is not None:
+            remembered.remember(database, connection, lease.source, outcome.memory)
         if outcome.articles:
             _save_articles(database, connection, outcome.articles, outcome.stories)
             _replace_tags(connection, outcome.tags)

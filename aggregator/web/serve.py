@@ -16,7 +16,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from aggregator import registry
+from aggregator import metrics, registry
 from aggregator.config import Config
 from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline
@@ -108,6 +108,11 @@ def application(
     async def healthz(request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")
 
+    async def counters(request: web.Request) -> web.StreamResponse:
+        return web.Response(
+            body=metrics.page(), headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"}
+        )
+
     app = web.Application(client_max_size=1024)
     app.add_routes(
         [
@@ -116,6 +121,7 @@ def application(
             web.get("/articles/{key:[0-9a-f]{32}}", article),
             web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
             web.get("/healthz", healthz),
+            web.get("/metrics", counters),
         ]
     )
     if pipeline is not None:

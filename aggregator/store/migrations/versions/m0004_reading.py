@@ -1,4 +1,4 @@
-"""What lets a source be read in part, what an article keeps of its entry, and what is left of those that are gone."""
+"""Sources are read in part, articles keep all that their entries say, and what is gone leaves a tombstone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("links", sa.JSON(), nullable=False, server_default="[]", comment="with rel and type, besides `link`"),
         sa.Column("thumbnail", sa.Text(), comment="URL of the picture that stands for it"),
         sa.Column("comments", sa.Text(), comment="URL of the page where people talk about it"),
+        sa.Column("claimed_at", UtcDateTime(), comment="when its publisher says that it was last changed"),
         sa.Column("origin", sa.JSON(none_as_null=True), comment="where its publisher has it from"),
         sa.Column("licence", sa.Text(), comment="a URL, or words"),
         sa.Column(

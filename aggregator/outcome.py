@@ -1,0 +1,284 @@
+"""What does a visit come to? What was read, or the failure → Outcome: all that changes, to be written at once.
+
+    readings → identity → dedup → features → tagging → topics → Outcome
+    articles    keys       news,    words       tags    membership
+                          stories  and hits
+
+The past that the stages need is read here and handed to them.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aggregator import dedup, identity, outage, schedule, websub
+from aggregator.clean import legal
+from aggregator.config import Config
+from aggregator.errors import DocumentError, SourceError
+from aggregator.judge import Judge
+from aggregator.models import (
+    Article,
+    Document,
+    Found,
+    Known,
+    Lease,
+    Membership,
+    Memory,
+    Outcome,
+    Reading,
+    Rejected,
+    SourceState,
+    Story,
+    Tag,
+    Visit,
+)
+from aggregator.registry import Source
+from aggregator.store import Database
+from aggregator.store import articles as stored_articles
+from aggregator.store import retention as stored_retention
+from aggregator.store import subscriptions as stored_subscriptions
+from aggregator.store import visits as stored_visits
+from aggregator.words import digest
+
+BATCH = 200  # stories judged anew in one transaction
+
+log = logging.getLogger(__name__)
+
+Readings = Sequence[tuple[Document, Reading | DocumentError]]  # of the documents of a visit, in their order
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """All readings of a visit together."""
+
+    articles: list[Article]
+    rejected: list[Rejected]
+    state: SourceState
+    skipped: int
+    unchanged: int
+    dropped: int
+
+
+class Outcomes:
+    """The rules of one configuration, applied to what visits bring, with one store as their past."""
+
+    def __init__(self, config: Config, database: Database, judge: Judge) -> None:
+        self._config = config
+        self._database = database
+        self._judge_of = judge
+
+    def reached(
+        self, source: Source, lease: Lease, found: Found, readings: Readings, now: datetime
+    ) -> tuple[Outcome, list[Rejected]]:
+        """The outcome of a visit that has found its source, and the documents that could not be used."""
+        read = self._without_buried(_together(found, readings), now)
+        articles, known = self._recognised(source, read)
+        fresh = dedup.news(articles, known)
+        stories = self._fold(source, fresh)
+        tags, memberships = self._judge(fresh, stories)
+        new = [article for article in fresh if article.key not in known]
+        visit = Visit(
+            source=source.key,
+            started_at=now,
+            outcome="news" if any(_is_news(article, known.get(article.key)) for article in fresh) else "unchanged",
+            milliseconds=0,
+            status=found.status,
+            byte_count=found.byte_count,
+            new=len(new),
+            updated=len(fresh) - len(new),
+            known=len(articles) - len(fresh) + read.unchanged,
+            skipped=read.skipped,
+            url=found.url,
+            error=_summary(read.rejected) or _flooded(read.dropped),
+        )
+        rhythm = schedule.learned(
+            read.state.rhythm,
+            now,
+            lease.due_at,
+            after_success=lease.failures == 0,
+            news=[article.published_at for article in new],
+        )
+        missed = bool(new) and not (known or read.unchanged) and lease.state.succeeded_at is not None
+        state = replace(
+            read.state,
+            # To be looked at again next time.
+            body_hash=None if read.rejected else read.state.body_hash,
+            packed_hash=None if read.rejected else read.state.packed_hash,
+            rhythm=rhythm,
+            succeeded_at=now,
+            failing_since=None,
+        )
+        plan = self._next(source, state, found, now, missed, bool(new))
+        outcome = Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason)
+        return replace(outcome, memory=_memory(source, readings)), read.rejected
+
+    def failed(
+        self, source: Source, lease: Lease, error: SourceError, now: datetime, *, network_is_down: bool
+    ) -> Outcome:
+        """The outcome of a visit that has come to nothing. `network_is_down`: our own, so that nobody is to blame."""
+        status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
+        failures = lease.failures + 1
+        if network_is_down and error.kind in outage.KINDS and answered_before(lease):
+            failures = lease.failures
+            plan = schedule.Plan(now + schedule.OFFLINE, "our own network seems to be down")
+        else:
+            plan = schedule.after_failure(
+                now,
+                self._config.settings.poll,
+                failures,
+                error.kind,
+                fixed=source.every,
+                retry_after=retry_after,
+                scatter=scatter(source.key, now),
+            )
+        served = lease.state.succeeded_at is not None
+        rest = schedule.rest(error.kind, retry_after, answered_before=served)
+        state = replace(lease.state, failing_since=lease.state.failing_since or now)
+        trouble = schedule.trouble(state, error.kind, now)
+        if trouble:
+            log.warning("%s: look at it: %s", source.title, trouble)
+        visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))
+        return Outcome(visit, state, plan.due_at, failures, plan=plan.reason, rest_until=now + rest if rest else None)
+
+    def judge_all(self) -> None:
+        """Apply the rules to the whole store, piece by piece: who leads, what it is about, where it belongs."""
+        last = ""
+        while batch := stored_articles.stories(self._database, after=last, limit=BATCH):
+            stories = [Story(story, dedup.lead(copies).key, tuple(copies)) for story, copies in batch.items()]
+            articles = stored_articles.by_keys(self._database, [copy.key for story in stories for copy in story.copies])
+            judgements = {key: self._judge_of.judge(article) for key, article in articles.items()}
+            stored_visits.save_judgement(
+                self._database,
+                {key: judgement.all_tags for key, judgement in judgements.items()},
+                {story.id: judgements[story.lead].memberships(story.id) for story in stories},
+                {story.id: story.lead for story in stories},
+            )
+            last = stories[-1].id
+
+    def _without_buried(self, read: _Read, now: datetime) -> _Read:
+        """What was read without the articles that retention has taken away: still carried, they are nothing new."""
+        buried = stored_retention.buried(self._database, [article.key for article in read.articles])
+        if not buried:
+            return read
+        stored_retention.note_carried(self._database, buried, now)
+        kept = [article for article in read.articles if article.key not in buried]
+        return replace(read, articles=kept, unchanged=read.unchanged + len(read.articles) - len(kept))
+
+    def _recognised(self, source: Source, read: _Read) -> tuple[list[Article], Mapping[str, Known]]:
+        """The articles under the keys by which they are stored, and what is known of these."""
+        articles = read.articles
+        known = stored_articles.known(self._database, [article.key for article in articles])
+        strangers = [article for article in articles if article.key not in known]
+        if not strangers:
+            return articles, known
+        kin = stored_articles.kin(self._database, source.key, strangers)
+        if not kin:
+            return articles, known
+        articles = identity.recognised(articles, known, kin, unchanged=read.unchanged)
+        others = [article.key for article in articles if article.key not in known]
+        return articles, {**known, **stored_articles.known(self._database, others)}
+
+    def _next(
+        self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool
+    ) -> schedule.Plan:
+        poll = self._config.settings.poll
+        if found.unsettled:
+            return schedule.Plan(now + schedule.SOON, "something is still being written")
+        return schedule.after_success(
+            now,
+            poll,
+            state.rhythm,
+            state.advice,
+            fixed=source.every or (None if source.host else poll.every),
+            fresh_for=found.fresh_for,
+            missed=missed,
+            pushed=self._is_pushed(source, state, now, new),
+            scatter=scatter(source.key, now),
+        )
+
+    def _is_pushed(self, source: Source, state: SourceState, now: datetime, new: bool) -> bool:
+        """Whether a hub can be trusted to tell of this source's news. `new`: this visit has found some itself."""
+        if not state.advice.hubs:
+            return False
+        known = stored_subscriptions.of_source(self._database, source.key)
+        if known is None or known.state != "active" or known.lease_until is None or known.lease_until <= now:
+            return False
+        return schedule.relies_on_pushes(state.rhythm, known.pushed_at, now, untold=new)
+
+    def _fold(self, source: Source, fresh: Iterable[Article]) -> tuple[Story, ...]:
+        copies = [dedup.copy_of(article, source.rank) for article in fresh]
+        past = stored_articles.copies(
+            self._database,
+            keys=[copy.key for copy in copies],
+            links=[copy.link for copy in copies if copy.link],
+            text_hashes=[copy.text_hash for copy in copies],
+        )
+        return dedup.fold(copies, past)
+
+    def _judge(
+        self, fresh: Iterable[Article], stories: Sequence[Story]
+    ) -> tuple[dict[str, tuple[Tag, ...]], dict[str, tuple[Membership, ...]]]:
+        """Tags of the new articles; memberships of the stories, by the articles that lead them."""
+        judgements = {article.key: self._judge_of.judge(article) for article in fresh}
+        tags = {key: judgement.all_tags for key, judgement in judgements.items()}
+        others = [story.lead for story in stories if story.lead not in judgements]
+        for key, article in stored_articles.by_keys(self._database, others).items():
+            judgements[key] = self._judge_of.judge(article)
+        return tags, {story.id: judgements[story.lead].memberships(story.id) for story in stories}
+
+
+def answered_before(lease: Lease) -> bool:
+    """Whether the last visit worked."""
+    return lease.failures == 0 and lease.state.succeeded_at is not None
+
+
+def scatter(key: str, now: datetime) -> float:
+    """A number from 0 to 1, another one for each source and visit."""
+    return int(digest([key, now.isoformat()])[:8], 16) / 0xFFFFFFFF
+
+
+def _is_news(article: Article, before: Known | None) -> bool:
+    return before is None or article.updated_at != before.updated_at
+
+
+def _together(found: Found, readings: Readings) -> _Read:
+    articles: list[Article] = []
+    rejected = list(found.refused)
+    state = found.state
+    done = [(document, reading) for document, reading in readings if isinstance(reading, Reading)]
+    for document, reading in readings:
+        if isinstance(reading, DocumentError):
+            rejected.append(Rejected(document.name, str(reading)))
+            continue
+        articles += reading.articles
+        if reading.advice is not None:
+            state = replace(state, advice=websub.resolved(reading.advice, document.url))
+    return _Read(
+        articles,
+        rejected,
+        replace(state, advice=websub.merged(found.advice, state.advice)),
+        skipped=sum(reading.skipped for _, reading in done),
+        unchanged=sum(reading.known for _, reading in done),
+        dropped=sum(reading.dropped for _, reading in done),
+    )
+
+
+def _memory(source: Source, readings: Readings) -> Memory | None:
+    """What to remember of a source that is one document."""
+    if not source.ONE_DOCUMENT or len(readings) != 1 or isinstance(readings[0][1], DocumentError):
+        return None
+    return readings[0][1].memory
+
+
+def _summary(rejected: list[Rejected]) -> str | None:
+    if not rejected:
+        return None
+    more = f" (and {len(rejected) - 1} more)" if len(rejected) > 1 else ""
+    reason = rejected[0].reason
+    name = rejected[0].name.encode("utf-8", "replace").decode()
+    return f"document: {reason if reason.startswith(name) else f'{name}: {reason}'}{more}"
+
+
+def _flooded(dropped: int) -> str | None:
+    return f"too many entries: the {dropped:,} oldest ones were left out" if dropped else None

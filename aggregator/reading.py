@@ -1,0 +1,107 @@
+"""Document → articles: what kind it is, what of it is new, and what that says, cleaned. Pure.
+
+The one way for every document, whether a visit or a push brought it, here or in a helper process.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aggregator import identity, registry, sniff
+from aggregator.clean import clean
+from aggregator.errors import DocumentError
+from aggregator.models import Article, Document, Memory, Parsed, Reading
+from aggregator.registry import Parser
+
+PASSING_BYTES = 64_000  # of a document whose parser is plain: more of it is not read in passing
+
+
+class TooMuch(Exception):
+    """A document cannot be read in passing: a helper process is to read it. Caught by: pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be known of a source to read its documents."""
+
+    source: str  # its key
+    accepts: frozenset[str]  # sniffed media types
+    now: datetime
+    language: str | None = None  # of what it says, if it never says
+    media_type: str | None = None  # said by a person, in the place of what sniffing finds
+    memory: Memory | None = None  # None: nothing is to be skipped
+    compared: bool = False  # a helper is to read it in part and whole, and to say whether that differs
+
+
+def read(document: Document, request: Request, *, in_passing: bool = False) -> Reading:
+    """What a document says that is not known yet.
+
+    Raises DocumentError for what its source does not promise. `in_passing`: raises TooMuch when it could take long.
+    """
+    parser = parser_of(document, request.accepts, request.media_type)
+    parsed, whole = _parsed(document, request.memory, parser, in_passing)
+    articles = list(_articles(parsed, request))
+    usable = tuple(article for article in articles if article.title)
+    memory = parsed.memory
+    if memory is not None and whole:
+        memory = replace(memory, whole_at=request.now)
+    return Reading(
+        usable,
+        parsed.advice,
+        skipped=len(articles) - len(usable),
+        known=len(parsed.known_guids),
+        dropped=parsed.dropped,
+        memory=memory,
+        whole=whole,
+    )
+
+
+def parser_of(document: Document, accepts: frozenset[str], media_type: str | None = None) -> Parser:
+    """The parser for what a document is, or is said to be. Raises DocumentError for what is not accepted."""
+    kind = media_type or sniff.media_type(document.body)
+    parser = registry.parsers().get(kind)
+    if parser is None or kind not in accepts:
+        wanted = " or ".join(sorted(set(map(sniff.describe, accepts))))
+        raise DocumentError(f"{document.name}: {sniff.describe(kind)}, not {wanted}")
+    return parser
+
+
+def difference(document: Document, request: Request) -> str | None:
+    """How reading in part differs from reading the whole; None where it does not, as it should be."""
+    if request.memory is None:
+        return None
+    part = read(document, request)
+    if part.whole:
+        return None
+    whole = {article.key: article for article in read(document, replace(request, memory=None)).articles}
+    for article in part.articles:
+        other = whole.get(article.key)
+        if other is None:
+            return f"article {article.key} ({article.guid!r}) is found in part only"
+        for name in Article.__slots__:
+            mine, theirs = getattr(article, name), getattr(other, name)
+            if mine != theirs:
+                return (
+                    f"article {article.key} ({article.guid!r}): {name} is {mine!r:.500} in part, {theirs!r:.500} whole"
+                )
+    return None
+
+
+def _parsed(document: Document, memory: Memory | None, parser: Parser, in_passing: bool) -> tuple[Parsed, bool]:
+    """What the parser finds, and whether it looked at everything."""
+    if memory is not None and parser.parse_new is not None:
+        part = parser.parse_new(document, memory, in_passing=in_passing)
+        if part is not None:
+            return part, False
+    if in_passing and not (parser.is_plain and len(document.body) <= PASSING_BYTES):
+        raise TooMuch
+    return parser.parse(document), True
+
+
+def _articles(parsed: Parsed, request: Request) -> Iterator[Article]:
+    entries = parsed.entries
+    guids = [*parsed.known_guids, *(identity.guid_hash(entry.guid) for entry in entries)]
+    if not identity.trusts_guids(guids):
+        entries = tuple(identity.without_guids(entries))
+    for entry in entries:
+        yield clean(entry, source=request.source, now=request.now, declared_language=request.language)
