@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import func, insert, select, update
 
 from aggregator import config, housekeeping, runtime
+from aggregator.daemon import Daemon
 from aggregator.helpers import Helpers
 from aggregator.models import Rhythm, SourceState
 from aggregator.pipeline import Pipeline
@@ -436,3 +437,19 @@ def test_two_sources_may_have_moved_to_one(store: Database) -> None:
     named = {"mine": HttpSource(id="mine", url="https://n.example/feed")}
     assert sources.register(store, named, LATER) == {"a": "mine", "b": "mine"}
     assert (source_of(store, "1"), source_of(store, "2")) == ("mine", "mine")
+
+
+async def test_daemon_keeps_house_and_bears_a_store_that_fails(
+    config_directory: Path, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.body = rss(entry("1"))
+    await once(config_directory)
+    let_pass(config_directory, 31)
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        await daemon._keep_house()
+        assert articles.count(database) == (0, 0)
+        daemon._executor.shutdown()
+        await daemon._keep_house()
+    assert "what is too old was not removed, will try again" in caplog.text
