@@ -8,6 +8,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -16,6 +17,7 @@ from aggregator.config import Config
 from aggregator.errors import AggregatorError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.helpers import Helpers
+from aggregator.housekeeping import keep_house
 from aggregator.notify import notify
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.runtime import TICK_SECONDS, Visits, executor
@@ -26,6 +28,7 @@ from aggregator.web import serve
 
 TIDY_SECONDS = 30  # between two looks for helper processes that have nothing to do
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
+HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ class Daemon:
             self._visits = Visits(self._pipeline, fetcher)
             self._subscriber = Subscriber(self._pipeline, fetcher)
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
+            scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
             for job in (self._poll, self._publish, self._watch):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.add_job(self._helpers.tidy, "interval", seconds=TIDY_SECONDS)
@@ -92,6 +96,13 @@ class Daemon:
             await self._subscriber.step()
         except StateError as error:
             log.error("no hub asked, will try again: %s", error)
+
+    async def _keep_house(self) -> None:
+        """Remove what is too old. The store, not this job's interval, knows whether that was done today."""
+        try:
+            await keep_house(self._pipeline, self._stopping.is_set)
+        except StateError as error:
+            log.error("what is too old was not removed, will try again: %s", error)
 
     async def _publish(self) -> None:
         try:

@@ -36,6 +36,7 @@ from aggregator.models import (
 from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import retention as stored_retention
 from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import visits as stored_visits
 from aggregator.words import digest
@@ -71,7 +72,7 @@ class Outcomes:
         self, source: Source, lease: Lease, found: Found, readings: Readings, now: datetime
     ) -> tuple[Outcome, list[Rejected]]:
         """The outcome of a visit that has found its source, and the documents that could not be used."""
-        read = _together(found, readings)
+        read = self._without_buried(_together(found, readings), now)
         articles, known = self._recognised(source, read)
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
@@ -154,6 +155,15 @@ class Outcomes:
                 {story.id: story.lead for story in stories},
             )
             last = stories[-1].id
+
+    def _without_buried(self, read: _Read, now: datetime) -> _Read:
+        """What was read without the articles that retention has taken away: still carried, they are nothing new."""
+        buried = stored_retention.buried(self._database, [article.key for article in read.articles])
+        if not buried:
+            return read
+        stored_retention.note_carried(self._database, buried, now)
+        kept = [article for article in read.articles if article.key not in buried]
+        return replace(read, articles=kept, unchanged=read.unchanged + len(read.articles) - len(kept))
 
     def _recognised(self, source: Source, read: _Read) -> tuple[list[Article], Mapping[str, Known]]:
         """The articles under the keys by which they are stored, and what is known of these."""

@@ -82,7 +82,8 @@ class Pipeline:
     def prepare(self) -> None:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
         now = self._clock()
-        stored_sources.register(self.database, self.config.sources, now)
+        for old, new in stored_sources.register(self.database, self.config.sources, now).items():
+            log.info("%s: what it had is now that of %s, to which it has moved", old, new)
         fixed = (source.every for source in self.config.sources.values() if source.every)
         longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)

@@ -15,6 +15,7 @@ from aggregator.config import Config
 from aggregator.errors import ConfigError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.helpers import Helpers
+from aggregator.housekeeping import keep_house
 from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, utc_now
 from aggregator.store import Database
@@ -189,6 +190,7 @@ async def once(
                 pass
             await _visit_unsettled(pipeline, fetcher, done)
             _report_left_out(database)
+        await keep_house(pipeline)
         return pipeline.publish()
 
 

@@ -17,6 +17,7 @@ LAYERS = [
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["pipeline"],
+    ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover"],
     ["web", "subscriptions"],
     ["daemon"],

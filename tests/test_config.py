@@ -102,6 +102,12 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
         pytest.param(
             "aggregator.yaml", "poll: {every: 1:30}\n", "1:8: poll.every: a duration is a number", id="duration"
         ),
+        pytest.param(
+            "aggregator.yaml",
+            "retention: {articles: 12h}\n",
+            "1:1: retention: articles are kept for a day at least",
+            id="retention",
+        ),
         pytest.param("aggregator.yaml", "state: [x\n", "2:1: ", id="malformed"),
         pytest.param("aggregator.yaml", "state: !env x\n", "1:8: tags such as", id="tag"),
         pytest.param(
@@ -152,6 +158,14 @@ def test_a_problem_names_its_place(directory: Path, name: str, text: str, expect
     found = problems(directory)
     assert found[0].startswith(f"{name}:{expected}")
     assert len(found) == 1
+
+
+def test_articles_are_kept_for_as_long_as_a_topic_shows_them(directory: Path) -> None:
+    assert config.load(directory, {}).kept_for == timedelta(days=365)
+    short = {"AGGREGATOR_RETENTION__ARTICLES": "30d"}
+    assert config.load(directory, short).kept_for == timedelta(days=30)
+    (directory / "topics.yaml").write_text("topics:\n  t: {title: T, any: [country:china], max_age: 60d}\n")
+    assert config.load(directory, short).kept_for == timedelta(days=60)
 
 
 def test_several_problems_are_reported_at_once(directory: Path) -> None:

@@ -100,6 +100,7 @@ def test_json_feed_follows_its_schema_and_holds_no_nulls() -> None:
     data = registry.formats()["jsonfeed"].render(feed(item(), item(id="2", language=None, enclosures=(), also=())))
     validate(json.loads(data), JSON_FEED)
     assert b"null" not in data
+    validate(json.loads(registry.formats()["jsonfeed"].render(feed())), JSON_FEED)  # `items` is required
 
 
 @pytest.mark.parametrize("name", sorted(registry.formats()))

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ class Config:
     def public(self) -> Path:
         """Where published files go: any web server may serve this folder as it is."""
         return self.state / "public"
+
+    @property
+    def kept_for(self) -> timedelta:
+        """How long articles are kept: never shorter than the oldest story that a topic wants to show."""
+        return max(self.settings.retention.articles, *(topic.max_age or timedelta() for topic in self.topics.values()))
 
 
 def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:

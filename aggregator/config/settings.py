@@ -124,6 +124,21 @@ class WebSub(Options):
         return self
 
 
+class Retention(Options):
+    """How long things are kept."""
+
+    articles: Duration = Field(
+        timedelta(days=365),
+        description="Since they were first seen; longer where a topic's max_age is longer.",
+    )
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.articles < timedelta(days=1):
+            raise ValueError("articles are kept for a day at least: write 1d or more")
+        return self
+
+
 class Settings(Options):
     """The whole of aggregator.yaml."""
 
@@ -156,6 +171,7 @@ class Settings(Options):
     fetch: Fetch = Fetch()
     parse: Parse = Parse()
     websub: WebSub = WebSub()
+    retention: Retention = Retention()
 
     @property
     def subscribes(self) -> bool:

@@ -15,9 +15,9 @@ def render(feed: Feed) -> bytes:
         "feed_url": feed.urls["jsonfeed"],
         "description": feed.description,
         "language": feed.language,
-        "items": [_given(_item(item)) for item in feed.items],
     }
-    return json.dumps(_given(document), ensure_ascii=False, indent=1).encode() + b"\n"
+    items = [_given(_item(item)) for item in feed.items]  # required, even where there are none
+    return json.dumps(_given(document) | {"items": items}, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def _item(item: Item) -> dict[str, Any]:

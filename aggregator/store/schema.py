@@ -182,11 +182,11 @@ articles = Table(
         server_default="0",
         comment="in a row, without a newer date of the publisher's",
     ),
-    Index(None, "story"),  # the copies of a story
+    Index(None, "story", "first_seen_at"),  # the copies of a story; retention
     Index(None, "text_hash"),  # copies
     Index(None, "story_link"),  # copies
     Index(None, "link"),  # explain; kin
-    Index(None, "source", "first_seen_at"),  # kin; retention
+    Index(None, "source", "first_seen_at"),  # kin
 )
 
 tombstones = Table(

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, or_, select, update
 
+from aggregator import urls
 from aggregator.models import Advice, Lease, Rhythm, SourceState, Visit
 from aggregator.registry import Source
 from aggregator.store.database import Database
-from aggregator.store.schema import hosts, sources, visits
+from aggregator.store.schema import articles, hosts, sources, tombstones, visits
 
 AT_REST = timedelta(minutes=1)  # a host that is left alone for longer has asked for it
 
@@ -29,8 +30,12 @@ class SourceStatus:
     visits: tuple[Visit, ...]
 
 
-def register(database: Database, configured: Mapping[str, Source], now: datetime) -> None:
-    """Make the table say what the configuration says. New sources are due at once; the others keep their state."""
+def register(database: Database, configured: Mapping[str, Source], now: datetime) -> dict[str, str]:
+    """Make the table say what the configuration says. New sources are due at once; the others keep their state.
+
+    A new source at the address to which one that is gone had moved for good takes over its articles. Answers with the
+    new sources by the old ones.
+    """
     rows = [
         {"id": key, "name": source.title, "url": source.address, "rank": source.rank, "active": True}
         | {"host": source.host}
@@ -38,6 +43,7 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
     ]
     fresh = {"due_at": now, "failures": 0}
     with database.writing() as connection:
+        successors = _successors(connection, configured)
         connection.execute(update(sources).values(active=False))
         if rows:
             statement = database.insert(sources)  # the rows one by one: a statement holds only so many values
@@ -45,6 +51,8 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["id"], set_=said), [row | fresh for row in rows]
             )
+        _hand_over(connection, successors)
+    return successors
 
 
 def make_due(database: Database, now: datetime, only: Collection[str] | None = None) -> None:
@@ -239,6 +247,32 @@ def _rhythm(stored: dict[str, Any] | None) -> Rhythm:
         stored.get("recent", 0.0),
         tuple(stored.get("by_hour", Rhythm().by_hour)),
     )
+
+
+def _successors(connection: Connection, configured: Mapping[str, Source]) -> dict[str, str]:
+    """Sources that have moved and are gone from the configuration → the new ones that stand at their new addresses."""
+    moved = select(sources.c.id, sources.c.moved_to).where(sources.c.moved_to.is_not(None)).order_by(sources.c.id)
+    gone = {row.id: row.moved_to for row in connection.execute(moved) if row.id not in configured}
+    if not gone:
+        return {}
+    there = set(connection.execute(select(sources.c.id)).scalars())
+    new = [(key, source.address) for key, source in configured.items() if key not in there]
+    at = {urls.identity(address): key for key, address in new if address}
+    return {old: at[place] for old, url in gone.items() if (place := urls.identity(url)) in at}
+
+
+def _hand_over(connection: Connection, successors: Mapping[str, str]) -> None:
+    """Give new sources what the old ones had: articles, under their old keys, tombstones, and the rhythm learned."""
+    if not successors:
+        return
+    pairs = [{"old": old, "new": new} for old, new in successors.items()]
+    for table in (articles, tombstones):
+        theirs = update(table).where(table.c.source == bindparam("old")).values(source=bindparam("new"))
+        connection.execute(theirs, pairs)
+    former = sources.alias("former")
+    learned = select(former.c.rhythm).where(former.c.id == bindparam("old")).scalar_subquery()
+    rhythm = update(sources).where(sources.c.id == bindparam("new")).values(rhythm=learned)
+    connection.execute(rhythm, pairs)
 
 
 def _resting(now: datetime) -> Select[tuple[str]]:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from aggregator.models import Article, Attribution, Tag
 from aggregator.store.articles import article_of, tag_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, settings, sources, stories, tags, topics
+from aggregator.store.schema import articles, memberships, sources, stories, tags, topics
+from aggregator.store.settings import put, value_of
 from aggregator.store.visits import touch
 
 
@@ -53,23 +54,23 @@ def register(database: Database, slugs: Iterable[str], rules_hash: str, now: dat
         connection.execute(delete(memberships).where(memberships.c.topic.in_(gone)))
         connection.execute(delete(topics).where(topics.c.slug.not_in([row["slug"] for row in rows])))
         connection.execute(database.insert(topics).values(rows).on_conflict_do_nothing())
-        return _setting(connection, "rules") != rules_hash
+        return value_of(connection, "rules") != rules_hash
 
 
 def note_rules(database: Database, rules_hash: str) -> None:
     """Remember that the whole store has been judged by these rules, and that every topic may look different."""
     with database.writing() as connection:
-        _remember(database, connection, "rules", rules_hash)
+        put(database, connection, "rules", rules_hash)
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
 
 
 def touch_all_if(database: Database, name: str, value: str) -> None:
     """Have everything published again when a setting that all feeds show has a new value."""
     with database.reading() as connection:
-        if _setting(connection, name) == value:
+        if value_of(connection, name) == value:
             return
     with database.writing() as connection:
-        _remember(database, connection, name, value)
+        put(database, connection, name, value)
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
 
 
@@ -168,12 +169,3 @@ def _tags(connection: Connection, keys: list[str]) -> dict[str, tuple[Tag, ...]]
     for row in connection.execute(statement):
         found[row.article].append(tag_of(row))
     return {key: tuple(group) for key, group in found.items()}
-
-
-def _setting(connection: Connection, name: str) -> str | None:
-    return connection.execute(select(settings.c.value).where(settings.c.name == name)).scalar()
-
-
-def _remember(database: Database, connection: Connection, name: str, value: str) -> None:
-    statement = database.insert(settings).values(name=name, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))

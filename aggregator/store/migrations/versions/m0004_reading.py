@@ -68,3 +68,5 @@ def upgrade() -> None:
     ):
         op.add_column("articles", column)
     op.create_index("ix_articles_source_first_seen_at", "articles", ["source", "first_seen_at"], unique=False)
+    op.drop_index("ix_articles_story", "articles")
+    op.create_index("ix_articles_story_first_seen_at", "articles", ["story", "first_seen_at"], unique=False)

@@ -1,0 +1,53 @@
+"""What is done once a day: stories that are too old go, a few at a time, and tombstones that have served.
+
+It may be broken off anywhere: what was not done is done next time.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from aggregator.pipeline import Pipeline
+from aggregator.store import retention
+
+EVERY = timedelta(days=1)
+BATCH = 200  # stories removed in one transaction: visits wait for a fraction of a second
+TOMBSTONES = 5_000  # deleted in one transaction
+
+log = logging.getLogger(__name__)
+
+
+async def keep_house(pipeline: Pipeline, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Do it, unless it was done within a day; `stopping` can end it between two batches. Raises StateError.
+
+    The store knows when it was last done, so this may be called as often as one likes.
+    """
+    database, now = pipeline.database, pipeline.now()
+    if not await pipeline.in_executor(lambda: retention.is_housekeeping_due(database, EVERY, now)):
+        return
+    await _remove_outdated(pipeline, now, stopping)
+    forget = partial(retention.forget_tombstones, database, now, limit=TOMBSTONES)
+    while not stopping() and await pipeline.in_executor(forget) == TOMBSTONES:
+        pass
+    if not stopping():
+        await pipeline.in_executor(lambda: retention.read_again(database, now))
+        await pipeline.in_executor(lambda: retention.note_housekeeping(database, now))
+
+
+async def _remove_outdated(pipeline: Pipeline, now: datetime, stopping: Callable[[], bool]) -> None:
+    """Stories are looked up beside everything else, and removed where visits are stored."""
+    kept_for = pipeline.config.kept_for
+    before = now - kept_for
+    stories = articles = 0
+    last = ""
+    while not stopping():
+        look = partial(retention.outdated, pipeline.database, before, after=last, limit=BATCH)
+        found = await asyncio.to_thread(look)
+        if not found:
+            break
+        removed = await pipeline.in_executor(partial(retention.remove, pipeline.database, found, before, now))
+        stories, articles, last = stories + removed.stories, articles + removed.articles, found[-1]
+    if articles:
+        log.info("removed %d stories (%d articles) first seen over %d days ago", stories, articles, kept_for.days)

@@ -1,0 +1,151 @@
+"""Retention: stories that are too old go, and leave tombstones, so that who still carries them brings nothing back.
+
+A tombstone is fresh while its source is seen to carry the article. Twice a year everything is read in whole, so the
+tombstone of an article that is still carried never becomes old enough to go itself.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from aggregator.store.articles import chunks
+from aggregator.store.database import Database
+from aggregator.store.schema import articles, memberships, memories, sources, stories, tags, tombstones
+from aggregator.store.settings import is_due, note_done
+from aggregator.store.visits import touch
+
+CARRIED = timedelta(days=30)  # a tombstone is moved forward no sooner: most visits write nothing
+FORGOTTEN = timedelta(days=730)  # a tombstone goes when its source has not been seen to carry the article for so long
+READ_AGAIN = timedelta(days=180)  # well below `FORGOTTEN`: a source may miss its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """So many are gone."""
+
+    stories: int
+    articles: int
+
+
+def outdated(database: Database, before: datetime, *, after: str = "", limit: int) -> list[str]:
+    """Ids of stories all of whose copies were first seen before then, in order, to walk them piece by piece.
+
+    No article is dated later than it was first seen, so that time alone decides.
+    """
+    story = articles.c.story
+    of_old = select(story).where(story > after).group_by(story).having(func.max(articles.c.first_seen_at) < before)
+    with database.reading() as connection:
+        return list(connection.execute(of_old.order_by(story).limit(limit)).scalars())
+
+
+def remove(database: Database, story_ids: Collection[str], before: datetime, now: datetime) -> Removed:
+    """Take away those of these stories that are still outdated, with their copies, tags and memberships.
+
+    One transaction, so give it a few hundred at a time. Topics that lose a story are
+    published anew. Must run where visits are stored: a visit must not add a copy to a story that is about to go.
+    """
+    with database.writing() as connection:
+        copies = _outdated_copies(connection, story_ids, before)
+        gone = sorted({copy.story for copy in copies})
+        _bury(database, connection, copies, now)
+        touch(connection, _delete(connection, gone, [copy.key for copy in copies]))
+    return Removed(len(gone), len(copies))
+
+
+def buried(database: Database, keys: Collection[str]) -> set[str]:
+    """Those of these keys whose articles retention has taken away."""
+    return _tombstones(database, keys)
+
+
+def note_carried(database: Database, keys: Collection[str], now: datetime) -> None:
+    """These articles are still carried by their sources, so their tombstones stay. Writes where they grow old only."""
+    growing_old = _tombstones(database, keys, carried_before=now - CARRIED)
+    if not growing_old:
+        return
+    with database.writing() as connection:
+        for chunk in chunks(growing_old):
+            connection.execute(update(tombstones).where(tombstones.c.key.in_(chunk)).values(carried_at=now))
+
+
+def forget_tombstones(database: Database, now: datetime, *, limit: int) -> int:
+    """Delete up to so many tombstones of articles that nobody has carried for two years; the number deleted."""
+    old = select(tombstones.c.key).where(tombstones.c.carried_at < now - FORGOTTEN).limit(limit)
+    with database.writing() as connection:
+        return connection.execute(delete(tombstones).where(tombstones.c.key.in_(old))).rowcount
+
+
+def read_again(database: Database, now: datetime) -> None:
+    """Let sources be read in whole, as if for the first time, that were not for half a year.
+
+    What is skipped or unchanged is not seen to be carried. So everything that a source carries is read at least twice
+    a year, which keeps its tombstones fresh. Sources that keep no memory take their turn together.
+    """
+    old = select(memories.c.source).where(memories.c.whole_at < now - READ_AGAIN)
+    without = select(tombstones.c.source).where(tombstones.c.source.not_in(select(memories.c.source))).distinct()
+    with database.writing() as connection:
+        wanted = list(connection.execute(old).scalars())
+        if is_due(connection, "read_again", READ_AGAIN, now):
+            wanted += connection.execute(without).scalars()
+            note_done(database, connection, "read_again", now)
+        for chunk in chunks(wanted):
+            unread = update(sources).where(sources.c.id.in_(chunk))
+            connection.execute(unread.values(packed_hash=None, body_hash=None, read_at=None))
+            connection.execute(delete(memories).where(memories.c.source.in_(chunk)))
+
+
+def is_housekeeping_due(database: Database, every: timedelta, now: datetime) -> bool:
+    """Whether it was not done in the time `every` before `now`."""
+    with database.reading() as connection:
+        return is_due(connection, "housekeeping", every, now)
+
+
+def note_housekeeping(database: Database, now: datetime) -> None:
+    """All of it is done for this time."""
+    with database.writing() as connection:
+        note_done(database, connection, "housekeeping", now)
+
+
+def _outdated_copies(connection: Connection, story_ids: Collection[str], before: datetime) -> list[Row[Any]]:
+    """The copies of those stories that have no younger ones, in the order of their keys."""
+    found: list[Row[Any]] = []
+    for chunk in chunks(story_ids):
+        of_them = select(articles.c.story, articles.c.key, articles.c.source, articles.c.first_seen_at)
+        found += connection.execute(of_them.where(articles.c.story.in_(chunk)))
+    young = {row.story for row in found if row.first_seen_at >= before}
+    return sorted((row for row in found if row.story not in young), key=lambda row: row.key)
+
+
+def _bury(database: Database, connection: Connection, copies: Iterable[Row[Any]], now: datetime) -> None:
+    rows = [{"key": copy.key, "source": copy.source, "carried_at": now} for copy in copies]
+    if rows:
+        statement = database.insert(tombstones)
+        again = {"source": statement.excluded.source, "carried_at": statement.excluded.carried_at}
+        connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=again), rows)
+
+
+def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str]) -> set[str]:
+    """Delete stories and their copies, with all that points to them; the topics that they were in."""
+    lost: set[str] = set()
+    for chunk in chunks(keys):
+        connection.execute(delete(tags).where(tags.c.article.in_(chunk)))
+        connection.execute(delete(articles).where(articles.c.key.in_(chunk)))
+    for chunk in chunks(story_ids):
+        left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
+        lost.update(connection.execute(left).scalars())
+        connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
+    return lost
+
+
+def _tombstones(database: Database, keys: Collection[str], carried_before: datetime | None = None) -> set[str]:
+    found: set[str] = set()
+    statement = select(tombstones.c.key)
+    if carried_before is not None:
+        statement = statement.where(tombstones.c.carried_at < carried_before)
+    if keys:
+        with database.reading() as connection:
+            for chunk in chunks(keys):
+                found.update(connection.execute(statement.where(tombstones.c.key.in_(chunk))).scalars())
+    return found
