@@ -19,8 +19,8 @@ from aggregator.store import database as database_module
 VERSIONS = Path(database_module.__file__).parent / "migrations" / "versions"
 
 
-def test_migrations_lead_to_the_schema(database: Database) -> None:
-    with database.reading() as connection:
+def test_migrations_lead_to_the_schema(unmigrated_database: Callable[[], Database]) -> None:
+    with unmigrated_database().reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, schema.metadata)
     # SQLite keeps no comments, and cannot tell them from changed ones.
@@ -32,16 +32,16 @@ def test_head_is_the_newest_migration() -> None:
     assert newest == database_module.HEAD
 
 
-def test_newer_schema_is_refused(new_database: Callable[[], Database]) -> None:
-    opened = new_database()
+def test_newer_schema_is_refused(unmigrated_database: Callable[[], Database]) -> None:
+    opened = unmigrated_database()
     with opened.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StateError, match="newer version"):
-        new_database()
+        unmigrated_database()
 
 
-def test_many_processes_may_start_at_once(new_database: Callable[[], Database], tmp_path: Path) -> None:
-    url: str = new_database.url  # type: ignore[attr-defined]
+def test_many_processes_may_start_at_once(unmigrated_database: Callable[[], Database], tmp_path: Path) -> None:
+    url: str = unmigrated_database.url  # type: ignore[attr-defined]
     code = (
         f"from pathlib import Path; from aggregator.store import Database; Database({url!r}, Path({str(tmp_path)!r}))"
     )
