@@ -377,6 +377,7 @@ class Outcome:
     plan: str | None = None  # why it is due then, in words; None: as before
     rest_until: datetime | None = None  # nobody visits the source's host before
     memory: Memory | None = None  # None: what is remembered stays
+    forgets: bool = False  # what was remembered is not to be relied on
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,19 @@ import time
 from asyncio import gather, get_running_loop
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from aggregator import compose, metrics, outage, publish, reading, samples, schedule
+from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.helpers import Helpers
 from aggregator.judge import Judge
-from aggregator.models import Document, Found, Lease, Reading, Rejected, Subscription, Visit
+from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, Subscription, Visit
 from aggregator.outage import Outage
 from aggregator.outcome import Outcomes, Readings, answered_before, scatter
 from aggregator.reading import Request, TooMuch
@@ -53,6 +54,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """A visit whose documents have been read: what it comes to is still to be stored."""
+
+    source: Source
+    lease: Lease
+    found: Found | SourceError
+    readings: Readings
+    started: datetime
+    clock: float  # monotonic seconds when it began
+
+
 class Pipeline:
     """The stages bound to one configuration and one store."""
 
@@ -76,6 +89,9 @@ class Pipeline:
         self._outcomes = Outcomes(config, database, self.judge)
         self._executor = executor
         self._helpers = helpers
+        self._endings: Batches[_Ending, Visit | None] = Batches(
+            lambda endings: self.in_executor(lambda: self._finish_all(endings))
+        )
         self._clock = clock
         self._reload = reload
 
@@ -142,7 +158,7 @@ class Pipeline:
                 raise  # the database's trouble, not the source's
             except Exception as error:
                 found = _bug(source, error)
-        visit = await self.in_executor(lambda: self._finish(source, lease, found, readings, started, clock))
+        visit = await self._endings.result(_Ending(source, lease, found, readings, started, clock))
         if visit and isinstance(found, Found) and found.reload:
             self._reload()
         return visit
@@ -205,7 +221,8 @@ class Pipeline:
             state = replace(state, body_hash=None, packed_hash=None, read_at=None)
         visit = replace(outcome.visit, milliseconds=round((time.monotonic() - clock) * 1000))
         outcome = replace(outcome, visit=visit, state=state, due_at=lease.due_at, failures=lease.failures, plan=None)
-        outcome = replace(outcome, memory=None)  # of the whole document, which this is not
+        # A memory is of the whole document, which this is not; and it would hide that an old version was pushed.
+        outcome = replace(outcome, memory=None, forgets=bool(outcome.visit.updated))
         stored_visits.save(self.database, lease, outcome)
         _report(outcome.visit)
         return True
@@ -249,54 +266,76 @@ class Pipeline:
             log.error("%s: reading in part differs; please report it with %s: %s", request.source, kept, found.differs)
         return document, found
 
-    def _finish(
-        self,
-        source: Source,
-        lease: Lease,
-        found: Found | SourceError,
-        readings: Readings,
-        started: datetime,
-        clock: float,
-    ) -> Visit | None:
-        """The part of a visit that is never broken off: what it comes to, stored, and tidied up behind."""
+    def _finish_all(self, endings: Sequence[_Ending]) -> list[Visit | Exception | None]:
+        """The part of visits that is never broken off: what each comes to, stored, and tidied up behind.
+
+        Those that have changed nothing are stored together.
+        """
+        quiet: dict[int, Outcome] = {}
+        visits: list[Visit | Exception | None] = []
+        for number, ending in enumerate(endings):
+            found = self._finish(ending)
+            if isinstance(found, Outcome):
+                quiet[number] = found
+            visits.append(None if isinstance(found, Outcome) else found)
         try:
-            return self._store(source, lease, found, readings, started, clock)
+            saved = stored_visits.save_quiet(
+                self.database, [(endings[number].lease, outcome) for number, outcome in quiet.items()]
+            )
+        except StateError as error:
+            return [error if number in quiet else visit for number, visit in enumerate(visits)]
+        for (number, outcome), is_saved in zip(quiet.items(), saved, strict=True):
+            if is_saved:
+                visits[number] = self._saved(endings[number], outcome)
+            else:
+                log.warning("visit dropped: %s: another worker has taken this source over", outcome.visit.source)
+        return visits
+
+    def _finish(self, ending: _Ending) -> Visit | Outcome | Exception | None:
+        """The visit as it is stored; what it comes to where that can be stored with others; None where it is lost."""
+        try:
+            return self._finished(ending)
         except LeaseLost as error:
             log.warning("visit dropped: %s", error)
             return None
-        except StateError:
-            raise  # the database's trouble, not the source's
-        except Exception as error:  # a bug of ours, met by what one source says, must not stop the others
-            return self._store(source, lease, _bug(source, error), (), started, clock)
+        except StateError as error:
+            return error  # the database's trouble, not the source's
 
-    def _store(
-        self,
-        source: Source,
-        lease: Lease,
-        found: Found | SourceError,
-        readings: Readings,
-        started: datetime,
-        clock: float,
-    ) -> Visit:
+    def _finished(self, ending: _Ending) -> Visit | Outcome:
+        try:
+            outcome, rejected = self._outcome(ending)
+            return outcome if _is_quiet(ending, outcome) else self._store(ending, outcome, rejected)
+        except (LeaseLost, StateError):
+            raise
+        except Exception as error:  # a bug of ours, met by what one source says, must not stop the others
+            failure = replace(ending, found=_bug(ending.source, error), readings=())
+            return self._store(failure, *self._outcome(failure))
+
+    def _outcome(self, ending: _Ending) -> tuple[Outcome, list[Rejected]]:
+        source, lease, found, readings, now = ending.source, ending.lease, ending.found, ending.readings, ending.started
         rejected: list[Rejected] = []
-        failure: SourceError | None = found if isinstance(found, SourceError) else None
         if source.ONE_DOCUMENT and readings and isinstance(readings[0][1], DocumentError):
-            failure = readings[0][1]
-        if failure is None:
-            assert isinstance(found, Found)
-            outcome, rejected = self._outcomes.reached(source, lease, found, readings, started)
+            found = readings[0][1]
+        if isinstance(found, SourceError):
+            outcome = self._outcomes.failed(source, lease, found, now, network_is_down=self.outage.is_on)
         else:
-            outcome = self._outcomes.failed(source, lease, failure, started, network_is_down=self.outage.is_on)
-        milliseconds = round((time.monotonic() - clock) * 1000)
-        outcome = replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds))
-        stored_visits.save(self.database, lease, outcome)
-        if source.host:
-            self._watch_network(source.host, lease, outcome.visit)
-        if isinstance(found, Found):
+            outcome, rejected = self._outcomes.reached(source, lease, found, readings, now)
+        milliseconds = round((time.monotonic() - ending.clock) * 1000)
+        return replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds)), rejected
+
+    def _store(self, ending: _Ending, outcome: Outcome, rejected: list[Rejected]) -> Visit:
+        stored_visits.save(self.database, ending.lease, outcome)
+        visit = self._saved(ending, outcome)
+        if isinstance(ending.found, Found):
             try:
-                source.settle(found.documents, rejected)
+                ending.source.settle(ending.found.documents, rejected)
             except OSError as error:
-                log.error("files of %s could not be moved, they will be read again: %s", source.key, error)
+                log.error("files of %s could not be moved, they will be read again: %s", visit.source, error)
+        return visit
+
+    def _saved(self, ending: _Ending, outcome: Outcome) -> Visit:
+        if ending.source.host:
+            self._watch_network(ending.source.host, ending.lease, outcome.visit)
         _report(outcome.visit)
         return outcome.visit
 
@@ -343,6 +382,12 @@ def _in_passing(document: Document, request: Request) -> Reading | DocumentError
         return error
     except TooMuch:
         return None
+
+
+def _is_quiet(ending: _Ending, outcome: Outcome) -> bool:
+    """Whether there is nothing to store but the visit itself, and nothing to tidy up."""
+    reached = isinstance(ending.found, Found) and outcome.visit.kind is None
+    return reached and ending.source.host is not None and not outcome.articles and not outcome.rest_until
 
 
 def _bug(source: Source, error: Exception) -> SourceError:

@@ -1,6 +1,6 @@
 """Memories: what the documents of sources looked like when they were last read."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from aggregator.models import Memory
 from aggregator.store.database import Database
@@ -33,6 +33,11 @@ def remember(database: Database, connection: Connection, source: str, memory: Me
     statement = database.insert(memories).values(row)
     said = {name: statement.excluded[name] for name in row if name != "source"}
     connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=said))
+
+
+def forget(connection: Connection, source: str) -> None:
+    """Let the next visit read everything."""
+    connection.execute(delete(memories).where(memories.c.source == source))
 
 
 def _pairs(packed: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,6 +1,6 @@
 """What a visit changes, written in one transaction; and the record that it leaves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,8 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
     """
     with database.writing() as connection:
         _finish_visit(database, connection, lease, outcome)
+        if outcome.forgets:
+            remembered.forget(connection, lease.source)
         if outcome.memory is not None:
             remembered.remember(database, connection, lease.source, outcome.memory)
         if outcome.articles:
@@ -35,6 +37,19 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             changed = _replace_memberships(connection, outcome.memberships)
             changed |= _topics_of(connection, [story.id for story in outcome.stories])
             touch(connection, changed)
+
+
+def save_quiet(database: Database, visits: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
+    """Visits that have brought nothing, in one transaction; for each whether it was saved, or its lease is lost."""
+    saved = []
+    for lease, outcome in visits:
+        try:
+            save(database, lease, outcome)
+        except LeaseLost:
+            saved.append(False)
+        else:
+            saved.append(True)
+    return saved
 
 
 def save_judgement(
