@@ -12,7 +12,8 @@ from jsonschema import validate
 from lxml import etree
 
 from aggregator import publish, registry
-from aggregator.clean import clean, legal
+from aggregator.clean import clean
+from aggregator.markup import legal
 from aggregator.models import Attribution, Enclosure, Entry, Feed, Item, Markup, Tag
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
