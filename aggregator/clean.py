@@ -42,6 +42,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         lines = lines[: cut.line] if cut else lines
         html = "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines)
     text = "\n\n".join(lines)
+    news = news_hash(title, text)
     title = title or _shortened(text, 100)
     link = urls.canonical(entry.link, entry.base)
     guid = _guid(entry, title, text)
@@ -84,7 +85,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         origin=origin,
         licence=licence,
         content_hash=digest([*published, *lists]),
-        news_hash=news_hash(title, text),
+        news_hash=news,
         text_hash=digest(map(fold, text_words)),
         word_count=len(text_words),
         cut=cut,

@@ -72,7 +72,7 @@ def untangled(html: str, attributes: Mapping[str, Collection[str]]) -> str:
         elif token["end"]:
             tree.end(name)
         elif name in attributes and name != "*":
-            kept = _kept(token["rest"], {*attributes[name], *attributes["*"]}) if budget > 0 else ""
+            kept = _kept(token["rest"], attributes[name], attributes["*"]) if budget > 0 else ""
             budget -= kept.count("=") + kept.count("&")
             tree.start(name, kept)
         elif name in WITH_CONTENT_GONE and name not in unclosed:
@@ -88,29 +88,38 @@ def untangled(html: str, attributes: Mapping[str, Collection[str]]) -> str:
 
 
 def few_references(text: str) -> str:
-    """Text with characters in the place of references to them. Where there are too many, no `&` and `<` is kept: nh3's
-    time grows with their number times the length of the run of text."""
-    if (text.count("&") + text.count("<")) * len(text) <= CHEAP_REFERENCES:
+    """Text with characters in the place of references to them, where there are many: nh3's time grows with their number
+    times the length of the run of text. Where `&` and `<` themselves are too many, none is kept."""
+    if _is_cheap(text):
         return text
-    return _REFERENCE.sub(_character, text).replace("&", " ").replace("<", " ")
+    text = _REFERENCE.sub(_character, text)
+    if _is_cheap(text):
+        return text.replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("&", " ").replace("<", " ")
+
+
+def _is_cheap(text: str) -> bool:
+    return (text.count("&") + text.count("<")) * len(text) <= CHEAP_REFERENCES
 
 
 def _character(reference: re.Match[str]) -> str:
     """What a reference stands for; a space for those that the HTML standard treats in a way of their own."""
     decimal, hexadecimal, name = reference.groups()
     if name:
-        return _CHARACTERS.get(f"{name};", " ")
+        return _CHARACTERS.get(f"{name};", reference[0])
     number = int(decimal or hexadecimal, 10 if decimal else 16)
     return chr(number) if 0xA0 <= number < 0xD800 or 0x20 <= number < 0x7F or 0xE000 <= number < 0xFFFE else " "
 
 
-def _kept(rest: str, names: Collection[str]) -> str:
+def _kept(rest: str, names: Collection[str], others: Collection[str]) -> str:
     """Those attributes of a tag, each once, as they are written in a tag."""
+    if not rest:
+        return ""
     kept: dict[str, str] = {}
     for attribute in islice(_ATTRIBUTE.finditer(rest), MAX_ATTRIBUTES):
         name = attribute[1].lower()
         value = attribute[2] or attribute[3] or attribute[4] or ""
-        if name in names and len(value) <= MAX_VALUE:
+        if (name in names or name in others) and len(value) <= MAX_VALUE:
             kept.setdefault(name, value.replace('"', "&#34;"))
     return "".join(f' {name}="{value}"' for name, value in kept.items())
 
