@@ -87,7 +87,7 @@ def safe_html(html: str, base: str | None) -> str:
     html = legal(html)
     for _ in range(MAX_PASSES):  # to a fixed point: what a browser would read differently from us is read again
         before, html = html, _bounded(html)
-        html = _cleaner(base, bool(_FILTERED.search(html))).clean(html).strip()
+        html = _cleaner(urls.absolute(base), bool(_FILTERED.search(html))).clean(html).strip()
         if html == before:
             return html
     return nh3.clean(html, tags=set()).strip()
@@ -128,12 +128,10 @@ def _cut(html: str) -> str:
 
 @lru_cache(maxsize=256)
 def _cleaner(base: str | None, filtered: bool) -> nh3.Cleaner:
-    absolute = urls.absolute(base)
-
     def rewritten(tag: str, attribute: str, value: str) -> str | None:
         if attribute == "srcset":
-            return _srcset(value, absolute)
-        return urls.absolute(value, absolute) if attribute == "cite" else value
+            return _srcset(value, base)
+        return urls.absolute(value, base) if attribute == "cite" else value
 
     return nh3.Cleaner(
         tags={tag for tag in ATTRIBUTES if tag != "*"},
@@ -142,7 +140,7 @@ def _cleaner(base: str | None, filtered: bool) -> nh3.Cleaner:
         set_tag_attribute_values={"audio": {"controls": ""}, "video": {"controls": ""}},
         clean_content_tags=set(WITH_CONTENT_GONE),
         url_schemes={"http", "https", "mailto"},
-        url_relative=("rewrite_with_base", absolute) if absolute else "deny",
+        url_relative=("rewrite_with_base", base) if base else "deny",
         link_rel=None,
         strip_comments=True,
     )
