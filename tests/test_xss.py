@@ -80,8 +80,7 @@ def attacked(attack: str, html: bool) -> Article:
     return clean(entry, source="s", now=NOW)
 
 
-def story(article: Article) -> StoredStory:
-    name = article.title or "-"
+def story(article: Article, name: str) -> StoredStory:
     copies = (StoredCopy(article.key, NOW, Attribution(name, BASE, article.link)),)
     tags = tuple(Tag(f"category:{one.term}", one.label or one.term, 50) for one in article.categories)
     return StoredStory(article.key, f"tag:example.org,2026:story/{article.key}", article, copies, tags, 50, (name,))
@@ -128,7 +127,7 @@ def test_no_attack_comes_through(
     attacks: list[str], oracle: ModuleType, html: bool, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     articles = {article.key: article for attack in attacks[part::PARTS] for article in [attacked(attack, html)]}
-    stories = {key: story(article) for key, article in articles.items()}
+    stories = {key: story(article, "Wire" if html else article.title or "-") for key, article in articles.items()}
     feed = compose.compose(
         SLUG,
         CONFIG.topics[SLUG],
