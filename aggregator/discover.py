@@ -11,10 +11,10 @@ from urllib.parse import urljoin
 
 from aggregator import sniff, urls
 from aggregator.autodiscovery import feed_links, header_links
-from aggregator.clean import plain
 from aggregator.config import append
 from aggregator.errors import FetchError, SourceError
 from aggregator.fetch import Fetcher, Response
+from aggregator.markup import plain
 from aggregator.models import Markup
 from aggregator.opml import MAX_TITLE, on_one_line
 from aggregator.reading import parser_of

@@ -14,8 +14,8 @@ from typing import Any
 from lxml import etree
 
 from aggregator import sniff
-from aggregator.clean import legal
 from aggregator.errors import DocumentError
+from aggregator.markup import legal
 from aggregator.urls import MAX_LENGTH
 
 MAX_BYTES = 5_000_000

@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Callable
 
 from aggregator import websub
-from aggregator.clean import legal
 from aggregator.errors import FetchError
 from aggregator.fetch import Access, Fetcher
+from aggregator.markup import legal
 from aggregator.models import Subscription
 from aggregator.pipeline import Pipeline
 from aggregator.store import subscriptions as stored_subscriptions

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from aggregator import urls
-from aggregator.clean import legal
+from aggregator.markup import legal
 from aggregator.models import Advice, Subscription
 
 MAX_LINKS = 100  # in the headers of one answer

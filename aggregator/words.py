@@ -27,7 +27,7 @@ _POSSESSIVE = re.compile(r"['’][sS]$")
 def words(text: str) -> list[str]:
     """Each word as written, without possessive and inner dots."""
     found = []
-    for match in _WORD.finditer(unicodedata.normalize("NFKC", _LONG_RUN.sub(r"\1", text))):
+    for match in _WORD.finditer(normal(text)):
         word = match[0]
         if "." in word:
             word = word.replace(".", "")
@@ -35,6 +35,11 @@ def words(text: str) -> list[str]:
             word = _POSSESSIVE.sub("", word)
         found.append(word)
     return found
+
+
+def normal(text: str) -> str:
+    """The text in Unicode's form NFKC, in linear time: without the rest of endless runs of marks."""
+    return unicodedata.normalize("NFKC", _LONG_RUN.sub(r"\1", text))
 
 
 @lru_cache(maxsize=50_000)

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
     ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness"],
+    ["untangle", "markup", "significance"],
     ["registry"],
     ["config"],
     ["store", "fetch"],
@@ -37,7 +38,7 @@ PURE += [
     "parsers",
     "websub",
 ]
-PURE += ["opml", "autodiscovery"]
+PURE += ["opml", "autodiscovery", "untangle", "markup", "significance"]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aggregator import config
+from aggregator import config, markup
 from aggregator.cli import main
 from aggregator.config import concepts, topics
 from aggregator.config.settings import Settings
@@ -49,8 +49,7 @@ def test_concept_of_the_readme_is_a_concept_and_a_new_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/websub.md", "docs/polling.md", "docs/performance.md"],
+    "path", ["README.md", "ARCHITECTURE.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 )
 def test_named_files_exist(path: str) -> None:
     text = (ROOT / path).read_text()
@@ -75,6 +74,14 @@ def test_pipe_of_the_architecture_is_that_of_the_code() -> None:
     code = (ROOT / "aggregator" / "pipeline.py").read_text()
     assert pipe
     assert [line.strip() for line in pipe[1].splitlines() if line and line.strip() not in code] == []
+
+
+def test_markup_lists_what_is_allowed_and_nothing_else() -> None:
+    listed = {}
+    for line in re.findall(r"^\| (?:`|any ).*", (ROOT / "docs" / "markup.md").read_text(), re.MULTILINE):
+        elements, names = (re.findall(r"`(\w+)`", cell) for cell in line.split("|")[1:3])
+        listed |= dict.fromkeys(elements or ["*"], frozenset(names))
+    assert listed == markup.ATTRIBUTES
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -4,6 +4,7 @@ feedgen 1.0 drops `rel` and `type` from the links of Atom entries, writes of `at
 writes no authors into RSS without an e-mail address; the extension puts that right.
 """
 
+import html
 from typing import Any
 
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
@@ -88,6 +89,8 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
             entry.remove(author)
         for name in self.item.authors or (self.item.origin.name,):
             etree.SubElement(entry, f"{{{DC}}}creator").text = name
+        for description in entry.findall("description"):  # readers take it for HTML
+            description.text = html.escape(self.item.summary, quote=False)
         return entry
 
     def _source(self, entry: Any) -> None:

@@ -1,0 +1,182 @@
+"""HTML → HTML that can be published, and its text. Pure.
+
+Order matters: characters that XML forbids go first, because taking them out afterwards can put a dangerous
+`java\\x01script:` together again; then what could hold a parser up is untangled; then nh3 decides what stays: what
+ALLOWED names, as `docs/markup.md` explains.
+"""
+
+import re
+from functools import lru_cache
+
+import nh3
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from aggregator import urls
+from aggregator.models import Markup
+from aggregator.untangle import BLOCKS, CHEAP_REFERENCES, WITH_CONTENT_GONE, few_references, untangled
+
+MAX_HTML = 1_000_000  # characters: what is longer is cut, and nh3 closes what was open
+MAX_TAGS = 30_000  # start and end tags: above, only text is kept
+MAX_PASSES = 5
+MAX_CANDIDATES = 20  # of a srcset
+MAX_FILTERED = 500  # attributes `cite` and `srcset`: above, all of them go
+# A text within these bounds goes to nh3 as it is: at worst 2000 elements below each other, or 200,000 opened again.
+_FEW_CHARACTERS = 2000
+_FEW_TAGS = 2000
+_FEW_REPAIRS = 200_000  # formatting elements x places where a parser may have to open them again
+_SHORT_TAG = 2000
+
+_PICTURE = "src srcset sizes alt title width height"
+ALLOWED = {
+    "*": "lang dir",
+    **dict.fromkeys(BLOCKS, ""),
+    **dict.fromkeys(
+        "b bdi bdo br cite code col colgroup em i kbd mark picture rp rt ruby s samp small span strong sub sup u var"
+        " wbr".split(),
+        "",
+    ),
+    "a": "href hreflang title",
+    "abbr": "title",
+    "audio": "src",  # with `controls`, always
+    "blockquote": "cite",
+    "col": "span",
+    "colgroup": "span",
+    "del": "cite datetime",
+    "details": "open",
+    "dfn": "title",
+    "img": _PICTURE,
+    "ins": "cite datetime",
+    "li": "value",
+    "ol": "start reversed type",
+    "q": "cite",
+    "source": "src srcset sizes media type width height",
+    "td": "colspan rowspan",
+    "th": "abbr colspan rowspan scope",
+    "time": "datetime",
+    "video": "src poster width height",  # with `controls`, always
+}
+ATTRIBUTES = {tag: frozenset(names.split()) for tag, names in ALLOWED.items()}
+_WITHOUT_FILTERED = {tag: names - {"cite", "srcset"} for tag, names in ATTRIBUTES.items()}
+
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
+_FORMATTING = re.compile(r"<(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE)
+_QUOTED_TAG_END = re.compile(r"""=\s*(?:"[^">]*>|'[^'>]*>)""")
+_WHOLE_TAG = re.compile(r"<[^<>]*>")
+_BROKEN_END = re.compile(r"(?:<[^<>]{0,2000}|&#?\w{0,31})\Z")
+_FILTERED = re.compile(r"(?:cite|srcset)\s*=")  # in lower case: links that nh3 does not know to be links
+_CANDIDATE = re.compile(r"[\s,]*+((?>\S*[^\s,]))(?:\s++(\d{1,9}(?:\.\d{1,9})?[wxh](?:\s++\d{1,9}h)?))?\s*+(?:,|\Z)")
+
+
+def legal(text: str) -> str:
+    """The text without characters that XML cannot hold."""
+    return _ILLEGAL.sub("", text)
+
+
+def plain(markup: Markup) -> str:
+    """One line of plain text. What is HTML loses its markup and has its character references read, once; what is plain
+    text is taken at its word: `&amp;` and `<b>` stand for themselves there."""
+    text = legal(markup.value)
+    if markup.html and ("<" in text or "&" in text):
+        text = " ".join(paragraphs(safe_html(text, None)))
+    return " ".join(text.split())
+
+
+def safe_html(html: str, base: str | None) -> str:
+    """Markup that can be published: elements and attributes of ALLOWED, absolute http(s) and mailto links, nothing
+    active. Given its own answer it gives the same answer."""
+    html = legal(html)
+    for _ in range(MAX_PASSES):  # to a fixed point: what a browser would read differently from us is read again
+        before, html = html, _bounded(html)
+        html = _cleaner(urls.absolute(base), _has_filtered(html)).clean(html).strip()
+        if html == before:
+            return html
+    return nh3.clean(html, tags=set()).strip()
+
+
+def paragraphs(html: str) -> list[str]:
+    """The text of safe HTML, a string for each block."""
+    body = LexborHTMLParser(f"<body>{html}").body
+    pieces: list[str] = []
+    if body:
+        _collect(body, pieces)
+    return [line for line in (" ".join(piece.split()) for piece in "".join(pieces).split("\0")) if line]
+
+
+def _bounded(html: str) -> str:
+    """HTML that takes a parser little time and memory: as it is, wherever counting shows that it does."""
+    html = _cut(html)
+    if len(html) <= _FEW_CHARACTERS:
+        return html
+    tags = html.count("<")
+    if tags > MAX_TAGS:
+        return _cut(few_references(_WHOLE_TAG.sub(" ", html)).replace("<", "&lt;"))
+    tangled = (
+        tags > _FEW_TAGS
+        or 2 * tags * len(_FORMATTING.findall(html)) > _FEW_REPAIRS
+        or html.count("&") * len(html) > CHEAP_REFERENCES
+        or max(map(len, html.split(">"))) > _SHORT_TAG  # perhaps a tag; perhaps a long text, which costs nothing
+        or _QUOTED_TAG_END.search(html) is not None  # a tag that goes on behind what looks like its end
+    )
+    if _has_filtered(html) and len(_FILTERED.findall(html.lower())) > MAX_FILTERED:
+        return _cut(untangled(html, _WITHOUT_FILTERED))
+    return _cut(untangled(html, ATTRIBUTES)) if tangled else html
+
+
+def _has_filtered(html: str) -> bool:
+    text = html.lower()
+    return "cite" in text or "srcset" in text
+
+
+def _cut(html: str) -> str:
+    return html if len(html) <= MAX_HTML else _BROKEN_END.sub("", html[:MAX_HTML])
+
+
+@lru_cache(maxsize=256)
+def _cleaner(base: str | None, filtered: bool) -> nh3.Cleaner:
+    def rewritten(tag: str, attribute: str, value: str) -> str | None:
+        if attribute == "srcset":
+            return _srcset(value, base)
+        return urls.absolute(value, base) if attribute == "cite" else value
+
+    return nh3.Cleaner(
+        tags={tag for tag in ATTRIBUTES if tag != "*"},
+        attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
+        attribute_filter=rewritten if filtered else None,  # called for each attribute
+        set_tag_attribute_values={"audio": {"controls": ""}, "video": {"controls": ""}},
+        clean_content_tags=set(WITH_CONTENT_GONE),
+        url_schemes={"http", "https", "mailto"},
+        url_relative=("rewrite_with_base", base) if base else "deny",
+        link_rel=None,
+        strip_comments=True,
+    )
+
+
+def _srcset(value: str, base: str | None) -> str | None:
+    """The candidates of a `srcset` that are http(s), made absolute; None where it is malformed (HTML §4.8.4)."""
+    candidates: list[str] = []
+    position, value = 0, value.rstrip(" \t\n\r,")
+    while position < len(value):
+        found = _CANDIDATE.match(value, position)
+        if not found or len(candidates) == MAX_CANDIDATES:
+            return None
+        position = found.end()
+        url = urls.absolute(found[1], base)
+        if url:
+            candidates.append(f"{url} {found[2]}" if found[2] else url)
+    return ", ".join(candidates) or None
+
+
+def _collect(root: LexborNode, pieces: list[str]) -> None:
+    """The text below a node in order, with a NUL wherever a block begins or ends. No recursion: depth is theirs."""
+    waiting: list[LexborNode | str] = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            pieces.append(node)
+        elif node.tag == "-text":
+            pieces.append(node.text_content or "")
+        else:
+            edge = "\0" if node.tag in BLOCKS or node.tag == "br" else ""
+            pieces.append(edge)
+            waiting.append(edge)
+            waiting.extend(reversed(list(node.iter(include_text=True))))
