@@ -10,20 +10,8 @@ import re
 
 from charset_normalizer import from_bytes
 
-_BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_ZEROS = (  # how an ASCII character and its neighbour look (XML 1.0, appendix F)
-    (re.compile(rb"\0\0\0[^\0]", re.DOTALL), "utf-32-be"),
-    (re.compile(rb"[^\0]\0\0\0", re.DOTALL), "utf-32-le"),
-    (re.compile(rb"\0[^\0]\0[^\0]", re.DOTALL), "utf-16-be"),
-    (re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL), "utf-16-le"),
-)
-_EBCDIC = b"\x4c\x6f\xa7\x94"  # <?xm
+from aggregator import sniff
+
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']""", re.IGNORECASE)
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NOT_ASCII = re.compile(rb"[^<>]{0,200}[\x80-\xff][^<>]{0,200}")
@@ -46,15 +34,9 @@ _GUESSED_FROM = 20_000  # bytes around letters outside ASCII: the guess takes it
 
 def decoded(body: bytes, charset: str | None = None) -> str:
     """The text of a document, without a byte order mark. `charset` is what HTTP said. Never fails."""
-    for mark, encoding in _BOMS:
-        if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, "replace")
-    if b"\0" in body[:64]:
-        for pattern, encoding in _ZEROS:
-            if pattern.match(body):
-                return body.decode(encoding, "replace")
-    if body.startswith(_EBCDIC):
-        return body.decode("cp037")
+    proven = sniff.encoding(body)
+    if proven:
+        return body.decode(proven, "replace").removeprefix("\ufeff")
     declared = [name for name in (_declared(body), _known(charset)) if name and name != "utf-8"]
     utf8 = _strictly(body, "utf-8")
     if utf8 is not None and not any(_rather(name, body) for name in declared):

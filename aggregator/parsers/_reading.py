@@ -7,9 +7,7 @@ element's name can.
 """
 
 import io
-import re
 from collections.abc import Iterable
-from html.entities import html5
 from typing import Any
 from xml.sax import SAXException
 from xml.sax.expatreader import ExpatParser
@@ -20,20 +18,13 @@ from feedparser.api import LooseFeedParser, StrictFeedParser
 from feedparser.mixin import _FeedParserMixin
 from feedparser.sanitizer import replace_doctype
 
-from aggregator.clean import legal
+from aggregator.parsers._mending import mended, well_begun
 
 MAX_ATTRIBUTES = 200  # of one element; feedparser's time grows with the square
 MAX_DEPTH = 500
 _BUFFER = 262_144
 # Names of elements that feedparser would mistake for its own lists.
 _OURS = frozenset({"links", "authors", "contributors", "media_content", "media_thumbnail", "media_credit"})
-_START = re.compile(r"<\?xml\s|<(?:[\w.-]+:)?(?:rss|rdf|feed|channel)\b", re.IGNORECASE)
-_PROLOG = re.compile(r"\s*(?:(?:<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)\s*)*", re.DOTALL | re.IGNORECASE)
-_DECLARATION = re.compile(r"\s*<\?xml\s[^>]*>")
-_REFERENCE = re.compile(r"<!\[CDATA\[.*?\]\]>|&#(\d{1,9}|[xX][0-9a-fA-F]{1,8});", re.DOTALL)
-_AMPERSAND = re.compile(
-    r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|&(?:(amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);|([a-zA-Z]\w{1,30});)?", re.DOTALL
-)
 
 
 def read(text: str, url: str | None) -> Any:
@@ -41,17 +32,16 @@ def read(text: str, url: str | None) -> Any:
 
     Raises whatever feedparser does on input that it did not foresee.
     """
-    version, data, entities = replace_doctype(_well_begun(text).encode())
-    attempts = (data, _mended(data)) if b"<!ENTITY" not in data else (data,)
+    version, data, entities = replace_doctype(well_begun(text).encode())
     trouble: Exception | None = None
-    for attempt in dict.fromkeys(attempts):
+    for mend in (lambda text: text, mended):
         parser = _Strict(url or "", None, "utf-8")
         try:
-            _expat(parser).parse(_source(attempt))
+            _expat(parser).parse(_source(mend(data)))
         except SAXException as error:
             trouble = trouble or error
         else:
-            return _found(parser, version, trouble)
+            return _found(parser, version, None)
     loose = _Loose(url or "", None, "utf-8", entities)
     loose.feed(data.decode())
     return _found(loose, version, trouble)
@@ -66,38 +56,6 @@ class Found:
 
 def _found(parser: Any, version: str | None, trouble: Exception | None) -> Found:
     return Found(parser.feeddata, parser.entries, version or parser.version, trouble)
-
-
-def _well_begun(text: str) -> str:
-    """The document from its first element or declaration on, without characters that XML cannot hold.
-
-    Servers write warnings and blank lines before feeds, which makes them ill-formed for expat.
-    """
-    text = _REFERENCE.sub(_legal_reference, legal(text.replace("\ufeff", "", 1) if text[:1] == "\ufeff" else text))
-    start = _START.search(text)
-    if start and not _PROLOG.fullmatch(text, 0, start.start()):
-        text = text[start.start() :]
-    return "<?xml version='1.0' encoding='utf-8'?>\n" + _DECLARATION.sub("", text, count=1).lstrip()
-
-
-def _legal_reference(match: re.Match[str]) -> str:
-    if match[1] is None:
-        return match[0]
-    number = int(match[1][1:], 16) if match[1][0] in "xX" else int(match[1])
-    return match[0] if number < 0x110000 and legal(chr(number)) else ""
-
-
-def _mended(data: bytes) -> bytes:
-    """With HTML's entities as characters, and ampersands that are none as such: the two most common faults."""
-    return _AMPERSAND.sub(_as_xml, data.decode()).encode()
-
-
-def _as_xml(match: re.Match[str]) -> str:
-    whole, known, name = match[0], match[1], match[2]
-    if known or whole.startswith("<"):
-        return whole
-    letters = html5.get(f"{name};") if name else None
-    return letters if letters else "&amp;" + whole[1:]
 
 
 def _expat(handler: Any) -> ExpatParser:
