@@ -49,7 +49,8 @@ def test_concept_of_the_readme_is_a_concept_and_a_new_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/websub.md", "docs/polling.md"]
+    "path",
+    ["README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/websub.md", "docs/polling.md", "docs/parsing.md"],
 )
 def test_named_files_exist(path: str) -> None:
     text = (ROOT / path).read_text()

@@ -13,11 +13,14 @@ _ROOT = r"(?:[\w.-]{1,50}:)?(?:rss|rdf|feed|channel|urlset|sitemapindex)\b"
 _START = re.compile(rf"<\?xml\s|<{_ROOT}", re.IGNORECASE)
 _START_TAG = re.compile(rf"<{_ROOT}", re.IGNORECASE)
 _END_TAG = re.compile(rf"</{_ROOT}\s*>", re.IGNORECASE)
-_PROLOG = re.compile(r"\s*(?:(?:<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)\s*)*", re.DOTALL | re.IGNORECASE)
+# Atomic groups: what was read as a comment is never tried as a longer one.
+_PROLOG = re.compile(
+    r"\s*+(?>(?><!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*+(?>\[.*?\]\s*+)?>)\s*+)*+", re.DOTALL | re.IGNORECASE
+)
 _DECLARATION = re.compile(r"\s*<\?xml\s[^>]*>")
 _REFERENCE = re.compile(r"&#(\d{1,5000}|[xX][0-9a-fA-F]{1,5000});")
 _AMPERSAND = re.compile(
-    r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|&(?:(amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);|([a-zA-Z]\w{1,30});)?", re.DOTALL
+    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&(?:(amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);|([a-zA-Z]\w{1,30});)?", re.DOTALL
 )
 _NAMESPACE = re.compile(r"""(\sxmlns(?::[\w.-]{1,50})?=)(["'])\s*([^"'\s<>]{1,200})\s*\2""")
 _PREFIX = re.compile(r"</?([A-Za-z_][\w.-]{0,50}):")

@@ -21,7 +21,8 @@ from feedparser.sanitizer import replace_doctype
 from aggregator.parsers._mending import mended, well_begun
 
 MAX_ATTRIBUTES = 200  # of one element; feedparser's time grows with the square
-MAX_DEPTH = 500
+MAX_DEPTH = 500  # of elements in what is well-formed
+MAX_OPEN = 20_000  # elements in the rest, where most of them may have no end
 _BUFFER = 262_144
 # Names of elements that feedparser would mistake for its own lists.
 _OURS = frozenset({"links", "authors", "contributors", "media_content", "media_thumbnail", "media_credit"})
@@ -92,8 +93,8 @@ class _Reading(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no t
     can_be_relative_uri = _FeedParserMixin.can_be_relative_uri - {"id"}
 
     def unknown_starttag(self, tag: str, attrs: Iterable[tuple[str, str]]) -> None:
-        if self.depth > MAX_DEPTH:
-            raise RecursionError(f"elements deeper than {MAX_DEPTH}")
+        if self.depth > MAX_OPEN:
+            raise RecursionError(f"more than {MAX_OPEN} elements without an end")
         super().unknown_starttag(_renamed(tag), attrs)
 
     def unknown_endtag(self, tag: str) -> None:
@@ -266,6 +267,8 @@ class _Strict(_Reading, StrictFeedParser):  # type: ignore[misc]
     """For what is well-formed."""
 
     def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:
+        if self.depth > MAX_DEPTH:
+            raise SAXException(f"elements deeper than {MAX_DEPTH}")
         if len(attrs) > MAX_ATTRIBUTES:
             attrs = AttributesNSImpl({}, {})
         super().startElementNS(name, qname, attrs)
