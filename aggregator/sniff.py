@@ -109,7 +109,7 @@ def _first_element(text: str) -> str | None:
     """
     before, declared, after = text.partition("<?xml ")
     text = declared + after if declared else before  # what stands before it is a server's
-    text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)|<!doctype[^>\[]*(\[.*?\]\s*)?>", "", text, flags=re.DOTALL)
     match = _ROOT.search(text)
     if match is None or match.start() >= 2000:
         return None

@@ -17,13 +17,9 @@ def date(text: Any, parsed: Any = None) -> datetime | None:
     Without a zone it is taken as UTC. None: there is none, or it is out of range; a feed may say anything.
     """
     text = text.strip()[:_MAX_LENGTH] if isinstance(text, str) else ""
-    exact = _iso(text)
-    instant = _utc(parsed)
-    if instant is None:
-        return exact or _internet(text)
-    if exact and exact.replace(microsecond=0) == instant:
-        return exact  # with the fraction of its second, and its zone
-    return _in_range(instant, _zone(text))
+    exact = _iso(text)  # first: feedparser drops fractions of a second, and takes compact times for midnight
+    instant = None if exact else _utc(parsed)
+    return exact or (_in_range(instant, _zone(text)) if instant else _internet(text))
 
 
 def _iso(text: str) -> datetime | None:

@@ -82,7 +82,7 @@ def _entry(raw: Any, url: str | None) -> Entry:
     texts: list[dict[str, Any]] = dict.get(raw, "=texts", [])
     title = _first(texts, "title") or _first(texts, "media_title")
     summary = _best(text for text in texts if text["tag"] in _SUMMARIES) or _first(texts, "media_description")
-    content = _best(text for text in texts if text["tag"] == "content" and _is_readable(text))
+    content = _best(text for text in texts if text["tag"] == "content" and _is_text(text))
     body = content or summary or title
     source = _mapping(raw.get("source"))
     links = tuple(_links(raw))
@@ -119,9 +119,9 @@ def _best(texts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return max(texts, key=lambda text: (text.get("type") in _HTML, len(text["value"])), default={})
 
 
-def _is_readable(text: dict[str, Any]) -> bool:
-    """Whether content is text, and not a picture in base64 (RFC 4287 §4.1.3.3)."""
-    return not str(text.get("type")).startswith(("image/", "audio/", "video/", "font/"))
+def _is_text(text: dict[str, Any]) -> bool:
+    """Whether content is here, and not a picture in base64 (RFC 4287 §4.1.3.3)."""
+    return bool(text["value"]) and not str(text.get("type")).startswith(("image/", "audio/", "video/", "font/"))
 
 
 def _dates(raw: Any) -> tuple[datetime | None, datetime | None]:

@@ -19,8 +19,9 @@ _PROLOG = re.compile(
 )
 _DECLARATION = re.compile(r"\s*<\?xml\s[^>]*>")
 _REFERENCE = re.compile(r"&#(\d{1,5000}|[xX][0-9a-fA-F]{1,5000});")
+_SKIPPED = r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"  # to the end where it has none: once, not at each start
 _AMPERSAND = re.compile(
-    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&(?:(amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);|([a-zA-Z]\w{1,30});)?", re.DOTALL
+    rf"{_SKIPPED}|&(?:(amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);|([a-zA-Z]\w{{1,30}});)?", re.DOTALL
 )
 _NAMESPACE = re.compile(r"""(\sxmlns(?::[\w.-]{1,50})?=)(["'])\s*([^"'\s<>]{1,200})\s*\2""")
 _PREFIX = re.compile(r"</?([A-Za-z_][\w.-]{0,50}):")
@@ -45,7 +46,11 @@ def well_begun(text: str) -> str:
     start = _START.search(text)
     if start and not _PROLOG.fullmatch(text, 0, start.start()):
         text = text[start.start() :]
-    return "<?xml version='1.0' encoding='utf-8'?>\n" + _DECLARATION.sub("", text, count=1).lstrip()
+    text = _DECLARATION.sub("", text, count=1).lstrip()
+    root = _START_TAG.search(text)
+    prolog = text[: root.start()] if root else ""
+    # feedparser sees a declaration of an entity only at the beginning of a line
+    return "<?xml version='1.0' encoding='utf-8'?>\n" + prolog.replace("<!ENTITY", "\n<!ENTITY") + text[len(prolog) :]
 
 
 def mended(data: bytes) -> bytes:

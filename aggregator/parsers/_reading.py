@@ -7,6 +7,7 @@ element's name can.
 """
 
 import io
+import re
 from collections.abc import Iterable
 from typing import Any
 from xml.sax import SAXException
@@ -26,6 +27,9 @@ MAX_OPEN = 20_000  # elements in the rest, where most of them may have no end
 _BUFFER = 262_144
 # Names of elements that feedparser would mistake for its own lists.
 _OURS = frozenset({"links", "authors", "contributors", "media_content", "media_thumbnail", "media_credit"})
+
+_ADDRESS = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,9}")
+_EMPTY = re.compile(r"\(\s*\)|<\s*>|&lt;\s*&gt;|\bmailto:", re.IGNORECASE)
 
 
 def read(text: str, url: str | None) -> Any:
@@ -103,8 +107,8 @@ class _Reading(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no t
     def pop_content(self, tag: str) -> Any:
         """Keep every text with its element, depth and type: feedparser keeps the last, or takes it for another."""
         value = self.pop(tag)
-        if value and self.inentry and not self.insource:
-            text = dict(self.contentparams) | {"value": value, "tag": tag, "depth": self.depth}
+        if (value or self.contentparams.get("src")) and self.inentry and not self.insource:
+            text = dict(self.contentparams) | {"value": value or "", "tag": tag, "depth": self.depth}
             dict.setdefault(self.entries[-1], "=texts", []).append(text)
         self.incontent -= 1
         self.contentparams.clear()
@@ -125,6 +129,20 @@ class _Reading(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no t
             dict.pop(context, "link", None)
 
     _end_id = _end_guid
+
+    def _sync_author_detail(self, key: str = "author") -> None:
+        """Name and address of a person in one text. feedparser knows no domain that ends in more than four letters."""
+        context = self._get_context()
+        people = dict.get(context, "authors")
+        written = dict.get(context, "author")
+        if key != "author" or not people or people[-1] or not isinstance(written, str):
+            super()._sync_author_detail(key)
+            return
+        address = _ADDRESS.search(written)
+        name = _EMPTY.sub("", _ADDRESS.sub("", written)).strip()
+        name = name[1:-1].strip() if name.startswith("(") and name.endswith(")") else name
+        said = {"name": name, "email": address[0] if address else ""}
+        dict.update(people[-1], {part: value for part, value in said.items() if value})
 
     def _start_link(self, attrs: Any) -> None:
         stated = attrs.get("type")
