@@ -120,7 +120,10 @@ KEPT: dict[str, tuple[str, str, Any]] = {
         atom("<source><author><name>S</name></author></source>", "<author><name>F</name></author>"), "authors", ("S",),
     ),
     "authors of the feed": (atom("<id>1</id>", "<author><name>F</name></author>"), "authors", ("F",)),
-    "an editor's address is no author": (rss("", "<managingEditor>e@a.example</managingEditor>"), "authors", ()),
+    "name of an address that is a link": (rss("<dc:creator>Ann (mailto:a@a.example)</dc:creator>"), "authors", ("Ann",)),
+    "name with brackets": (rss("<author>Ann (Desk) &lt;a@a.museum&gt;</author>"), "authors", ("Ann (Desk)",)),
+    "an editor is no author": (rss("", "<managingEditor>e@a.example (Ed)</managingEditor>"), "authors", ()),
+    "a podcast's author is that of its episodes": (rss("", "<itunes:author>P</itunes:author>"), "authors", ("P",)),
     # language
     "language of the item": (
         rss("<dc:language>fr</dc:language>", "<language>en</language>"), "language", "fr",
@@ -184,6 +187,7 @@ KEPT: dict[str, tuple[str, str, Any]] = {
         "enclosures",
         (Enclosure("https://a.example/v", "video/mp4"),),
     ),
+    "a page elsewhere": (atom('<content src="https://a.example/1" type="html"/>'), "link", "https://a.example/1"),
     # pictures
     "thumbnail": (
         rss('<media:content url="/c.png" medium="image"/><media:thumbnail url="/t.png"/>'),
@@ -368,6 +372,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "an entity of HTML": (rss("<title>One&nbsp;more</title>"), "One\xa0more"),
     "a bare ampersand": (rss("<title>One & two</title>"), "One & two"),
     "an ampersand in CDATA": (rss("<title><![CDATA[One & two]]></title><dc:x>&nbsp;</dc:x>"), "One & two"),
+    "a reference in capitals": (rss("<title>One &#X26; two</title>"), "One & two"),
     "a control character": (rss("<title>O\x01ne</title>"), "One"),
     "a reference to one": (rss("<title>O&#1;n&#xD800;e&#x110000;</title>"), "One"),
     "a reference of many digits": (rss(f"<title>One&#{'9' * 4000};</title>"), "One"),

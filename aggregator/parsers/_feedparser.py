@@ -89,7 +89,7 @@ def _entry(raw: Any, url: str | None) -> Entry:
     published, updated = _dates(raw)
     return Entry(
         guid=_text(raw.get("id")),
-        link=_main(links) or _text(raw.get("link")),
+        link=_main(links) or _text(raw.get("link")) or _page_elsewhere(texts),
         links=links,
         base=_base(body.get("base") or dict.get(raw, "=base"), url),
         title=_markup(title),
@@ -161,9 +161,19 @@ def _enclosures(raw: Any, texts: Iterable[dict[str, Any]]) -> Iterator[Enclosure
     for media in _parts(raw, "media_content"):
         if _text(media.get("url")):
             yield Enclosure(media["url"], _text(media.get("type")), _length(media.get("filesize")))
+    yield from (file for file in _elsewhere(texts) if file.media_type not in _HTML)
+
+
+def _elsewhere(texts: Iterable[dict[str, Any]]) -> Iterator[Enclosure]:
+    """Where content is that is not in the feed itself (RFC 4287 §4.1.3.2)."""
     for text in texts:
-        if text["tag"] == "content" and text.get("src"):
-            yield Enclosure(text["src"], text.get("type"))
+        url = _text(text.get("src"))
+        if url:
+            yield Enclosure(url, text["type"] if text.get("type") != "text/plain" else None)  # plain: nothing was said
+
+
+def _page_elsewhere(texts: Iterable[dict[str, Any]]) -> str | None:
+    return next((file.url for file in _elsewhere(texts) if file.media_type in _HTML), None)
 
 
 def _thumbnail(raw: Any) -> str | None:

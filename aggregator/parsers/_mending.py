@@ -21,7 +21,7 @@ _DECLARATION = re.compile(r"\s*<\?xml\s[^>]*>")
 _REFERENCE = re.compile(r"&#(\d{1,5000}|[xX][0-9a-fA-F]{1,5000});")
 _SKIPPED = r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"  # to the end where it has none: once, not at each start
 _AMPERSAND = re.compile(
-    rf"{_SKIPPED}|&(?:(amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);|([a-zA-Z]\w{{1,30}});)?", re.DOTALL
+    rf"{_SKIPPED}|&(?:(amp|lt|gt|quot|apos|#\d+|#[xX][0-9a-fA-F]+);|([a-zA-Z]\w{{1,30}});)?", re.DOTALL
 )
 _NAMESPACE = re.compile(r"""(\sxmlns(?::[\w.-]{1,50})?=)(["'])\s*([^"'\s<>]{1,200})\s*\2""")
 _PREFIX = re.compile(r"</?([A-Za-z_][\w.-]{0,50}):")
@@ -73,7 +73,7 @@ def _legal_reference(match: re.Match[str]) -> str:
 def _as_xml(match: re.Match[str]) -> str:
     whole, known, name = match[0], match[1], match[2]
     if known or whole.startswith("<"):
-        return whole
+        return whole.replace("&#X", "&#x") if known else whole
     letters = html5.get(f"{name};") if name else None
     return letters if letters else "&amp;" + whole[1:]
 

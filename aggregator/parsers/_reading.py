@@ -28,8 +28,8 @@ _BUFFER = 262_144
 # Names of elements that feedparser would mistake for its own lists.
 _OURS = frozenset({"links", "authors", "contributors", "media_content", "media_thumbnail", "media_credit"})
 
-_ADDRESS = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,9}")
-_EMPTY = re.compile(r"\(\s*\)|<\s*>|&lt;\s*&gt;|\bmailto:", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:\bmailto:)?(\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,9})", re.IGNORECASE)
+_EMPTY = re.compile(r"\(\s*\)|<\s*>|&lt;\s*&gt;")
 
 
 def read(text: str, url: str | None) -> Any:
@@ -141,8 +141,15 @@ class _Reading(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no t
         address = _ADDRESS.search(written)
         name = _EMPTY.sub("", _ADDRESS.sub("", written)).strip()
         name = name[1:-1].strip() if name.startswith("(") and name.endswith(")") else name
-        said = {"name": name, "email": address[0] if address else ""}
+        said = {"name": name, "email": address[1] if address else ""}
         dict.update(people[-1], {part: value for part, value in said.items() if value})
+
+    def _start_managingeditor(self, attrs: Any) -> None:
+        """Who answers for a channel has not written its items, and is often a desk or a notice."""
+        self.push("=editor", 0)
+
+    def _end_managingeditor(self) -> None:
+        self.pop("=editor")
 
     def _start_link(self, attrs: Any) -> None:
         stated = attrs.get("type")
