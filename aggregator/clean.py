@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator import boilerplate, urls
 from aggregator.language import language
-from aggregator.markup import MAX_HTML, paragraphs, plain, safe_html
-from aggregator.markup import legal as legal  # the pipeline asks for it here
+from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html
 from aggregator.models import Article, Category, Cut, Enclosure, Entry, Link, Markup, Origin
 from aggregator.significance import news_hash
 from aggregator.words import digest, fold, words

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aggregator import dedup, identity, outage, schedule, websub
-from aggregator.clean import legal
 from aggregator.config import Config
 from aggregator.errors import DocumentError, SourceError
 from aggregator.judge import Judge
+from aggregator.markup import legal
 from aggregator.models import (
     Article,
     Document,

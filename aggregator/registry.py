@@ -14,10 +14,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aggregator import sniff
 from aggregator.models import Document, Feed, Found, Memory, Parsed, Rejected, SourceState, Tag
 from aggregator.units import Duration, Label
 
@@ -50,7 +51,9 @@ class Source(Options, ABC):
         None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
     )
     labels: tuple[Label, ...] = Field((), description="Your own words for it; exported as folders.")
-    media_type: str | None = Field(None, description="What its documents are, whatever they look like.")
+    read_as: Literal["feed", "json", "sitemap", "text"] | None = Field(
+        None, description="What its documents are, whatever they look like."
+    )
     every: Duration | None = Field(None, description="A fixed time between visits, instead of a learned one.")
 
     def located(self, config_directory: Path, state_directory: Path) -> "Source":
@@ -78,6 +81,11 @@ class Source(Options, ABC):
     @property
     def title(self) -> str:
         return self.name or self.label
+
+    @property
+    def media_type(self) -> str | None:
+        """What a person says that its documents are, as `sniff` names it; None: that is to be seen."""
+        return sniff.BY_NAME[self.read_as] if self.read_as else None
 
     @property
     def address(self) -> str | None:

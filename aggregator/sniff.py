@@ -1,14 +1,18 @@
 """What is this document? Told from its bytes: declared types are often wrong. Pure."""
 
+import codecs
 import re
 from collections.abc import Mapping
 
 FEED = "application/xml+feed"  # RSS of any kind, RDF, Atom, CDF: one parser reads them all
 JSON_FEED = "application/feed+json"
+SITEMAP = "application/xml+sitemap"
 HTML = "text/html"
 XML = "application/xml"
 TEXT = "text/plain"
 BINARY = "application/octet-stream"
+
+BY_NAME = {"feed": FEED, "json": JSON_FEED, "sitemap": SITEMAP, "text": TEXT}  # as a person names them
 
 _LOOKED_AT = 8192
 _TELLING = 1024  # characters in which binary data gives itself away
@@ -29,9 +33,23 @@ _CHALLENGE_MARKS = (
     (b"/.within.website/", "Anubis"),
     (b"px-captcha", "HUMAN"),
 )
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_ZEROS = (  # two characters of ASCII in each (XML 1.0, appendix F)
+    (re.compile(rb"\0\0\0[^\0]\0\0\0[^\0]", re.DOTALL), "utf-32-be"),
+    (re.compile(rb"[^\0]\0\0\0[^\0]\0\0\0", re.DOTALL), "utf-32-le"),
+    (re.compile(rb"\0[^\0]\0[^\0]", re.DOTALL), "utf-16-be"),
+    (re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL), "utf-16-le"),
+)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
+_ROOTS = dict.fromkeys(("rss", "rdf", "feed", "channel"), FEED) | dict.fromkeys(("urlset", "sitemapindex"), SITEMAP)
+_ROOTS["html"] = HTML
 _MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"\x7fELF")
 
 
@@ -43,11 +61,13 @@ def media_type(body: bytes) -> str:
     start = head.lstrip("\ufeff \t\r\n").lower()
     if start.startswith("{") and "jsonfeed.org/version" in start.replace("\\/", "/"):  # PHP writes \/ for /
         return JSON_FEED
-    root = _first_element(start)
-    if root in ("rss", "rdf", "feed", "channel"):
-        return FEED
-    if root == "html" or start.startswith(("<!doctype html", "<head", "<body")):
+    if start.startswith(("<!doctype html", "<head", "<body")):
         return HTML
+    root = _first_element(start)
+    return _ROOTS[root] if root in _ROOTS else _other(start, root)
+
+
+def _other(start: str, root: str | None) -> str:
     return XML if start.startswith("<?xml") or (start.startswith("<") and root) else TEXT
 
 
@@ -60,21 +80,23 @@ def challenge(headers: Mapping[str, str], body: bytes) -> str | None:
     return next((maker for mark, maker in _CHALLENGE_MARKS if mark in head), None) if b"<html" in head else None
 
 
+def encoding(body: bytes) -> str | None:
+    """What the first bytes prove: by a byte order mark, or by the zeros that UTF-16 and UTF-32 have in ASCII."""
+    for mark, name in _MARKS:
+        if body.startswith(mark):
+            return name
+    return next((name for zeros, name in _ZEROS if zeros.match(body)), None)
+
+
 def describe(kind: str) -> str:
     """A media type in a person's words."""
     names = {FEED: "a feed", JSON_FEED: "a feed", HTML: "an HTML page", TEXT: "plain text", XML: "other XML"}
+    names[SITEMAP] = "a news sitemap"
     return names.get(kind, "no text at all" if kind == BINARY else "empty")
 
 
 def _head(body: bytes) -> str:
-    for bom, encoding in _BOMS:
-        if body.startswith(bom):
-            return body[:_LOOKED_AT].decode(encoding, "replace")
-    if body[:4] in (b"\x00<\x00?", b"\x00<\x00r", b"\x00<\x00f"):
-        return body[:_LOOKED_AT].decode("utf-16-be", "replace")
-    if body[:4] in (b"<\x00?\x00", b"<\x00r\x00", b"<\x00f\x00"):
-        return body[:_LOOKED_AT].decode("utf-16-le", "replace")
-    return body[:_LOOKED_AT].decode("latin-1")
+    return body[:_LOOKED_AT].decode(encoding(body) or "latin-1", "replace")
 
 
 def _is_binary(head: str) -> bool:
@@ -87,8 +109,9 @@ def _first_element(text: str) -> str | None:
 
     Without a declaration it must begin its line: prose may speak of an <html> tag.
     """
-    declared = "<?xml" in text
-    text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)", "", text, flags=re.DOTALL)
+    before, declared, after = text.partition("<?xml ")
+    text = declared + after if declared else before  # what stands before it is a server's
+    text = re.sub(r"<!--.*?(-->|$)|<\?.*?(\?>|$)|<!doctype[^>\[]*(\[.*?\]\s*)?>", "", text, flags=re.DOTALL)
     match = _ROOT.search(text)
     if match is None or match.start() >= 2000:
         return None

@@ -147,10 +147,10 @@ def test_each_copy_is_in_one_story_and_a_second_visit_changes_nothing(copies: li
 
 def article(**fields: object) -> Article:
     given = {"key": "k", "source": "a", "guid": "g", "title": "T", "text": "x", "html": "", "summary": ""}
-    return Article(**given | {"first_seen_at": NOW, "content_hash": "new"} | fields)  # type: ignore[arg-type]
+    return Article(**given | {"first_seen_at": NOW, "content_hash": "new", "news_hash": "new"} | fields)  # type: ignore[arg-type]
 
 
-SEEN = Known("k", "old", "", NOW - timedelta(days=2), None, None, 0)
+SEEN = Known("k", "old", "old", NOW - timedelta(days=2), None, None, 0)
 
 
 def test_an_unchanged_article_is_no_news() -> None:
@@ -164,8 +164,8 @@ def test_a_changed_article_keeps_the_date_of_its_first_sight() -> None:
 
 def test_a_changed_article_has_the_publishers_date_unless_it_is_the_old_one() -> None:
     dated = NOW - timedelta(hours=1)
-    assert news([article(updated_at=dated)], {"k": SEEN})[0].updated_at == dated
-    assert news([article(updated_at=dated)], {"k": replace(SEEN, updated_at=dated)})[0].updated_at == NOW
+    assert news([article(claimed_at=dated)], {"k": SEEN})[0].updated_at == dated
+    assert news([article(claimed_at=dated)], {"k": replace(SEEN, claimed_at=dated)})[0].updated_at == NOW
 
 
 def test_of_a_guid_that_stands_twice_the_first_counts() -> None:

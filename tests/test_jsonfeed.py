@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aggregator import registry, sniff
 from aggregator.errors import DocumentError
-from aggregator.models import Advice, Category, Document, Enclosure, Entry, Markup, Parsed
+from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Parsed
 from aggregator.parsers.jsonfeed import MAX_ENTRIES, parse
 from tests.test_formats import feed, item
 
@@ -51,6 +51,7 @@ def test_everything_that_an_item_says_is_kept() -> None:
                     "content_text": "Text",
                     "summary": "Short",
                     "image": "https://a.example/i.png",
+                    "banner_image": "https://a.example/b.png",
                     "date_published": "2026-11-24T12:00:00+01:00",
                     "date_modified": "2026-11-24T12:00:00.123Z",
                     "authors": [{"name": "Ann"}, {"url": "https://no.name/"}],
@@ -73,14 +74,14 @@ def test_everything_that_an_item_says_is_kept() -> None:
         content=Markup("<p>Text</p>", html=True),
         authors=("Ann",),
         categories=(Category("a"), Category("b")),
-        enclosures=(
-            Enclosure("https://a.example/i.png"),
-            Enclosure("https://a.example/a.mp3", "audio/mpeg", 12),
-        ),
+        enclosures=(Enclosure("https://a.example/a.mp3", "audio/mpeg", 12),),
         published_at=datetime(2026, 11, 24, 11, tzinfo=UTC),
         updated_at=datetime(2026, 11, 24, 12, 0, 0, 123000, tzinfo=UTC),
         language="de",
+        links=(Link("https://a.example/1"), Link("https://b.example/", "related")),
+        thumbnail="https://a.example/i.png",
     )
+    assert str(first.published_at) == "2026-11-24 12:00:00+01:00"  # the publisher's zone
     assert (second.guid, second.link, second.base) == ("2", "https://b.example/2", URL)
     assert (second.content, second.authors, second.language) == (Markup("<b> is text"), ("Desk",), "en")
 
@@ -116,8 +117,30 @@ def test_items_that_are_none_are_left_out() -> None:
     assert len(read({"version": VERSION, "items": [None, 1, "x", [], {"id": "1"}]}).entries) == 1
 
 
-def test_a_flood_is_bounded() -> None:
-    assert len(read({"version": VERSION, "items": [{"id": n} for n in range(MAX_ENTRIES + 9)]}).entries) == MAX_ENTRIES
+def test_of_a_flood_the_newest_are_kept() -> None:
+    items = [{"id": n, "date_published": f"2026-11-{1 + n % 28:02}"} for n in range(MAX_ENTRIES + 9)]
+    parsed = read({"version": VERSION, "items": items})
+    assert (len(parsed.entries), parsed.dropped) == (MAX_ENTRIES, 9)
+    gone = {n for n in range(MAX_ENTRIES + 9)} - {int(entry.guid or 0) for entry in parsed.entries}
+    assert {n % 28 for n in gone} == {0}
+
+
+def test_a_banner_stands_in_for_the_picture() -> None:
+    assert of(banner_image="https://a.example/b.png").thumbnail == "https://a.example/b.png"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_every_kind_of_unicode_is_read(encoding: str) -> None:
+    body = json.dumps({"version": VERSION, "items": [{"id": "1", "title": "Россия"}]}, ensure_ascii=False)
+    document = Document(body.encode(encoding), URL)
+    assert sniff.media_type(document.body) == sniff.JSON_FEED
+    assert parse(document).entries[0].title == Markup("Россия")
+
+
+def test_another_encoding_is_named() -> None:
+    body = json.dumps({"items": [{"title": "Россия"}]}, ensure_ascii=False).encode("cp1251")
+    with pytest.raises(DocumentError, match="not written in UTF-8"):
+        parse(Document(body, URL))
 
 
 @pytest.mark.parametrize(
@@ -166,12 +189,15 @@ def test_no_items_whatever_raise_anything_else(items: list[Any]) -> None:
 def test_good_json_is_read_and_bad_json_refused() -> None:
     files = sorted((CASES / "json_parsing").glob("*.json"))
     for path in files:
-        body = path.read_bytes()
-        try:
-            parse(Document(body, path.name))  # whatever it is, nothing else is raised
-            parse(Document(b'{"items": [' + body + b"]}", path.name))
-        except DocumentError:
-            pass
-        if path.name.startswith("y_") and not body.startswith(b"\xef\xbb\xbf"):
-            assert parse(Document(b'{"items": [' + body + b"]}", path.name)), path.name
+        said = _refusal(path.read_bytes())
+        if path.name.startswith("n_"):
+            assert "nothing of the feed can be read" in said or "not written in UTF-8" in said, path.name
+        if path.name.startswith("y_"):
+            assert "no list of items" in said, path.name
     assert len(files) > 100
+
+
+def _refusal(body: bytes) -> str:
+    with pytest.raises(DocumentError) as caught:  # whatever it is, nothing else is raised
+        parse(Document(body, URL))
+    return str(caught.value)

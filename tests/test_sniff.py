@@ -32,7 +32,15 @@ ATOM = '<feed xmlns="http://www.w3.org/2005/Atom"/>'
         pytest.param(b"<!-- x -->\n<HTML><body><rss>", sniff.HTML, id="HTML after a comment"),
         pytest.param(b"<body>x", sniff.HTML, id="HTML without html"),
         pytest.param(b'<?xml version="1.0"?><html xmlns="x"/>', sniff.HTML, id="XHTML"),
-        pytest.param(b"<?xml version='1.0'?><urlset/>", sniff.XML, id="a sitemap"),
+        pytest.param(RSS.encode("utf-32"), sniff.FEED, id="UTF-32 with its mark"),
+        pytest.param(RSS.encode("utf-32-be"), sniff.FEED, id="UTF-32BE without a mark"),
+        pytest.param(RSS[22:].encode("utf-16-le"), sniff.FEED, id="UTF-16LE without a mark or a declaration"),
+        pytest.param(b"<br />\n<b>Warning</b>: x\n" + RSS.encode(), sniff.FEED, id="a server's warning in HTML"),
+        pytest.param(b'<!DOCTYPE rss [<!ENTITY a "<x>">]>' + RSS[22:].encode(), sniff.FEED, id="entities first"),
+        pytest.param(b"<!doctype html><p>" + RSS.encode(), sniff.HTML, id="a page about feeds"),
+        pytest.param(b"<?xml version='1.0'?><urlset/>", sniff.SITEMAP, id="a sitemap"),
+        pytest.param(b"<sitemapindex xmlns='x'>", sniff.SITEMAP, id="a list of sitemaps"),
+        pytest.param(b"<?xml version='1.0'?><opml/>", sniff.XML, id="other XML"),
         pytest.param(b"China and Russia talk\n\nBEIJING", sniff.TEXT, id="text"),
         pytest.param("Россия и Китай".encode("cp1251"), sniff.TEXT, id="text in an old encoding"),
         pytest.param("Россия и Китай".encode("utf-16"), sniff.TEXT, id="text in UTF-16"),
@@ -51,7 +59,7 @@ def test_media_type(body: bytes, expected: str) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_have_one_of_the_known_types_and_a_name(body: bytes) -> None:
     kind = sniff.media_type(body)
-    assert kind in (sniff.FEED, sniff.JSON_FEED, sniff.HTML, sniff.XML, sniff.TEXT, sniff.BINARY)
+    assert kind in (sniff.FEED, sniff.JSON_FEED, sniff.SITEMAP, sniff.HTML, sniff.XML, sniff.TEXT, sniff.BINARY)
     assert sniff.describe(kind)
 
 

@@ -1,24 +1,23 @@
-"""RSS 0.9x–2.0, RDF, Atom and CDF, read by feedparser.
+"""What feedparser makes of a feed → entries, and what the feed says of itself. Pure.
 
-A damaged feed gives what can be read of it; a document without a version and without entries is no feed. feedparser
-is told to leave markup alone: `clean` does that for all formats, and better.
+An entry keeps what it says itself; what it takes over from its feed is handed out apart, since an entry that is read
+alone must come out the same. A damaged feed gives what can be read of it; a document without a version and without
+entries is no feed. Markup is left alone: `clean` does that for all formats, and better.
 """
 
-import calendar
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from xml.sax import SAXException
-
-import feedparser
 
 from aggregator.errors import DocumentError
-from aggregator.models import Advice, Category, Document, Enclosure, Entry, Markup
+from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Origin
+from aggregator.parsers import _reading
+from aggregator.parsers._dates import date
+from aggregator.parsers._decoding import decoded
 
-_HEAD = 100_000  # bytes in which a channel's own elements are looked for
+_HEAD = 100_000  # characters in which a channel's own elements are looked for
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -27,9 +26,11 @@ _PERIODS = {
     "monthly": timedelta(days=30),
     "yearly": timedelta(days=365),
 }
-# What feedparser raises on malformed input, such as character references outside Unicode.
-_BUGS = (ValueError, AttributeError, LookupError, TypeError, RecursionError, AssertionError, ArithmeticError)
+# What feedparser raises on malformed input. RecursionError is one of RuntimeError's.
+_BUGS = (ValueError, AttributeError, LookupError, TypeError, RuntimeError, AssertionError, ArithmeticError)
 _HTML = ("text/html", "application/xhtml+xml")
+_SUMMARIES = ("description", "summary", "dc_description", "itunes_summary")
+_TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,65 +40,178 @@ class Head:
     advice: Advice
     title: str | None
     format: str | None
-    inherited: tuple[tuple[str, str], ...]
-
-
-def inheriting(entry: Entry, inherited: Iterable[tuple[str, str]]) -> Entry:
-    """The entry with what it takes over from its feed."""
-    language = dict(inherited).get("language")
-    return replace(entry, language=entry.language or language)
+    inherited: tuple[tuple[str, str], ...]  # ("language", …), ("author", …) as often as needed, ("licence", …)
 
 
 def parse(document: Document) -> tuple[tuple[Entry, ...], Head]:
-    """The entries of a feed. Raises DocumentError for what is no feed."""
-    content_type = document.media_type or "application/xml"
-    if document.charset:
-        content_type += f"; charset={document.charset}"
-    headers = {"content-type": content_type}  # lower case: feedparser looks for nothing else
-    if document.url:
-        headers["content-location"] = document.url
+    """All entries in the document's order, without what they inherit. Raises DocumentError for what is no feed."""
+    text = decoded(document.body, document.charset)
     try:
-        # A stream, never bytes or str: those feedparser may take for a file name or a URL and open it.
-        parsed = feedparser.parse(
-            io.BytesIO(document.body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-        )
+        found = _reading.read(text, document.url)
+        head = _head(found, text)
+        entries = tuple(_entry(raw, document.url) for raw in found.entries)
     except _BUGS as error:
         raise DocumentError(f"{document.name}: the feed cannot be parsed: {type(error).__name__}: {error}") from error
-    trouble = parsed.get("bozo_exception")
-    if not parsed.entries and (isinstance(trouble, SAXException) or not parsed.get("version")):
-        raise DocumentError(f"{document.name}: nothing of the feed can be read: {trouble or 'it has no entries'}")
-    language = parsed.feed.get("language")
-    entries = tuple(_entry(raw, document) for raw in parsed.entries)
-    title = _text(parsed.feed.get("title"))
-    inherited = (("language", language),) if language else ()
-    return entries, Head(_advice(parsed.feed, document.body), title, _format(parsed.get("version")), inherited)
+    if not entries and (found.trouble or not found.version):
+        raise DocumentError(f"{document.name}: nothing of the feed can be read: {found.trouble or 'it has no entries'}")
+    return entries, head
 
 
-def _entry(raw: Any, document: Document) -> Entry:
-    content: Any = max(_parts(raw, "content"), key=lambda part: len(part.get("value") or ""), default={})
-    summary = _parts(raw, "summary_detail", default={})[0]
-    title = _parts(raw, "title_detail", default={})[0]
-    body = content if content.get("value") else summary
-    return Entry(
-        guid=_text(raw.get("id")),
-        link=_text(raw.get("link")),
-        base=_text(body.get("base") or title.get("base")) or document.url,
-        title=_markup(title),
-        summary=_markup(summary),
-        content=_markup(content),
-        authors=tuple(_authors(raw)),
-        categories=tuple(_categories(_parts(raw, "tags"))),
-        enclosures=tuple(_enclosures(_parts(raw, "enclosures"))),
-        published_at=_date(raw.get("published_parsed")),
-        updated_at=_date(dict.get(raw, "updated_parsed")),  # its own get() would answer with published
-        language=_text(body.get("language")),
+def inheriting(entry: Entry, inherited: Iterable[tuple[str, str]]) -> Entry:
+    """The entry with the feed's language, authors and licence where it has none of its own (RFC 4287 §4.1.2)."""
+    facts = list(inherited)
+    said = {name: value for name, value in facts if name != "author"}
+    return replace(
+        entry,
+        language=entry.language or said.get("language"),
+        authors=entry.authors or tuple(value for name, value in facts if name == "author"),
+        licence=entry.licence or said.get("licence"),
     )
 
 
-def _advice(feed: Any, body: bytes) -> Advice:
+def _head(found: Any, text: str) -> Head:
+    feed = found.feed
+    authors = [name for author in _parts(feed, "authors") if (name := _text(author.get("name")))]
+    facts = [("language", _text(feed.get("language"))), *(("author", name) for name in dict.fromkeys(authors))]
+    facts.append(("licence", _licence(feed, _text(feed.get("rights")))))
+    inherited = tuple((name, value) for name, value in facts if value)
+    return Head(_advice(feed, text), _text(feed.get("title")), _format(found.version), inherited)
+
+
+def _entry(raw: Any, url: str | None) -> Entry:
+    texts: list[dict[str, Any]] = dict.get(raw, "=texts", [])
+    title = _first(texts, "title") or _first(texts, "media_title")
+    summary = _best(text for text in texts if text["tag"] in _SUMMARIES) or _first(texts, "media_description")
+    content = _best(text for text in texts if text["tag"] == "content" and _is_text(text))
+    body = content or summary or title
+    source = _mapping(raw.get("source"))
+    links = tuple(_links(raw))
+    published, updated = _dates(raw)
+    return Entry(
+        guid=_text(raw.get("id")),
+        link=_main(links) or _text(raw.get("link")) or _page_elsewhere(texts),
+        links=links,
+        base=_base(body.get("base") or dict.get(raw, "=base"), url),
+        title=_markup(title),
+        subtitle=_markup(_first(texts, "subtitle")),
+        summary=_markup(summary),
+        content=_markup(content),
+        authors=_authors(raw) or _authors(source),
+        categories=tuple(_categories(raw)),
+        enclosures=tuple(dict.fromkeys(_enclosures(raw, texts))),
+        published_at=published,
+        updated_at=updated,
+        language=_language(raw.get("language")) or _language(body.get("language")) or dict.get(raw, "=language"),
+        thumbnail=_thumbnail(raw),
+        comments=_text(raw.get("comments")) or _replies(links),
+        origin=_origin(source),
+        licence=_licence(raw, _plain(_first(texts, "rights"))) or _licence(source, _text(source.get("rights"))),
+    )
+
+
+def _first(texts: Iterable[dict[str, Any]], tag: str) -> dict[str, Any]:
+    """The outermost of an element's texts, the first of equals."""
+    return min((text for text in texts if text["tag"] == tag), key=lambda text: text["depth"], default={})
+
+
+def _best(texts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """HTML rather than plain text, then the longest."""
+    return max(texts, key=lambda text: (text.get("type") in _HTML, len(text["value"])), default={})
+
+
+def _is_text(text: dict[str, Any]) -> bool:
+    """Whether content is here, and not a picture in base64 (RFC 4287 §4.1.3.3)."""
+    return bool(text["value"]) and not str(text.get("type")).startswith(("image/", "audio/", "video/", "font/"))
+
+
+def _dates(raw: Any) -> tuple[datetime | None, datetime | None]:
+    """When it was published, and changed. Dublin Core's date does not say what of: it stands in for the first."""
+    published = date(raw.get("published"), raw.get("published_parsed"))
+    updated = date(dict.get(raw, "updated"), dict.get(raw, "updated_parsed"))  # its get() would answer with published
+    created = date(raw.get("created"), raw.get("created_parsed"))
+    return published or created or date(dict.get(raw, "=dc_date")), updated
+
+
+def _base(base: Any, url: str | None) -> str | None:
+    return _text(base) or url
+
+
+def _links(raw: Any) -> Iterator[Link]:
+    for link in _parts(raw, "links"):
+        href, rel = _text(link.get("href")), str(link.get("rel") or "alternate").lower()
+        if href and rel != "enclosure":
+            yield Link(href, rel, _text(dict.get(link, "=type")), _text(link.get("title")))
+
+
+def _main(links: Sequence[Link]) -> str | None:
+    """The page of an entry: its first alternate link of type HTML, or of no stated type, or of any."""
+    pages = [link for link in links if link.rel == "alternate"]
+    html = (link for link in pages if link.media_type in (None, "html", "xhtml", *_HTML))
+    return next((link.href for link in [*html, *pages]), None)
+
+
+def _replies(links: Iterable[Link]) -> str | None:
+    return next((link.href for link in links if link.rel == "replies" and link.media_type in _HTML), None)
+
+
+def _enclosures(raw: Any, texts: Iterable[dict[str, Any]]) -> Iterator[Enclosure]:
+    for link in _parts(raw, "links"):
+        if link.get("rel") == "enclosure" and link.get("href"):
+            yield Enclosure(link["href"], _text(dict.get(link, "=type")), _length(link.get("length")))
+    for media in _parts(raw, "media_content"):
+        if _text(media.get("url")):
+            yield Enclosure(media["url"], _text(media.get("type")), _length(media.get("filesize")))
+    yield from (file for file in _elsewhere(texts) if file.media_type not in _HTML)
+
+
+def _elsewhere(texts: Iterable[dict[str, Any]]) -> Iterator[Enclosure]:
+    """Where content is that is not in the feed itself (RFC 4287 §4.1.3.2)."""
+    for text in texts:
+        url = _text(text.get("src"))
+        if url:
+            yield Enclosure(url, text["type"] if text.get("type") != "text/plain" else None)  # plain: nothing was said
+
+
+def _page_elsewhere(texts: Iterable[dict[str, Any]]) -> str | None:
+    return next((file.url for file in _elsewhere(texts) if file.media_type in _HTML), None)
+
+
+def _thumbnail(raw: Any) -> str | None:
+    """The picture that stands for the entry: the one that says so, else the first that it brings."""
+    thumbnails = [media.get("url") for media in _parts(raw, "media_thumbnail")]
+    images = [_mapping(raw.get("image")).get("href"), dict.get(raw, "=image")]
+    pictures = [media.get("url") for media in _parts(raw, "media_content") if _is_picture(media)]
+    return next(filter(None, map(_text, [*thumbnails, *images, *pictures])), None)
+
+
+def _is_picture(media: Any) -> bool:
+    return media.get("medium") == "image" or str(media.get("type")).startswith("image/")
+
+
+def _origin(source: Any) -> Origin | None:
+    links = [(link.get("rel"), _text(link.get("href"))) for link in _parts(source, "links")]
+    feed = next((href for rel, href in links if rel == "self" and href), None)
+    page = next((href for rel, href in links if rel == "alternate" and href), None)
+    title, url = _text(source.get("title")), feed or page or _text(dict.get(source, "href"))
+    return Origin(title, url) if title or url else None
+
+
+def _licence(holder: Any, rights: str | None) -> str | None:
+    """The address of a licence rather than words."""
+    links = (_text(link.get("href")) for link in _parts(holder, "links") if link.get("rel") == "license")
+    named = map(_text, dict.get(holder, "=licences") or ())
+    return next(filter(None, [*links, *named]), None) or rights
+
+
+def _plain(text: dict[str, Any]) -> str | None:
+    value = _text(text.get("value"))
+    return _TAG.sub("", value) if value and text.get("type") in _HTML else value
+
+
+def _advice(feed: Any, text: str) -> Advice:
     links = [(link.get("rel"), _text(link.get("href"))) for link in _parts(feed, "links")]
-    hours = (int(hour) for hour in _listed(body, b"skipHours", b"hour") if hour.isdigit())
-    days = (day[:3].lower() for day in _listed(body, b"skipDays", b"day"))
+    hours = (int(hour) for hour in _listed(text, "skipHours", "hour") if hour.isdigit())
+    days = (day[:3].lower() for day in _listed(text, "skipDays", "day"))
     return Advice(
         ttl=max(filter(None, (_ttl(feed), _update_period(feed))), default=None),
         skip_hours=frozenset(hour % 24 for hour in hours if hour <= 24),
@@ -136,54 +250,45 @@ def _number(value: Any) -> float | None:
     return number if 1e-3 < number < 1e6 else None
 
 
-def _listed(body: bytes, outer: bytes, inner: bytes) -> list[str]:
+def _listed(text: str, outer: str, inner: str) -> list[str]:
     """The texts of `inner` inside `outer`: of repeated elements feedparser keeps the last alone."""
-    found = re.search(b"<%s>(.{0,2000}?)</%s>" % (outer, outer), body[:_HEAD], re.DOTALL)
-    texts = re.findall(rb"<%s>\s*(\w{1,9})\s*</%s>" % (inner, inner), found[1]) if found else []
-    return [text.decode("ascii", "replace") for text in texts]
+    found = re.search(f"<{outer}>(.{{0,2000}}?)</{outer}>", text[:_HEAD], re.DOTALL)
+    return re.findall(rf"<{inner}>\s*(\w{{1,9}})\s*</{inner}>", found[1], re.ASCII) if found else []
 
 
-def _parts(raw: Any, name: str, default: Any = None) -> list[Any]:
+def _parts(raw: Any, name: str) -> list[Any]:
     """A field as the mappings it should consist of. An unknown element of that name in the feed is plain text."""
-    value = raw.get(name)
-    found = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
-    return found or ([default] if default is not None else [])
+    value = dict.get(raw, name)
+    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
 
 
-def _markup(detail: Any) -> Markup:
-    return Markup(detail.get("value") or "", detail.get("type") in _HTML)
+def _mapping(value: Any) -> Any:
+    return value if isinstance(value, dict) else {}
 
 
-def _authors(raw: Any) -> Iterator[str]:
-    for author in _parts(raw, "authors"):
-        name = author.get("name") or author.get("email")
-        if name:
-            yield name
+def _markup(text: dict[str, Any]) -> Markup:
+    return Markup(text.get("value") or "", text.get("type") in _HTML)
 
 
-def _categories(tags: Sequence[Any]) -> Iterator[Category]:
-    for tag in tags:
-        if tag.get("term"):
-            yield Category(tag["term"], tag.get("scheme"), tag.get("label"))
+def _authors(raw: Any) -> tuple[str, ...]:
+    names = (_text(author.get("name")) or _text(author.get("email")) for author in _parts(raw, "authors"))
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
-def _enclosures(enclosures: Sequence[Any]) -> Iterator[Enclosure]:
-    for enclosure in enclosures:
-        length = str(enclosure.get("length") or "")
-        if enclosure.get("href"):
-            yield Enclosure(
-                enclosure["href"],
-                _text(enclosure.get("type")),
-                int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None,
-            )
+def _categories(raw: Any) -> Iterator[Category]:
+    for tag in _parts(raw, "tags"):
+        if _text(tag.get("term")):
+            yield Category(tag["term"], _text(tag.get("scheme")), _text(tag.get("label")))
 
 
-def _date(parsed: Any) -> datetime | None:
-    """feedparser's UTC tuple. Its values can be out of range: a feed may say anything."""
-    try:
-        return datetime.fromtimestamp(calendar.timegm(parsed), UTC) if parsed else None
-    except (ValueError, OverflowError, OSError):
-        return None
+def _length(value: Any) -> int | None:
+    digits = str(value or "").strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+
+
+def _language(value: Any) -> str | None:
+    language = _text(value)
+    return language.replace("_", "-") if language else None
 
 
 def _text(value: Any) -> str | None:

@@ -7,9 +7,9 @@ well-formed.
 """
 
 import re
-from calendar import timegm
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from feedparser.datetimes import _parse_date
 
@@ -17,6 +17,8 @@ from aggregator import __version__, sniff, splice
 from aggregator.identity import guid_hash
 from aggregator.models import Document, Entry, Memory, Parsed
 from aggregator.parsers import _feedparser
+from aggregator.parsers._dates import date
+from aggregator.parsers._newest import newest
 from aggregator.registry import Parser
 from aggregator.splice import Cuts, Uncut
 from aggregator.words import short_hash
@@ -43,13 +45,11 @@ def parse(document: Document) -> Parsed:
     if cuts and len(cuts.spans) > MAX_ENTRIES:
         return _flood(document, cuts)
     entries, head = _feedparser.parse(document)
-    own = tuple(_feedparser.inheriting(entry, head.inherited) for entry in entries)
-    dropped = 0
-    if len(own) > MAX_ENTRIES:
-        own, dropped = _newest(own), len(own) - MAX_ENTRIES
+    kept = newest([entry.published_at or entry.updated_at for entry in entries], MAX_ENTRIES)
+    own = tuple(_feedparser.inheriting(entries[number], head.inherited) for number in kept)
     whole = cuts is not None and len(cuts.spans) == len(entries)
     memory = _memory(document, cuts, head.inherited, range(len(entries)), entries) if cuts and whole else None
-    return Parsed(own, head.advice, head.title, head.format, dropped=dropped, memory=memory)
+    return Parsed(own, head.advice, head.title, head.format, dropped=len(entries) - len(kept), memory=memory)
 
 
 def parse_new(document: Document, memory: Memory, *, in_passing: bool) -> Parsed | None:
@@ -153,33 +153,17 @@ def _is_light(body: bytes, most: int = _PASSING_NEW) -> bool:
     return len(body) <= most and all(body.count(sign) <= count for sign, count in _PASSING_SIGNS)
 
 
-def _newest(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    dates = [entry.updated_at or entry.published_at for entry in entries]
-    return tuple(entries[number] for number in _latest([date.timestamp() if date else None for date in dates]))
-
-
 def _numbers_of_newest(cuts: Cuts) -> Sequence[int]:
     if len(cuts.spans) <= MAX_ENTRIES:
         return range(len(cuts.spans))
-    return _latest([_dated(cuts.body, start, end) for start, end in cuts.spans])
+    return newest([_dated(cuts.body, start, end) for start, end in cuts.spans], MAX_ENTRIES)
 
 
-def _latest(times: Iterable[float | None]) -> list[int]:
-    """The numbers of the MAX_ENTRIES latest times, in their order; what has none is as old as what stands before."""
-    last, filled = float("inf"), []
-    for number, time in enumerate(times):
-        last = last if time is None else time
-        filled.append((-last, number))
-    return sorted(number for _, number in sorted(filled)[:MAX_ENTRIES])
-
-
-def _dated(body: bytes, start: int, end: int) -> float | None:
+def _dated(body: bytes, start: int, end: int) -> datetime | None:
+    """The first date that stands in an entry, without reading it."""
     found = _DATE.search(body, start, end)
-    try:
-        parsed = _parse_date(found[1].decode("utf-8", "replace").strip()) if found else None
-        return float(timegm(parsed)) if parsed else None
-    except (ValueError, TypeError, OverflowError):
-        return None
+    text = found[1].decode("utf-8", "replace") if found else ""
+    return date(text, _parse_date(text))
 
 
 PLUGIN = Parser(frozenset({sniff.FEED}), parse, parse_new, _is_quick)

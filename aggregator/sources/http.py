@@ -107,7 +107,7 @@ class HttpSource(Source):
     """A feed at a URL."""
 
     KEY: ClassVar[str] = "url"
-    ACCEPTS: ClassVar[frozenset[str]] = frozenset({sniff.FEED, sniff.JSON_FEED})
+    ACCEPTS: ClassVar[frozenset[str]] = frozenset({sniff.FEED, sniff.JSON_FEED, sniff.SITEMAP})
     ONE_DOCUMENT: ClassVar[bool] = True
 
     url: Annotated[str, AfterValidator(_fetchable)] = Field(description="Address of a feed: RSS, Atom, JSON Feed.")
