@@ -81,7 +81,7 @@ async def test_advertised_feeds_come_first_then_those_at_usual_paths_each_once(s
     ]
     tried = {url.removeprefix(site.base): reason for url, reason in found.tried}
     assert tried["gone.xml"] == "answered 404"
-    assert tried[""] == "an HTML page, not a feed"
+    assert tried[""] == "an HTML page, not a feed or a news sitemap"
 
 
 async def test_page_that_names_feeds_without_end_costs_few_requests(site: Site) -> None:

@@ -348,6 +348,7 @@ CHARACTERS: dict[str, tuple[bytes, str | None, str | None, str]] = {
     ),
     "Latin-1 with windows' dash": (declared("iso-8859-1", IN_GERMAN).encode("cp1252"), None, None, GERMAN),
     "UTF-8 with a stray byte": (IN_GERMAN.encode().replace(b"mehr", b"m\xe9hr"), None, None, GERMAN.replace("meh", "méh")),
+    "an encoding that is none": (WITH_TITLE.encode("cp1251"), "punycode", None, CYRILLIC),
     "an encoding that nobody knows": (declared("x-unheard-of").encode(), "none", None, CYRILLIC),
 }  # fmt: skip
 
@@ -370,6 +371,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     "cut off in a tag": (f"<rss version='2.0'><channel>{ITEM}<item><ti", "One"),
     "cut off in CDATA": (f"<rss version='2.0'><channel>{ITEM}<item><title><![CDATA[Tw", "One"),
     "an entity of HTML": (rss("<title>One&nbsp;more</title>"), "One\xa0more"),
+    "a comment that names elements": (f"<!-- <rss> --><?x <feed> ?>{rss('<title>One</title>')}", "One"),
+    "a comment, and a fault": (f"<!-- <rss> -->{rss('<title>One & two</title><zz:y/>')}", "One & two"),
     "a bare ampersand": (rss("<title>One & two</title>"), "One & two"),
     "an ampersand in CDATA": (rss("<title><![CDATA[One & two]]></title><dc:x>&nbsp;</dc:x>"), "One & two"),
     "a reference in capitals": (rss("<title>One &#X26; two</title>"), "One & two"),

@@ -150,7 +150,7 @@ async def test_unusable_files_are_set_aside_with_a_reason_and_the_rest_goes_on(c
         (inbox / "rejected" / "page.txt.reason.txt")
         .read_text()
         .strip()
-        .endswith("an HTML page, not a feed or plain text")
+        .endswith("an HTML page, not a feed or a news sitemap or plain text")
     )
     assert (inbox / "rejected" / "picture.txt").exists()
     assert len(items(config_directory, "china-russia")) == 1

@@ -27,7 +27,9 @@ _MEANT = {
     "euc_kr": "cp949",
 }
 _EAST_ASIAN = frozenset({"gb18030", "big5", "big5hkscs", "cp932", "cp949", "cp950", "euc_jp", "johab"})
-_ESCAPING = ("iso2022", "hz", "utf-7")  # other letters written in ASCII's bytes
+_ESCAPING = ("iso2022", "hz")  # other letters written in ASCII's bytes
+# Not for documents: Python's own, or slow, or long forbidden.
+_NO_ENCODINGS = ("utf-16", "utf-32", "utf-7", "punycode", "idna", "unicode", "raw-unicode", "undefined")
 _AMBIGUOUS = 3  # UTF-8 sequences up to which a text of few letters can be East Asian by chance
 _GUESSED_FROM = 20_000  # bytes around letters outside ASCII: the guess takes its time
 
@@ -57,7 +59,7 @@ def _known(name: str | None) -> str | None:
         b"".decode(found)
     except (LookupError, ValueError):
         return None
-    return None if found.startswith(("utf-16", "utf-32")) else _MEANT.get(found, found)
+    return None if found.startswith(_NO_ENCODINGS) else _MEANT.get(found, found)
 
 
 def _rather(name: str, body: bytes) -> bool:

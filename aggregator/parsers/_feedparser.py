@@ -8,24 +8,17 @@ entries is no feed. Markup is left alone: `clean` does that for all formats, and
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from aggregator.errors import DocumentError
 from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Origin
 from aggregator.parsers import _reading
+from aggregator.parsers._advice import advice
 from aggregator.parsers._dates import date
 from aggregator.parsers._decoding import decoded
+from aggregator.parsers._found import mappings, string
 
-_HEAD = 100_000  # characters in which a channel's own elements are looked for
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_PERIODS = {
-    "hourly": timedelta(hours=1),
-    "daily": timedelta(days=1),
-    "weekly": timedelta(weeks=1),
-    "monthly": timedelta(days=30),
-    "yearly": timedelta(days=365),
-}
 # What feedparser raises on malformed input. RecursionError is one of RuntimeError's.
 _BUGS = (ValueError, AttributeError, LookupError, TypeError, RuntimeError, AssertionError, ArithmeticError)
 _HTML = ("text/html", "application/xhtml+xml")
@@ -71,11 +64,11 @@ def inheriting(entry: Entry, inherited: Iterable[tuple[str, str]]) -> Entry:
 
 def _head(found: Any, text: str) -> Head:
     feed = found.feed
-    authors = [name for author in _parts(feed, "authors") if (name := _text(author.get("name")))]
-    facts = [("language", _text(feed.get("language"))), *(("author", name) for name in dict.fromkeys(authors))]
-    facts.append(("licence", _licence(feed, _text(feed.get("rights")))))
+    authors = [name for author in mappings(feed, "authors") if (name := string(author.get("name")))]
+    facts = [("language", string(feed.get("language"))), *(("author", name) for name in dict.fromkeys(authors))]
+    facts.append(("licence", _licence(feed, string(feed.get("rights")))))
     inherited = tuple((name, value) for name, value in facts if value)
-    return Head(_advice(feed, text), _text(feed.get("title")), _format(found.version), inherited)
+    return Head(advice(feed, text), string(feed.get("title")), _format(found.version), inherited)
 
 
 def _entry(raw: Any, url: str | None) -> Entry:
@@ -88,8 +81,8 @@ def _entry(raw: Any, url: str | None) -> Entry:
     links = tuple(_links(raw))
     published, updated = _dates(raw)
     return Entry(
-        guid=_text(raw.get("id")),
-        link=_main(links) or _text(raw.get("link")) or _page_elsewhere(texts),
+        guid=string(raw.get("id")),
+        link=_main(links) or string(raw.get("link")) or _page_elsewhere(texts),
         links=links,
         base=_base(body.get("base") or dict.get(raw, "=base"), url),
         title=_markup(title),
@@ -103,9 +96,9 @@ def _entry(raw: Any, url: str | None) -> Entry:
         updated_at=updated,
         language=_language(raw.get("language")) or _language(body.get("language")) or dict.get(raw, "=language"),
         thumbnail=_thumbnail(raw),
-        comments=_text(raw.get("comments")) or _replies(links),
+        comments=string(raw.get("comments")) or _replies(links),
         origin=_origin(source),
-        licence=_licence(raw, _plain(_first(texts, "rights"))) or _licence(source, _text(source.get("rights"))),
+        licence=_licence(raw, _plain(_first(texts, "rights"))) or _licence(source, string(source.get("rights"))),
     )
 
 
@@ -133,14 +126,14 @@ def _dates(raw: Any) -> tuple[datetime | None, datetime | None]:
 
 
 def _base(base: Any, url: str | None) -> str | None:
-    return _text(base) or url
+    return string(base) or url
 
 
 def _links(raw: Any) -> Iterator[Link]:
-    for link in _parts(raw, "links"):
-        href, rel = _text(link.get("href")), str(link.get("rel") or "alternate").lower()
+    for link in mappings(raw, "links"):
+        href, rel = string(link.get("href")), str(link.get("rel") or "alternate").lower()
         if href and rel != "enclosure":
-            yield Link(href, rel, _text(dict.get(link, "=type")), _text(link.get("title")))
+            yield Link(href, rel, string(dict.get(link, "=type")), string(link.get("title")))
 
 
 def _main(links: Sequence[Link]) -> str | None:
@@ -155,19 +148,19 @@ def _replies(links: Iterable[Link]) -> str | None:
 
 
 def _enclosures(raw: Any, texts: Iterable[dict[str, Any]]) -> Iterator[Enclosure]:
-    for link in _parts(raw, "links"):
+    for link in mappings(raw, "links"):
         if link.get("rel") == "enclosure" and link.get("href"):
-            yield Enclosure(link["href"], _text(dict.get(link, "=type")), _length(link.get("length")))
-    for media in _parts(raw, "media_content"):
-        if _text(media.get("url")):
-            yield Enclosure(media["url"], _text(media.get("type")), _length(media.get("filesize")))
+            yield Enclosure(link["href"], string(dict.get(link, "=type")), _length(link.get("length")))
+    for media in mappings(raw, "media_content"):
+        if string(media.get("url")):
+            yield Enclosure(media["url"], string(media.get("type")), _length(media.get("filesize")))
     yield from (file for file in _elsewhere(texts) if file.media_type not in _HTML)
 
 
 def _elsewhere(texts: Iterable[dict[str, Any]]) -> Iterator[Enclosure]:
     """Where content is that is not in the feed itself (RFC 4287 §4.1.3.2)."""
     for text in texts:
-        url = _text(text.get("src"))
+        url = string(text.get("src"))
         if url:
             yield Enclosure(url, text["type"] if text.get("type") != "text/plain" else None)  # plain: nothing was said
 
@@ -178,10 +171,10 @@ def _page_elsewhere(texts: Iterable[dict[str, Any]]) -> str | None:
 
 def _thumbnail(raw: Any) -> str | None:
     """The picture that stands for the entry: the one that says so, else the first that it brings."""
-    thumbnails = [media.get("url") for media in _parts(raw, "media_thumbnail")]
+    thumbnails = [media.get("url") for media in mappings(raw, "media_thumbnail")]
     images = [_mapping(raw.get("image")).get("href"), dict.get(raw, "=image")]
-    pictures = [media.get("url") for media in _parts(raw, "media_content") if _is_picture(media)]
-    return next(filter(None, map(_text, [*thumbnails, *images, *pictures])), None)
+    pictures = [media.get("url") for media in mappings(raw, "media_content") if _is_picture(media)]
+    return next(filter(None, map(string, [*thumbnails, *images, *pictures])), None)
 
 
 def _is_picture(media: Any) -> bool:
@@ -189,36 +182,23 @@ def _is_picture(media: Any) -> bool:
 
 
 def _origin(source: Any) -> Origin | None:
-    links = [(link.get("rel"), _text(link.get("href"))) for link in _parts(source, "links")]
+    links = [(link.get("rel"), string(link.get("href"))) for link in mappings(source, "links")]
     feed = next((href for rel, href in links if rel == "self" and href), None)
     page = next((href for rel, href in links if rel == "alternate" and href), None)
-    title, url = _text(source.get("title")), feed or page or _text(dict.get(source, "href"))
+    title, url = string(source.get("title")), feed or page or string(dict.get(source, "href"))
     return Origin(title, url) if title or url else None
 
 
 def _licence(holder: Any, rights: str | None) -> str | None:
     """The address of a licence rather than words."""
-    links = (_text(link.get("href")) for link in _parts(holder, "links") if link.get("rel") == "license")
-    named = map(_text, dict.get(holder, "=licences") or ())
+    links = (string(link.get("href")) for link in mappings(holder, "links") if link.get("rel") == "license")
+    named = map(string, dict.get(holder, "=licences") or ())
     return next(filter(None, [*links, *named]), None) or rights
 
 
 def _plain(text: dict[str, Any]) -> str | None:
-    value = _text(text.get("value"))
+    value = string(text.get("value"))
     return _TAG.sub("", value) if value and text.get("type") in _HTML else value
-
-
-def _advice(feed: Any, text: str) -> Advice:
-    links = [(link.get("rel"), _text(link.get("href"))) for link in _parts(feed, "links")]
-    hours = (int(hour) for hour in _listed(text, "skipHours", "hour") if hour.isdigit())
-    days = (day[:3].lower() for day in _listed(text, "skipDays", "day"))
-    return Advice(
-        ttl=max(filter(None, (_ttl(feed), _update_period(feed))), default=None),
-        skip_hours=frozenset(hour % 24 for hour in hours if hour <= 24),
-        skip_days=frozenset(_DAYS.index(day) for day in days if day in _DAYS),
-        hubs=tuple(href for rel, href in links if rel == "hub" and href),
-        self_url=next((href for rel, href in links if rel == "self" and href), None),
-    )
 
 
 def _format(version: Any) -> str | None:
@@ -230,38 +210,6 @@ def _format(version: Any) -> str | None:
     return f"{name} {match[2]}.{match[3]}" if match[2] else name
 
 
-def _ttl(feed: Any) -> timedelta | None:
-    """RSS 2.0 `ttl`, in minutes."""
-    minutes = _number(feed.get("ttl"))
-    return timedelta(minutes=minutes) if minutes else None
-
-
-def _update_period(feed: Any) -> timedelta | None:
-    """RSS 1.0 syndication module: so many updates in a period. Nonsense is as if nothing were said."""
-    period = _PERIODS.get(str(feed.get("sy_updateperiod")).strip().lower())
-    return period / (_number(feed.get("sy_updatefrequency")) or 1) if period else None
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 1e-3 < number < 1e6 else None
-
-
-def _listed(text: str, outer: str, inner: str) -> list[str]:
-    """The texts of `inner` inside `outer`: of repeated elements feedparser keeps the last alone."""
-    found = re.search(f"<{outer}>(.{{0,2000}}?)</{outer}>", text[:_HEAD], re.DOTALL)
-    return re.findall(rf"<{inner}>\s*(\w{{1,9}})\s*</{inner}>", found[1], re.ASCII) if found else []
-
-
-def _parts(raw: Any, name: str) -> list[Any]:
-    """A field as the mappings it should consist of. An unknown element of that name in the feed is plain text."""
-    value = dict.get(raw, name)
-    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
-
-
 def _mapping(value: Any) -> Any:
     return value if isinstance(value, dict) else {}
 
@@ -271,14 +219,14 @@ def _markup(text: dict[str, Any]) -> Markup:
 
 
 def _authors(raw: Any) -> tuple[str, ...]:
-    names = (_text(author.get("name")) or _text(author.get("email")) for author in _parts(raw, "authors"))
+    names = (string(author.get("name")) or string(author.get("email")) for author in mappings(raw, "authors"))
     return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _categories(raw: Any) -> Iterator[Category]:
-    for tag in _parts(raw, "tags"):
-        if _text(tag.get("term")):
-            yield Category(tag["term"], _text(tag.get("scheme")), _text(tag.get("label")))
+    for tag in mappings(raw, "tags"):
+        if string(tag.get("term")):
+            yield Category(tag["term"], string(tag.get("scheme")), string(tag.get("label")))
 
 
 def _length(value: Any) -> int | None:
@@ -287,9 +235,5 @@ def _length(value: Any) -> int | None:
 
 
 def _language(value: Any) -> str | None:
-    language = _text(value)
+    language = string(value)
     return language.replace("_", "-") if language else None
-
-
-def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None

@@ -43,12 +43,10 @@ def well_begun(text: str) -> str:
     Servers write warnings and blank lines before feeds. The declaration names UTF-8, whatever it named before.
     """
     text = _REFERENCE.sub(_legal_reference, legal(text).removeprefix("\ufeff"))
-    start = _START.search(text)
-    if start and not _PROLOG.fullmatch(text, 0, start.start()):
-        text = text[start.start() :]
+    start = None if _START_TAG.match(text, _prolog(text)) else _START.search(text)
+    text = text[start.start() :] if start else text
     text = _DECLARATION.sub("", text, count=1).lstrip()
-    root = _START_TAG.search(text)
-    prolog = text[: root.start()] if root else ""
+    prolog = text[: _prolog(text)]
     # feedparser sees a declaration of an entity only at the beginning of a line
     return "<?xml version='1.0' encoding='utf-8'?>\n" + prolog.replace("<!ENTITY", "\n<!ENTITY") + text[len(prolog) :]
 
@@ -61,7 +59,14 @@ def mended(data: bytes) -> bytes:
     if "<!ENTITY" not in text:
         text = _AMPERSAND.sub(_as_xml, text)
     text = _NAMESPACE.sub(r"\1\2\3\2", text)
-    return _START_TAG.sub(lambda root: root[0] + _declarations(text), text, count=1).encode()
+    root = _START_TAG.match(text, _prolog(text))
+    return (text[: root.end()] + _declarations(text) + text[root.end() :] if root else text).encode()
+
+
+def _prolog(text: str) -> int:
+    """How long it is: a comment in it may name any element."""
+    found = _PROLOG.match(text)
+    return found.end() if found else 0
 
 
 def _legal_reference(match: re.Match[str]) -> str:
