@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -190,7 +191,12 @@ def test_whatever_a_source_does_it_is_visited_within_bounds(published: list[date
 )
 def test_months_of_a_rhythm(rhythm: str, delay_minutes: float, share_of_visits: float) -> None:
     """Bounds with room to spare; `benchmarks/schedule.py` prints the figures themselves."""
-    published = dict(simulation.synthetic(90))[rhythm]
+    published = _rhythms()[rhythm]
     made = simulation.visits(published, 90, POLL)
     assert simulation.mean_delay(published, made) / timedelta(minutes=1) < delay_minutes
     assert len(made) < share_of_visits * 90 * 48
+
+
+@cache
+def _rhythms() -> dict[str, list[datetime]]:
+    return dict(simulation.synthetic(90))
