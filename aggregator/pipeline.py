@@ -1,14 +1,16 @@
-"""The way of an article: the only place that knows the order of the stages.
+"""The way of an article from end to end: a visit, and a publication.
 
-    store.claim → sources.visit → parsers.parse → clean → dedup → features → tagging → topics → store.save → settle
-        a due         bytes         entries      articles  stories  words       tags    membership  one
-        source                                                      and hits                       transaction
+    store.claim → sources.visit → reading → outcome → store.save → settle
+        a due         bytes         articles    all that     one
+        source                                  changes      transaction
+
+    reading:  sniff → parsers → identity → clean        outcome:  identity → dedup → features → tagging → topics
+              kind    entries   which      articles               keys       stories   words     tags     membership
 
     store.dirty → store.stories_in → compose → store.pin → formats.render → publish
         topics        stories          feed       ids          bytes         files
 
-Stages take values and give values; the past they need is read here and handed to them. A file is moved only after its
-article is stored, and publishing only repeats what the store says, so either can be cut off anywhere and done again.
+A file is moved only after its article is stored, and publishing only repeats what the store says, so either can be cut off anywhere and done again.
 """
 
 import logging

@@ -9,14 +9,16 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
-    ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness"],
-    ["untangle", "markup", "significance"],
+    ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness", "batches"],
+    ["untangle", "markup", "significance", "splice", "identity", "metrics"],
     ["registry"],
     ["config"],
     ["store", "fetch"],
     ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose", "websub"],
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
+    ["reading", "outcome"],
+    ["helper", "helpers", "samples"],
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover"],
@@ -38,7 +40,7 @@ PURE += [
     "parsers",
     "websub",
 ]
-PURE += ["opml", "autodiscovery", "untangle", "markup", "significance"]
+PURE += ["opml", "autodiscovery", "untangle", "markup", "significance", "splice", "identity", "reading"]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 
