@@ -10,7 +10,8 @@
     store.dirty → store.stories_in → compose → store.pin → formats.render → publish
         topics        stories          feed       ids          bytes         files
 
-A file is moved only after its article is stored, and publishing only repeats what the store says, so either can be cut off anywhere and done again.
+A file is moved only after its article is stored, and publishing only repeats what the store says, so either can be cut
+off anywhere and done again.
 """
 
 import logging
