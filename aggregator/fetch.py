@@ -32,8 +32,8 @@ from aggregator.errors import FetchError
 from aggregator.inflate import OFFERED, Inflater
 
 GRACE_SECONDS = 5.0  # before the lowest rate is asked for
-SLICE_BYTES = 4096  # of a packed body, unpacked at a time: 4 MB at most
-INLINE_BYTES = 1_000_000  # of a body, unpacked on the event loop
+SLICE_BYTES = 1024  # of a packed body, unpacked at a time: 1 MB at most
+INLINE_BYTES = 500_000  # of a body, unpacked on the event loop
 NAME_THREADS = 256  # each name that hangs holds one of them for as long as the system's resolver waits
 
 _REDIRECTS = (301, 302, 303, 307, 308)

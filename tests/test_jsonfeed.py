@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aggregator import registry, sniff
 from aggregator.errors import DocumentError
 from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Parsed
-from aggregator.parsers.jsonfeed import MAX_ENTRIES, parse
+from aggregator.parsers.jsonfeed import MAX_ENTRIES, parse, parse_new
 from tests.test_formats import feed, item
 
 CASES = Path(__file__).parent.parent.parent / "shared" / "cases" / "reliability"
@@ -201,3 +201,42 @@ def _refusal(body: bytes) -> str:
     with pytest.raises(DocumentError) as caught:  # whatever it is, nothing else is raised
         parse(Document(body, URL))
     return str(caught.value)
+
+
+def of_items(*items: object, **head: object) -> Document:
+    return Document(json.dumps({"version": VERSION, **head, "items": items}).encode(), "x", URL)
+
+
+def test_only_new_and_changed_items_are_read() -> None:
+    one, two, three = ({"id": n, "title": f"Title {n}", "content_html": "<p>x</p>"} for n in "123")
+    memory = parse(of_items(one, two)).memory
+    part = parse_new(of_items(three, one, two | {"title": "Other"}), memory, in_passing=True)
+    whole = parse(of_items(three, one, two | {"title": "Other"}))
+    assert part and part.entries == (whole.entries[0], whole.entries[2])
+    assert (part.memory, part.known_guids) == (whole.memory, (memory.entries[0][1],))
+
+
+def test_an_item_whose_members_come_in_another_order_is_the_same() -> None:
+    memory = parse(of_items({"id": "1", "title": "T"})).memory
+    part = parse_new(of_items({"title": "T", "id": "1"}), memory, in_passing=True)
+    assert part and part.entries == () and part.advice is None
+
+
+@pytest.mark.parametrize("head", [{"language": "fr"}, {"authors": [{"name": "Jo"}]}], ids=["language", "authors"])
+def test_what_items_take_over_from_the_feed_makes_all_new(head: dict[str, object]) -> None:
+    memory = parse(of_items({"id": "1"})).memory
+    assert parse_new(of_items({"id": "1"}, {"id": "2"}, **head), memory, in_passing=True) is None
+
+
+def test_large_items_are_not_read_in_passing() -> None:
+    memory = parse(of_items({"id": "1"})).memory
+    large = of_items({"id": "1"}, {"id": "2", "content_html": "x" * 100_000})
+    assert parse_new(large, memory, in_passing=True) is None
+    assert parse_new(large, memory, in_passing=False) is not None
+
+
+def test_another_head_is_looked_at() -> None:
+    memory = parse(of_items({"id": "1"})).memory
+    hub = {"hubs": [{"type": "WebSub", "url": "https://hub.example/"}]}
+    part = parse_new(of_items({"id": "1"}, **hub), memory, in_passing=True)
+    assert part and part.advice and part.advice.hubs == ("https://hub.example/",)

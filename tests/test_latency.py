@@ -77,7 +77,7 @@ class Lag:
 
     def blocks(self) -> list[tuple[float, float]]:
         """Delays beyond the limit in which this process was at work for as long: else the machine was busy elsewhere."""
-        return [(late, busy) for late, busy in self.worst if late > LIMIT and busy > LIMIT]
+        return [(late, busy) for late, busy in self.worst if late > LIMIT and busy > max(LIMIT, 0.7 * late)]
 
 
 @pytest.fixture
@@ -128,5 +128,5 @@ async def test_the_event_loop_is_never_held_up(config_directory: Path, bombs: Te
     print({name: (visit.outcome, visit.new, visit.milliseconds, visit.error) for name, visit in visits.items()})
     print(sorted(lag.worst)[-10:])
     assert {name for name, visit in visits.items() if visit.new} >= {"many", "long", "json", "markup", "formatting"}
-    assert {"attributes", "depth"} <= {name for name, visit in visits.items() if visit.outcome == "failed"}
+    assert {"depth", "beyond", "arrays"} <= {name for name, visit in visits.items() if visit.outcome == "failed"}
     assert lag.blocks() == []

@@ -45,7 +45,8 @@ def well_begun(text: str) -> str:
     text = _REFERENCE.sub(_legal_reference, legal(text).removeprefix("\ufeff"))
     start = None if _START_TAG.match(text, _prolog(text)) else _START.search(text)
     text = text[start.start() :] if start else text
-    text = _DECLARATION.sub("", text, count=1).lstrip()
+    declaration = _DECLARATION.match(text)
+    text = text[declaration.end() if declaration else 0 :].lstrip()
     prolog = text[: _prolog(text)]
     # feedparser sees a declaration of an entity only at the beginning of a line
     return "<?xml version='1.0' encoding='utf-8'?>\n" + prolog.replace("<!ENTITY", "\n<!ENTITY") + text[len(prolog) :]

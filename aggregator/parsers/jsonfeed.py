@@ -6,32 +6,88 @@ some publishers write them so. UTF-8 is what JSON is written in (RFC 8259 §8.1)
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from aggregator import sniff
+from aggregator import __version__, sniff
 from aggregator.errors import DocumentError
-from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Parsed
+from aggregator.identity import guid_hash
+from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Memory, Parsed
 from aggregator.parsers._dates import date
 from aggregator.parsers._newest import newest
 from aggregator.registry import Parser
+from aggregator.words import short_hash
 
 MAX_ENTRIES = 2000
+READING = 1  # count up when the same item comes to mean something else
+# What may be read in passing, in bytes: a document, its new items, and one that is read for the first time.
+_PASSING_BODY, _PASSING_NEW, _PASSING_WHOLE = 500_000, 64_000, 16_000
 _MAX_LENGTH = 10**15  # bytes of an enclosure that are believed
 
 
 def parse(document: Document) -> Parsed:
     """The entries of a feed, of more than MAX_ENTRIES the newest. Raises DocumentError for what is no JSON Feed."""
-    feed = _loaded(document)
-    items = feed.get("items") if isinstance(feed, dict) else None
-    if not isinstance(items, list):
-        raise DocumentError(f"{document.name}: no JSON Feed: it has no list of items")
-    language, authors = _text(feed.get("language")), tuple(_authors(feed))
-    found = [_entry(item, document, language, authors) for item in _mappings(items)]
-    kept = newest([entry.published_at or entry.updated_at for entry in found], MAX_ENTRIES)
-    entries = tuple(found[number] for number in kept)
-    version = (_text(feed.get("version")) or "").rpartition("/")[2]
-    name = f"JSON Feed {version}".strip()
-    return Parsed(entries, _advice(feed), _text(feed.get("title")), name, dropped=len(found) - len(kept))
+    feed = _Feed(document)
+    version = (_text(feed.head.get("version")) or "").rpartition("/")[2]
+    return Parsed(
+        feed.entries,
+        _advice(feed.head),
+        _text(feed.head.get("title")),
+        f"JSON Feed {version}".strip(),
+        dropped=feed.dropped,
+        memory=feed.memory(),
+    )
+
+
+def parse_new(document: Document, memory: Memory, *, in_passing: bool) -> Parsed | None:
+    """What is new since `memory`: the items whose JSON is not known. None where the whole is to be read.
+
+    `in_passing`: only if that is sure to take no more than some milliseconds.
+    """
+    if in_passing and len(document.body) > _PASSING_BODY:
+        return None
+    feed = _Feed(document)
+    if feed.context != memory.context:
+        return None
+    seen = dict(memory.entries)
+    new = [number for number, known in enumerate(feed.hashes) if known not in seen]
+    if in_passing and sum(len(repr(feed.items[number])) for number in new) > _PASSING_NEW:
+        return None
+    return Parsed(
+        tuple(feed.entries[number] for number in new),
+        None if feed.head_hash == memory.head else _advice(feed.head),
+        known_guids=tuple(seen[known] for known in feed.hashes if known in seen),
+        dropped=feed.dropped,
+        memory=replace(feed.memory(), whole_at=memory.whole_at),
+    )
+
+
+class _Feed:
+    """A feed that was loaded: its newest items, each with its hash and as an entry. Raises DocumentError."""
+
+    def __init__(self, document: Document) -> None:
+        feed = _loaded(document)
+        items = feed.get("items") if isinstance(feed, dict) else None
+        if not isinstance(items, list):
+            raise DocumentError(f"{document.name}: no JSON Feed: it has no list of items")
+        self.head: dict[str, Any] = {name: value for name, value in feed.items() if name != "items"}
+        language, authors = _text(feed.get("language")), tuple(_authors(feed))
+        self.context = _hash([__version__, READING, document.url, language, authors])
+        self.head_hash = _hash(self.head)
+        found = [(item, _entry(item, document, language, authors)) for item in _mappings(items)]
+        kept = newest([entry.published_at or entry.updated_at for _, entry in found], MAX_ENTRIES)
+        self.items = [found[number][0] for number in kept]
+        self.entries = tuple(found[number][1] for number in kept)
+        self.hashes = [_hash(item) for item in self.items]
+        self.dropped = len(found) - len(kept)
+
+    def memory(self) -> Memory:
+        guids = (guid_hash(entry.guid) for entry in self.entries)
+        return Memory(self.context, self.head_hash, (), tuple(zip(self.hashes, guids, strict=True)))
+
+
+def _hash(value: Any) -> bytes:
+    return short_hash(json.dumps(value, sort_keys=True).encode())
 
 
 def _loaded(document: Document) -> Any:
@@ -113,4 +169,8 @@ def _text(value: Any) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
-PLUGIN = Parser(frozenset({sniff.JSON_FEED}), parse)
+def _is_quick(document: Document) -> bool:
+    return len(document.body) <= _PASSING_WHOLE
+
+
+PLUGIN = Parser(frozenset({sniff.JSON_FEED}), parse, parse_new, _is_quick)
