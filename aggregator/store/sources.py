@@ -1,5 +1,6 @@
 """Sources: which there are, which are due, who has claimed them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -9,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     Row,
     Select,
     and_,
@@ -18,7 +18,6 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -30,6 +29,7 @@ from aggregator.store.rows import fields_of
 from aggregator.store.schema import UtcDateTime, articles, hosts, sources, tombstones, visits
 
 AT_REST = timedelta(minutes=1)  # a host that is left alone for longer has asked for it
+_AT_ONCE = 256  # rows taken from the database
 
 
 # What each round of visits asks is built here, once: to build a statement takes longer than to execute it.
@@ -44,26 +44,17 @@ def _claimable(table: Any) -> ColumnElement[bool]:
 
 
 def _due() -> Select[Any]:
-    """Due sources whose hosts can be visited: of each host no more than `places`, and `per_host` with busy ones.
-
-    Goes by the index until there are enough: to give all due sources their places takes seconds where many are due.
-    """
+    """Due sources whose hosts can be visited, with the number of visits that are going on there."""
     other = sources.alias("other")
-    earlier = _claimable(other) & (tuple_(other.c.due_at, other.c.id) < tuple_(sources.c.due_at, sources.c.id))
+    visited = select(func.count()).select_from(other).where(other.c.host == sources.c.host, other.c.leased_until > _NOW)
+    busy = visited.correlate(sources).scalar_subquery()
     return (
-        select(sources.c.id, sources.c.host)
+        select(sources.c.id, sources.c.host, busy.label("busy"))
         .outerjoin(hosts, hosts.c.host == sources.c.host)
         .where(_claimable(sources), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= _NOW))
-        .where(_fewer(other, earlier, "places"), _fewer(other, or_(other.c.leased_until > _NOW, earlier), "per_host"))
+        .where(busy < bindparam("per_host"))
         .order_by(sources.c.due_at)
-        .limit(bindparam("limit", type_=Integer()))
     )
-
-
-def _fewer(other: Any, which: ColumnElement[bool], number: str) -> ColumnElement[bool]:
-    """Whether fewer of a source's host are such: no more are counted than need be."""
-    such = select(other.c.id).where(other.c.host == sources.c.host, which).correlate(sources)
-    return ~such.limit(1).offset(bindparam(number, type_=Integer()) - 1).exists()
 
 
 def _claim() -> Any:
@@ -198,13 +189,12 @@ def claim(
     to wait stay due and keep no others from being claimed.
     """
     with database.writing() as connection:
-        sought = {"now": now, "due_by": due_by or now, "per_host": per_host, "limit": limit}
-        found = connection.execute(_DUE, sought | {"places": 1 if spacing else per_host}).all()
+        sought = {"now": now, "due_by": due_by or now, "per_host": per_host}
+        found = _in_turn(connection, sought, limit, places=1 if spacing else per_host)
         hosts_wanted = sorted({row.host for row in found if row.host})
         free = _taken_up(database, connection, hosts_wanted, now, spacing)
         wanted = [row.id for row in found if row.host is None or row.host in free]
-        sought = {"now": now, "due_by": due_by or now, "wanted": wanted, "until": now + lease}
-        rows = connection.execute(_CLAIM, sought).all() if wanted else []
+        rows = connection.execute(_CLAIM, sought | {"wanted": wanted, "until": now + lease}).all() if wanted else []
     return [_lease(row) for row in sorted(rows, key=lambda row: row.id)]
 
 
@@ -351,6 +341,23 @@ def _hand_over(connection: Connection, successors: Mapping[str, str]) -> None:
 
 def _resting(now: datetime) -> Select[tuple[str]]:
     return select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
+
+
+def _in_turn(connection: Connection, sought: Mapping[str, Any], limit: int, places: int) -> list[Row[Any]]:
+    """Due sources, those first that have waited longest: of each host no more than `places` and than have room there.
+
+    Rows are taken from the database until there are enough: all may be very many.
+    """
+    found: list[Row[Any]] = []
+    taken: Counter[str] = Counter()
+    with connection.execute(_DUE, sought, execution_options={"yield_per": _AT_ONCE}) as rows:
+        for row in rows:
+            if len(found) == limit:
+                break
+            if row.host is None or taken[row.host] < min(places, sought["per_host"] - row.busy):
+                taken[row.host] += 1
+                found.append(row)
+    return found
 
 
 def _taken_up(
