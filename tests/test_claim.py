@@ -57,6 +57,16 @@ def test_a_thousand_sources_of_one_host_keep_nobody_waiting(database: Database) 
     assert claimed(database) == ["quick.example/0000", "slow.example/0000"]
 
 
+def test_so_many_are_claimed_however_many_are_looked_at(database: Database) -> None:
+    """More than are taken from the database at once."""
+    many = feeds("slow.example", 600) | {key: one for n in range(9) for key, one in feeds(f"q{n}.example", 1).items()}
+    sources.register(database, feeds("slow.example", 600), NOW - LEASE)
+    sources.register(database, many, NOW)
+    assert len(claimed(database, limit=5)) == 5
+    assert len(claimed(database)) == 5
+    assert claimed(database) == []
+
+
 def test_places_on_this_machine_need_no_distance(database: Database, tmp_path: object) -> None:
     folders = {f"folder:{name}": FolderSource(folder=f"/{name}") for name in ("a", "b", "c")}
     sources.register(database, folders, NOW)

@@ -1,5 +1,6 @@
 """The http source against a site that does as it is told: validators, moves, refusals, private ways in."""
 
+import pickle
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
@@ -353,3 +354,13 @@ async def test_state_of_a_visit_keeps_what_it_does_not_know(site: Site) -> None:
     before = SourceState(succeeded_at=NOW - DAY, failing_since=NOW)
     after = (await site.visit(before)).state
     assert replace(after, body_hash=None, read_at=None) == before
+
+
+def test_copy_of_a_source_derives_nothing_from_what_was_replaced() -> None:
+    source = HttpSource(url="https://www.example.org/feed")
+    before = source.key, source.host, source.access.ca
+    copied = source.model_copy(update={"url": "https://example.com/news", "ca": Path("/ca.pem")})
+    assert (copied.key, copied.host, copied.access.ca) == ("example.com/news", "example.com", Path("/ca.pem"))
+    assert (source.key, source.host, source.access.ca) == before
+    assert pickle.loads(pickle.dumps(source)).key == source.key
+    assert source == HttpSource(url="https://www.example.org/feed")

@@ -1,7 +1,7 @@
 """What the store promises, on SQLite and on PostgreSQL alike."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -20,17 +20,19 @@ from aggregator.models import (
     Lease,
     Markup,
     Membership,
+    Memory,
     Outcome,
     SourceState,
     Tag,
     Visit,
 )
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, sources, topics, visits
+from aggregator.store import Database, articles, memories, retention, sources, topics, visits
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
 LATER = NOW + timedelta(hours=1)
+MEMORY = Memory(b"c" * 8, b"h" * 8, (("language", "en"),), ((b"1" * 8, b"2" * 8), (b"3" * 8, b"")), NOW)
 CONFIGURED = {name: HttpSource(url=f"https://{name}.example/feed", name=name.upper()) for name in ("a", "b", "c")}
 
 
@@ -186,6 +188,80 @@ def test_late_worker_writes_nothing(store: Database) -> None:
         visits.save(store, new, visited(new, article("2")))
 
 
+def unchanged(lease: Lease, **changes: Any) -> tuple[Lease, Outcome]:
+    visit = Visit(lease.source, lease.due_at, "unchanged", 5, status=304)
+    return lease, replace(Outcome(visit, SourceState("etag"), LATER, plan="why"), **changes)
+
+
+def test_quiet_visits_are_saved_together_but_for_lost_ones(store: Database) -> None:
+    lost, *others = sources.claim(store, NOW, limit=9, lease=LEASE)
+    (taken,) = sources.claim(store, NOW + LEASE, limit=1, lease=LEASE)  # by somebody else, before the others end
+    assert taken.source == lost.source
+    items = [unchanged(lease, memory=MEMORY, rest_until=LATER) for lease in (others[1], lost, others[0])]
+    assert visits.save_quiet(store, items) == [True, False, True]
+    found = {status.id: status for status in sources.statuses(store)}
+    untouched = found.pop("a")
+    assert (untouched.state, untouched.due_at, untouched.visits, untouched.free_at) == (
+        SourceState(),
+        NOW,
+        (),
+        NOW + LEASE,
+    )
+    for (lease, outcome), status in zip(
+        sorted(items[::2], key=lambda item: item[0].source), found.values(), strict=True
+    ):
+        assert (status.id, status.due_at, status.plan, status.state) == (lease.source, LATER, "why", outcome.state)
+        assert (status.visits, status.free_at) == ((outcome.visit,), LATER)
+    assert [memories.of(store, source) for source in "abc"] == [None, MEMORY, MEMORY]
+    visits.save(store, *unchanged(taken))
+
+
+def test_lease_that_has_ended_a_visit_ends_no_other(store: Database) -> None:
+    item = unchanged(lease_of(store))
+    assert visits.save_quiet(store, [item, item]) == [True, False]
+    assert visits.save_quiet(store, [item]) == [False]
+    assert visits.save_quiet(store, []) == []
+    assert [len(status.visits) for status in sources.statuses(store, "a", visits_each=9)] == [1]
+
+
+def test_quiet_visit_may_forget_and_leaves_what_is_not_said(store: Database) -> None:
+    assert visits.save_quiet(store, [unchanged(lease_of(store), memory=MEMORY)]) == [True]
+    assert visits.save_quiet(store, [unchanged(lease_of(store, now=LATER), plan=None)]) == [True]
+    assert memories.of(store, "a") == MEMORY
+    assert visits.save_quiet(store, [unchanged(lease_of(store, now=LATER), forgets=True)]) == [True]
+    assert memories.of(store, "a") is None
+    assert sources.statuses(store, "a")[0].plan == "why"
+
+
+def test_the_longest_rest_of_a_host_counts(store: Database) -> None:
+    until = [LATER, LATER + LEASE, LATER]
+    leases = sources.claim(store, NOW, limit=9, lease=LEASE)
+    sources.register(store, CONFIGURED | {name: HttpSource(url=f"https://{name}.a.example/") for name in "bc"}, NOW)
+    assert all(visits.save_quiet(store, [unchanged(one, rest_until=at) for one, at in zip(leases, until, strict=True)]))
+    assert {status.free_at for status in sources.statuses(store)} == {LATER + LEASE}
+
+
+def test_story_that_leaves_a_topic_changes_both(store: Database) -> None:
+    visits.save(store, lease := lease_of(store), visited(lease, article()))
+    for topic in topics.dirty(store, NOW):
+        topics.mark_published(store, topic, None)
+    changed = article(title="New", content_hash="other", first_seen_at=NOW - LEASE)
+    outcome = visited(lease := lease_of(store, "a", LATER), changed)
+    story = outcome.stories[0].id
+    outcome = replace(outcome, memberships={story: (Membership("two", story, 9, ()),)}, tags={changed.key: ()})
+    visits.save(store, lease, outcome)
+    assert [topic.slug for topic in topics.dirty(store, NOW)] == ["one", "two"]
+    assert topics.counts(store) == {"one": (0, None), "two": (1, NOW - timedelta(days=1))}
+    assert articles.tags_of(store, changed.key) == []
+
+
+def test_no_keys_are_no_question(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Database, "reading", None)
+    assert articles.known(store, []) == articles.by_keys(store, []) == {}
+    assert articles.kin(store, "a", []) == articles.copies(store, keys=[], links=[], text_hashes=[""]) == []
+    assert retention.buried(store, []) == set()
+
+
 def test_call_during_a_visit_is_not_lost(store: Database) -> None:
     lease = lease_of(store)
     sources.make_due(store, NOW + timedelta(seconds=5), ["a"])
@@ -243,6 +319,17 @@ def test_only_the_last_visits_are_kept(store: Database) -> None:
     assert last and last.milliseconds == visits.KEPT_VISITS + 2
     with store.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM visits").scalar() == visits.KEPT_VISITS
+
+
+def test_times_are_text_in_utc_on_sqlite(store: Database) -> None:
+    """As SQLAlchemy writes and reads it, so that databases of older versions can be read."""
+    if not store.is_sqlite:
+        pytest.skip("PostgreSQL has a type of its own")
+    for time, text in ((NOW, "12:00:00.123456"), (NOW.replace(microsecond=0), "12:00:00.000000")):
+        sources.make_due(store, time.astimezone(timezone(timedelta(hours=5, minutes=30))))
+        with store.reading() as connection:
+            assert connection.exec_driver_sql("SELECT DISTINCT due_at FROM sources").scalar() == f"2026-11-24 {text}"
+        assert {status.due_at for status in sources.statuses(store)} == {time}
 
 
 def test_time_without_zone_is_refused(store: Database) -> None:

@@ -126,7 +126,7 @@ class HttpSource(Source):
     def located(self, config_directory: Path, state_directory: Path) -> "HttpSource":
         return self.model_copy(update={"ca": config_directory / self.ca}) if self.ca else self
 
-    @property
+    @cached_property  # asked for again and again on each visit
     def identity(self) -> str:
         return urls.identity(self.url)
 
@@ -138,7 +138,7 @@ class HttpSource(Source):
     def address(self) -> str:
         return self.url
 
-    @property
+    @cached_property
     def host(self) -> str:
         return registrable_domain(urlsplit(urls.absolute(self.url) or self.url).hostname or self.url)
 

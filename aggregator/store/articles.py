@@ -1,13 +1,15 @@
 """Articles: what is known of them, and the copies a story has."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import fields
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select, union
 
 from aggregator.models import Article, Category, Copy, Cut, Enclosure, Kin, Known, Link, Origin, Placement, Tag
 from aggregator.store.database import Database
+from aggregator.store.rows import fields_of
 from aggregator.store.schema import articles, sources, tags
 from aggregator.store.schema import stories as story_table
 
@@ -16,34 +18,68 @@ RECENT = 500  # articles of a source among which one with a new key is looked fo
 _CHUNK = 500  # values in one IN (…): far below what either database allows
 
 
+def _among(name: str) -> Any:
+    """A parameter that is a list, for `in_`."""
+    return bindparam(name, expanding=True)
+
+
+# Statements are built here, once: to build one takes longer than to execute it.
+_KNOWN = select(*(articles.c[field.name] for field in fields(Known))).where(articles.c.key.in_(_among("keys")))
+_KIN = select(
+    articles.c.folded_title.label("title"),
+    *(articles.c[field.name] for field in fields(Kin) if field.name != "title"),
+).where(articles.c.source == bindparam("source"))
+_RECENT_KIN = _KIN.order_by(articles.c.first_seen_at.desc(), articles.c.key).limit(RECENT)
+_KIN_BY_LINK = _KIN.where(articles.c.link.in_(_among("values")))
+_KIN_BY_TEXT = _KIN.where(articles.c.text_hash.in_(_among("values")))
+_COPIES = select(
+    articles.c.key,
+    articles.c.source,
+    sources.c.rank,
+    articles.c.folded_title,
+    articles.c.story_link,
+    articles.c.text_hash,
+    articles.c.word_count,
+    articles.c.dated_at,
+    articles.c.story,
+    articles.c.rule,
+    articles.c.rival,
+).join(sources, sources.c.id == articles.c.source)
+_COPIES_IN = _COPIES.where(articles.c.story.in_(_among("stories"))).order_by(articles.c.story)
+_SHARING = union(  # each has an index of its own
+    select(articles.c.story).where(articles.c.key.in_(_among("keys"))),
+    select(articles.c.story).where(articles.c.story_link.in_(_among("links"))),
+    select(articles.c.story).where(articles.c.text_hash.in_(_among("text_hashes"))),
+)
+_COPIES_SHARING = _COPIES.where(articles.c.story.in_(_SHARING))
+_BY_KEYS = select(articles).where(articles.c.key.in_(_among("keys")))
+
+
 def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
     """What the store remembers of articles, by key."""
-    columns = [articles.c[field.name] for field in fields(Known)]
-    found: dict[str, Known] = {}
+    if not keys:
+        return {}
     with database.reading() as connection:
-        for chunk in chunks(keys):
-            for row in connection.execute(select(*columns).where(articles.c.key.in_(chunk))):
-                found[row.key] = Known(*row)
-    return found
+        rows = [row for chunk in chunks(keys) for row in connection.execute(_KNOWN, {"keys": chunk})]
+    return {row[0]: Known(*row) for row in rows}
 
 
 def kin(database: Database, source: str, strangers: Collection[Article]) -> list[Kin]:
     """Articles of a source that may be some of those that come under unknown keys: the same link, the same words, or
     among the latest."""
-    columns = [articles.c[field.name] for field in fields(Kin) if field.name != "title"]
-    wanted = select(articles.c.folded_title.label("title"), *columns).where(articles.c.source == source)
-    recent = wanted.order_by(articles.c.first_seen_at.desc(), articles.c.key).limit(RECENT)
+    if not strangers:
+        return []
     alike = (
-        (articles.c.link, [article.link for article in strangers]),
-        (articles.c.text_hash, [article.text_hash for article in strangers]),
+        (_KIN_BY_LINK, [article.link for article in strangers]),
+        (_KIN_BY_TEXT, [article.text_hash for article in strangers]),
     )
     with database.reading() as connection:
-        rows = list(connection.execute(recent))
+        rows = [*connection.execute(_RECENT_KIN, {"source": source})]
         if len(rows) == RECENT:
-            for column, values in alike:
+            for statement, values in alike:
                 for chunk in chunks(value for value in values if value):
-                    rows += connection.execute(wanted.where(column.in_(chunk)))
-    found = {row.key: Kin(**row._mapping) for row in rows}
+                    rows += connection.execute(statement, {"source": source, "values": chunk})
+    found = {row.key: Kin(row.key, row.guid, row.title, row.link, row.text_hash) for row in rows}
     return list(found.values())
 
 
@@ -51,16 +87,15 @@ def copies(
     database: Database, *, keys: Collection[str], links: Collection[str], text_hashes: Collection[str]
 ) -> list[Copy]:
     """Every copy of every story that has one of these articles, links or texts."""
-    wanted: set[str] = set()
-    found: list[Copy] = []
-    columns = ((articles.c.key, keys), (articles.c.story_link, links), (articles.c.text_hash, text_hashes))
+    wanted = list(zip_longest(chunks(keys), chunks(links), chunks(text_hashes), fillvalue=list[str]()))
+    if not wanted:
+        return []
+    found: dict[str, Copy] = {}
     with database.reading() as connection:
-        for column, values in columns:
-            for chunk in chunks(values):
-                wanted.update(connection.execute(select(articles.c.story).where(column.in_(chunk))).scalars())
-        for chunk in chunks(wanted):
-            found += [_copy(row) for row in connection.execute(_COPIES.where(articles.c.story.in_(chunk)))]
-    return found
+        for some in wanted:
+            sought = dict(zip(("keys", "links", "text_hashes"), some, strict=True))
+            found |= {row.key: _copy(row) for row in connection.execute(_COPIES_SHARING, sought)}
+    return list(found.values())
 
 
 def get(database: Database, key_or_link: str) -> Article | None:
@@ -70,12 +105,10 @@ def get(database: Database, key_or_link: str) -> Article | None:
 
 def by_keys(database: Database, keys: Collection[str]) -> dict[str, Article]:
     """Those articles that are stored, by key."""
+    if not keys:
+        return {}
     with database.reading() as connection:
-        rows = [
-            row
-            for chunk in chunks(keys)
-            for row in connection.execute(select(articles).where(articles.c.key.in_(chunk)))
-        ]
+        rows = [row for chunk in chunks(keys) for row in connection.execute(_BY_KEYS, {"keys": chunk})]
     return {row.key: article_of(row) for row in rows}
 
 
@@ -106,7 +139,7 @@ def stories(database: Database, *, after: str = "", limit: int = 200) -> dict[st
     with database.reading() as connection:
         wanted = connection.execute(some).scalars().all()
         for chunk in chunks(wanted):
-            for row in connection.execute(_COPIES.where(articles.c.story.in_(chunk)).order_by(articles.c.story)):
+            for row in connection.execute(_COPIES_IN, {"stories": chunk}):
                 found.setdefault(row.story, []).append(_copy(row))
     return found
 
@@ -122,8 +155,12 @@ def count(database: Database) -> tuple[int, int]:
 
 def row_of(article: Article, copy: Copy) -> dict[str, Any]:
     """An article and its place in a story as a row."""
-    fields = asdict(article)
-    return fields | {
+    return fields_of(article) | {
+        "categories": [fields_of(category) for category in article.categories],
+        "enclosures": [fields_of(enclosure) for enclosure in article.enclosures],
+        "links": [fields_of(link) for link in article.links],
+        "origin": fields_of(article.origin) if article.origin else None,
+        "cut": fields_of(article.cut) if article.cut else None,
         "dated_at": article.dated_at,
         "story": copy.story,
         "rule": copy.placement.rule,
@@ -170,21 +207,6 @@ def article_of(row: Row[Any]) -> Article:
 
 def tag_of(row: Row[Any]) -> Tag:
     return Tag(row.concept, row.label, row.score, tuple((name, points) for name, points in row.evidence))
-
-
-_COPIES = select(
-    articles.c.key,
-    articles.c.source,
-    sources.c.rank,
-    articles.c.folded_title,
-    articles.c.story_link,
-    articles.c.text_hash,
-    articles.c.word_count,
-    articles.c.dated_at,
-    articles.c.story,
-    articles.c.rule,
-    articles.c.rival,
-).join(sources, sources.c.id == articles.c.source)
 
 
 def _copy(row: Any) -> Copy:

@@ -1,6 +1,9 @@
 """Memories: what the documents of sources looked like when they were last read."""
 
-from sqlalchemy import Connection, delete, select
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, select
 
 from aggregator.models import Memory
 from aggregator.store.database import Database
@@ -9,35 +12,42 @@ from aggregator.store.schema import memories
 _HASH = 8  # bytes
 _NONE = bytes(_HASH)  # of an entry without a guid
 
+_OF_SOURCE = select(memories).where(memories.c.source == bindparam("wanted"))
+_FORGET = delete(memories).where(memories.c.source == bindparam("forgotten"))
+
 
 def of(database: Database, source: str) -> Memory | None:
     """What is remembered of a source's document."""
     with database.reading() as connection:
-        row = connection.execute(select(memories).where(memories.c.source == source)).one_or_none()
+        row = connection.execute(_OF_SOURCE, {"wanted": source}).one_or_none()
     if row is None:
         return None
     inherited = tuple((name, value) for name, value in row.inherited)
     return Memory(bytes(row.context), bytes(row.head), inherited, _pairs(bytes(row.entries)), row.whole_at)
 
 
-def remember(database: Database, connection: Connection, source: str, memory: Memory) -> None:
-    """Put a memory in the place of the one before."""
-    row = {
+def remember(database: Database, connection: Connection, by_source: Mapping[str, Memory]) -> None:
+    """Put memories in the place of those before."""
+    rows = [_row(source, by_source[source]) for source in sorted(by_source)]
+    if rows:
+        connection.execute(database.upsert(memories, *(name for name in rows[0] if name != "source")), rows)
+
+
+def forget(connection: Connection, sources: Collection[str]) -> None:
+    """Let the next visits read everything."""
+    if sources:
+        connection.execute(_FORGET, [{"forgotten": source} for source in sorted(sources)])
+
+
+def _row(source: str, memory: Memory) -> dict[str, Any]:
+    return {
         "source": source,
         "context": memory.context,
         "head": memory.head,
-        "inherited": [list(pair) for pair in memory.inherited],
+        "inherited": memory.inherited,
         "entries": b"".join(seen + (guid or _NONE) for seen, guid in memory.entries),
         "whole_at": memory.whole_at,
     }
-    statement = database.insert(memories).values(row)
-    said = {name: statement.excluded[name] for name in row if name != "source"}
-    connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=said))
-
-
-def forget(connection: Connection, source: str) -> None:
-    """Let the next visit read everything."""
-    connection.execute(delete(memories).where(memories.c.source == source))
 
 
 def _pairs(packed: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
@@ -20,6 +20,8 @@ from aggregator.store.visits import touch
 CARRIED = timedelta(days=30)  # a tombstone is moved forward no sooner: most visits write nothing
 FORGOTTEN = timedelta(days=730)  # a tombstone goes when its source has not been seen to carry the article for so long
 READ_AGAIN = timedelta(days=180)  # well below `FORGOTTEN`: a source may miss its turn
+
+_BURIED = select(tombstones.c.key).where(tombstones.c.key.in_(bindparam("keys", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,7 @@ def _outdated_copies(connection: Connection, story_ids: Collection[str], before:
 def _bury(database: Database, connection: Connection, copies: Iterable[Row[Any]], now: datetime) -> None:
     rows = [{"key": copy.key, "source": copy.source, "carried_at": now} for copy in copies]
     if rows:
-        statement = database.insert(tombstones)
-        again = {"source": statement.excluded.source, "carried_at": statement.excluded.carried_at}
-        connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=again), rows)
+        connection.execute(database.upsert(tombstones, "source", "carried_at"), rows)
 
 
 def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str]) -> set[str]:
@@ -140,12 +140,11 @@ def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str
 
 
 def _tombstones(database: Database, keys: Collection[str], carried_before: datetime | None = None) -> set[str]:
-    found: set[str] = set()
-    statement = select(tombstones.c.key)
+    if not keys:
+        return set()
+    statement = _BURIED
     if carried_before is not None:
         statement = statement.where(tombstones.c.carried_at < carried_before)
-    if keys:
-        with database.reading() as connection:
-            for chunk in chunks(keys):
-                found.update(connection.execute(statement.where(tombstones.c.key.in_(chunk))).scalars())
-    return found
+    with database.reading() as connection:
+        found = [connection.execute(statement, {"keys": chunk}).scalars().all() for chunk in chunks(keys)]
+    return set().union(*found)

@@ -44,13 +44,25 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without its zone must not be stored")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+        return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else value.astimezone(UTC)
+
+    # The standard library reads and writes the very text of SQLAlchemy's DateTime, in a tenth of the time.
+    def bind_processor(self, dialect: Any) -> Any:
+        return self._written if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        return _read if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+    def _written(self, value: datetime | None) -> str | None:
+        value = self.process_bind_param(value, None)
+        return None if value is None else value.isoformat(" ", "microseconds")[:26]  # without its zone
+
+
+def _read(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 KEY = String(32)  # of an article: 128 bits in hexadecimal

@@ -2,19 +2,20 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from aggregator.store.database import Database
 from aggregator.store.schema import settings
 
+_VALUE = select(settings.c.value).where(settings.c.name == bindparam("wanted"))
+
 
 def value_of(connection: Connection, name: str) -> str | None:
-    return connection.execute(select(settings.c.value).where(settings.c.name == name)).scalar()
+    return connection.execute(_VALUE, {"wanted": name}).scalar()
 
 
 def put(database: Database, connection: Connection, name: str, value: str) -> None:
-    statement = database.insert(settings).values(name=name, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    connection.execute(database.upsert(settings, "value"), {"name": name, "value": value})
 
 
 def is_due(connection: Connection, name: str, every: timedelta, now: datetime) -> bool:

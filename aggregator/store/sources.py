@@ -1,19 +1,97 @@
 """Sources: which there are, which are due, who has claimed them."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from aggregator import urls
 from aggregator.models import Advice, Lease, Rhythm, SourceState, Visit
 from aggregator.registry import Source
-from aggregator.store.database import Database
-from aggregator.store.schema import articles, hosts, sources, tombstones, visits
+from aggregator.store.database import Database, dialect_insert
+from aggregator.store.rows import fields_of
+from aggregator.store.schema import UtcDateTime, articles, hosts, sources, tombstones, visits
 
 AT_REST = timedelta(minutes=1)  # a host that is left alone for longer has asked for it
+_AT_ONCE = 256  # rows taken from the database
+
+
+# What each round of visits asks is built here, once: to build a statement takes longer than to execute it.
+_STATE = [field.name for field in fields(SourceState)]
+_LEASE = [sources.c[name] for name in ("id", "leased_until", "due_at", "failures", *_STATE)]
+_NOW, _DUE_BY = bindparam("now", type_=UtcDateTime()), bindparam("due_by", type_=UtcDateTime())
+
+
+def _claimable(table: Any) -> ColumnElement[bool]:
+    unclaimed = or_(table.c.leased_until.is_(None), table.c.leased_until <= _NOW)
+    return and_(table.c.active, table.c.due_at <= _DUE_BY, unclaimed)
+
+
+def _due() -> Select[Any]:
+    """Due sources whose hosts can be visited, with the number of visits that are going on there."""
+    other = sources.alias("other")
+    visited = select(func.count()).select_from(other).where(other.c.host == sources.c.host, other.c.leased_until > _NOW)
+    busy = visited.correlate(sources).scalar_subquery()
+    return (
+        select(sources.c.id, sources.c.host, busy.label("busy"))
+        .outerjoin(hosts, hosts.c.host == sources.c.host)
+        .where(_claimable(sources), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= _NOW))
+        .where(busy < bindparam("per_host"))
+        .order_by(sources.c.due_at)
+    )
+
+
+def _claim() -> Any:
+    mine = (
+        select(sources.c.id)
+        .where(sources.c.id.in_(bindparam("wanted", expanding=True)), _claimable(sources))
+        .with_for_update(skip_locked=True)  # PostgreSQL only; SQLite lets in one writer at a time anyway
+        .cte("mine")
+    )
+    claimed = update(sources).where(sources.c.id.in_(select(mine.c.id)))
+    return claimed.values(leased_until=bindparam("until", type_=UtcDateTime())).returning(*_LEASE)
+
+
+def _next_visit() -> Select[Any]:
+    waits = and_(hosts.c.free_at.is_not(None), hosts.c.free_at > sources.c.due_at)
+    at = case((waits, hosts.c.free_at), else_=sources.c.due_at)
+    unclaimed = sources.c.active, sources.c.leased_until.is_(None), sources.c.due_at <= _DUE_BY
+    return select(func.min(at)).outerjoin_from(sources, hosts, hosts.c.host == sources.c.host).where(*unclaimed)
+
+
+@cache
+def _take_up(is_sqlite: bool) -> Any:
+    """In the order of hosts, so that two workers never wait for each other."""
+    of_hosts = sources.c.host.in_(bindparam("wanted", expanding=True))
+    each = select(sources.c.host, bindparam("free_at", type_=UtcDateTime())).where(of_hosts).distinct()
+    statement = dialect_insert(hosts, is_sqlite).from_select(["host", "free_at"], each.order_by(sources.c.host))
+    replaced = {"free_at": statement.excluded.free_at}
+    statement = statement.on_conflict_do_update(index_elements=["host"], set_=replaced, where=hosts.c.free_at <= _NOW)
+    return statement.returning(hosts.c.host)
+
+
+_DUE, _CLAIM, _NEXT_VISIT = _due(), _claim(), _next_visit()
+_RELEASE = (
+    update(sources)
+    .where(sources.c.id == bindparam("source"), sources.c.leased_until == bindparam("until"))
+    .values(leased_until=None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +124,8 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
         successors = _successors(connection, configured)
         connection.execute(update(sources).values(active=False))
         if rows:
-            statement = database.insert(sources)  # the rows one by one: a statement holds only so many values
-            said = {name: statement.excluded[name] for name in ("name", "url", "rank", "active", "host")}
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["id"], set_=said), [row | fresh for row in rows]
-            )
+            statement = database.upsert(sources, "name", "url", "rank", "active", "host")
+            connection.execute(statement, [row | fresh for row in rows])  # a statement holds only so many values
         _hand_over(connection, successors)
     return successors
 
@@ -114,18 +189,12 @@ def claim(
     to wait stay due and keep no others from being claimed.
     """
     with database.writing() as connection:
-        found = connection.execute(_due(now, due_by or now, per_host, spacing, limit)).all()
+        sought = {"now": now, "due_by": due_by or now, "per_host": per_host}
+        found = _in_turn(connection, sought, limit, places=1 if spacing else per_host)
         hosts_wanted = sorted({row.host for row in found if row.host})
         free = _taken_up(database, connection, hosts_wanted, now, spacing)
         wanted = [row.id for row in found if row.host is None or row.host in free]
-        mine = (
-            select(sources.c.id)
-            .where(sources.c.id.in_(wanted), _is_claimable(now, due_by or now))
-            .with_for_update(skip_locked=True)  # PostgreSQL only; SQLite lets in one writer at a time anyway
-            .cte("mine")
-        )
-        statement = update(sources).where(sources.c.id.in_(select(mine.c.id))).values(leased_until=now + lease)
-        rows = connection.execute(statement.returning(sources)).all() if wanted else []
+        rows = connection.execute(_CLAIM, sought | {"wanted": wanted, "until": now + lease}).all() if wanted else []
     return [_lease(row) for row in sorted(rows, key=lambda row: row.id)]
 
 
@@ -138,21 +207,16 @@ def claim_one(
     if politely:
         statement = statement.where(or_(sources.c.host.is_(None), sources.c.host.not_in(_resting(now))))
     with database.writing() as connection:
-        row = connection.execute(statement.values(leased_until=now + lease).returning(sources)).one_or_none()
+        row = connection.execute(statement.values(leased_until=now + lease).returning(*_LEASE)).one_or_none()
     return _lease(row) if row else None
 
 
 def release(database: Database, leases: Iterable[Lease]) -> None:
     """Give claims back without a visit: the sources stay due."""
     rows = [{"source": lease.source, "until": lease.until} for lease in leases]
-    statement = (
-        update(sources)
-        .where(sources.c.id == bindparam("source"), sources.c.leased_until == bindparam("until"))
-        .values(leased_until=None)
-    )
     if rows:
         with database.writing() as connection:
-            connection.execute(statement, rows)
+            connection.execute(_RELEASE, rows)
 
 
 def release_all(database: Database) -> None:
@@ -163,12 +227,8 @@ def release_all(database: Database) -> None:
 
 def next_visit_at(database: Database, due_by: datetime) -> datetime | None:
     """The earliest time at which the host of a source may be visited that was due by then and nobody has claimed."""
-    waits = and_(hosts.c.free_at.is_not(None), hosts.c.free_at > sources.c.due_at)
-    at = case((waits, hosts.c.free_at), else_=sources.c.due_at)
-    unclaimed = sources.c.active, sources.c.leased_until.is_(None), sources.c.due_at <= due_by
-    statement = select(func.min(at)).outerjoin_from(sources, hosts, hosts.c.host == sources.c.host).where(*unclaimed)
     with database.reading() as connection:
-        found: datetime | None = connection.execute(statement).scalar_one()
+        found: datetime | None = connection.execute(_NEXT_VISIT, {"due_by": due_by}).scalar_one()
         return found
 
 
@@ -206,7 +266,7 @@ def statuses(database: Database, only: str | None = None, *, visits_each: int = 
 def row_of(state: SourceState) -> dict[str, Any]:
     """A source's memory as columns."""
     advice, rhythm = state.advice, state.rhythm
-    return {field.name: getattr(state, field.name) for field in fields(SourceState)} | {
+    return fields_of(state) | {
         "advice": {
             "ttl": advice.ttl.total_seconds() if advice.ttl else None,
             "skip_hours": sorted(advice.skip_hours),
@@ -214,14 +274,18 @@ def row_of(state: SourceState) -> dict[str, Any]:
             "hubs": list(advice.hubs),
             "self_url": advice.self_url,
         },
-        "rhythm": asdict(rhythm) | {"seen_at": rhythm.seen_at.isoformat() if rhythm.seen_at else None},
+        "rhythm": fields_of(rhythm) | {"seen_at": rhythm.seen_at.isoformat() if rhythm.seen_at else None},
     }
 
 
 def state_of(row: Row[Any]) -> SourceState:
-    """A source's memory from a row that has all columns of the table."""
-    plain = {field.name: getattr(row, field.name) for field in fields(SourceState)}
-    return SourceState(**plain | {"advice": advice_of(row.advice), "rhythm": _rhythm(row.rhythm)})
+    """A source's memory from a row that has its columns."""
+    return _state([getattr(row, name) for name in _STATE])
+
+
+def _state(values: Sequence[Any]) -> SourceState:
+    stored = dict(zip(_STATE, values, strict=True))
+    return SourceState(**stored | {"advice": advice_of(stored["advice"]), "rhythm": _rhythm(stored["rhythm"])})
 
 
 def advice_of(stored: dict[str, Any] | None) -> Advice:
@@ -279,32 +343,21 @@ def _resting(now: datetime) -> Select[tuple[str]]:
     return select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
 
 
-def _is_claimable(now: datetime, due_by: datetime) -> ColumnElement[bool]:
-    unclaimed = or_(sources.c.leased_until.is_(None), sources.c.leased_until <= now)
-    return and_(sources.c.active, sources.c.due_at <= due_by, unclaimed)
+def _in_turn(connection: Connection, sought: Mapping[str, Any], limit: int, places: int) -> list[Row[Any]]:
+    """Due sources, those first that have waited longest: of each host no more than `places` and than have room there.
 
-
-def _due(now: datetime, due_by: datetime, per_host: int, spacing: timedelta, limit: int) -> Select[Any]:
-    """Due sources whose hosts can be visited: of each host one, or as many as have room when there is no spacing."""
-    busy = (
-        select(sources.c.host, func.count().label("busy"))
-        .where(sources.c.leased_until > now, sources.c.host.is_not(None))
-        .group_by(sources.c.host)
-        .subquery()
-    )
-    partition = func.coalesce(sources.c.host, sources.c.id)
-    place = func.row_number().over(partition_by=partition, order_by=(sources.c.due_at, sources.c.id)).label("place")
-    ranked = (
-        select(sources.c.id, sources.c.host, sources.c.due_at, place, func.coalesce(busy.c.busy, 0).label("busy"))
-        .outerjoin(busy, busy.c.host == sources.c.host)
-        .outerjoin(hosts, hosts.c.host == sources.c.host)
-        .where(_is_claimable(now, due_by), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= now))
-        .subquery()
-    )
-    room = ranked.c.place + ranked.c.busy <= per_host
-    if spacing:
-        room = and_(room, ranked.c.place == 1)
-    return select(ranked.c.id, ranked.c.host).where(room).order_by(ranked.c.due_at, ranked.c.id).limit(limit)
+    Rows are taken from the database until there are enough: all may be very many.
+    """
+    found: list[Row[Any]] = []
+    taken: Counter[str] = Counter()
+    with connection.execute(_DUE, sought, execution_options={"yield_per": _AT_ONCE}) as rows:
+        for row in rows:
+            if len(found) == limit:
+                break
+            if row.host is None or taken[row.host] < min(places, sought["per_host"] - row.busy):
+                taken[row.host] += 1
+                found.append(row)
+    return found
 
 
 def _taken_up(
@@ -313,15 +366,13 @@ def _taken_up(
     """Those of the hosts that no other worker has gone to meanwhile. Each waits for `spacing` from now on."""
     if not wanted:
         return set()
-    statement = database.insert(hosts).values([{"host": host, "free_at": now + spacing} for host in wanted])
-    statement = statement.on_conflict_do_update(
-        index_elements=["host"], set_={"free_at": statement.excluded.free_at}, where=hosts.c.free_at <= now
-    )
-    return set(connection.execute(statement.returning(hosts.c.host)).scalars())
+    statement = _take_up(database.is_sqlite)
+    return set(connection.execute(statement, {"wanted": wanted, "free_at": now + spacing, "now": now}).scalars())
 
 
 def _lease(row: Row[Any]) -> Lease:
-    return Lease(row.id, row.leased_until, row.due_at, state_of(row), row.failures)
+    source, until, due_at, failures, *state = tuple(row)
+    return Lease(source, until, due_at, _state(state), failures)
 
 
 def _visit(row: Any) -> Visit:

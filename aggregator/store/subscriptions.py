@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, false, or_, select, update
+from sqlalchemy import Row, bindparam, delete, false, or_, select, update
 
 from aggregator.models import Advice, Subscription
 from aggregator.store.database import Database
@@ -13,6 +13,7 @@ from aggregator.store.schema import sources, subscriptions
 from aggregator.store.sources import advice_of
 
 _COLUMNS = [field.name for field in fields(Subscription)]
+_OF_SOURCE = select(subscriptions).where(subscriptions.c.source == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Subscribable:
 def of_source(database: Database, source: str) -> Subscription | None:
     """The subscription of a source, for people and for the next poll."""
     with database.reading() as connection:
-        row = connection.execute(select(subscriptions).where(subscriptions.c.source == source)).one_or_none()
+        row = connection.execute(_OF_SOURCE, {"wanted": source}).one_or_none()
     return _subscription(row) if row else None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, update
 
 from aggregator.models import Article, Attribution, Tag
 from aggregator.store.articles import article_of, tag_of
@@ -13,6 +13,30 @@ from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, sources, stories, tags, topics
 from aggregator.store.settings import put, value_of
 from aggregator.store.visits import touch
+
+# What each publication asks is built here, once: to build a statement takes longer than to execute it.
+_CHANGED = or_(topics.c.changes != topics.c.published_changes, topics.c.expires_at <= bindparam("now"))
+_DIRTY = select(topics).where(_CHANGED).order_by(topics.c.slug)
+_PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # the row names the columns
+_UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
+_PIN = _UNPINNED.values(item_id=bindparam("pinned"))
+_PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
+_STORIES_IN = (
+    select(stories.c.id.label("story_id"), stories.c.item_id, memberships.c.score, memberships.c.reasons, articles)
+    .join(stories, stories.c.id == memberships.c.story)
+    .join(articles, articles.c.key == stories.c.lead)
+    .where(memberships.c.topic == bindparam("topic"), articles.c.dated_at >= bindparam("since"))
+    .order_by(articles.c.dated_at.desc(), stories.c.id)
+    .limit(bindparam("limit", type_=Integer()))
+)
+_COPIES = (
+    select(articles.c.story, articles.c.key, articles.c.dated_at, sources.c.name, sources.c.url, articles.c.link)
+    .join(sources, sources.c.id == articles.c.source)
+    .where(articles.c.story.in_(bindparam("stories", expanding=True)))
+    .order_by(articles.c.dated_at, articles.c.key)
+)
+_OF_ARTICLES = tags.c.article.in_(bindparam("keys", expanding=True))
+_TAGS = select(tags).where(_OF_ARTICLES).order_by(tags.c.score.desc(), tags.c.concept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +107,29 @@ def republish(database: Database, slugs: Collection[str]) -> None:
 
 def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
     """Topics whose published files are not, or no longer, what the store says."""
-    changed = topics.c.changes != topics.c.published_changes
-    statement = select(topics).where(or_(changed, topics.c.expires_at <= now)).order_by(topics.c.slug)
     with database.reading() as connection:
-        return [DirtyTopic(row.slug, row.changes, row.created_at) for row in connection.execute(statement)]
+        rows = connection.execute(_DIRTY, {"now": now})
+        return [DirtyTopic(row.slug, row.changes, row.created_at) for row in rows]
 
 
 def mark_published(database: Database, topic: DirtyTopic, expires_at: datetime | None) -> None:
     """The files of a topic are what the store said when `topic` was read."""
     with database.writing() as connection:
-        connection.execute(
-            update(topics)
-            .where(topics.c.slug == topic.slug)
-            .values(published_changes=topic.changes, expires_at=expires_at)
-        )
+        shown = {"published_changes": topic.changes, "expires_at": expires_at}
+        connection.execute(_PUBLISHED, {"published": topic.slug, **shown})
 
 
 def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
     """Give stories their item ids for ever. Answers with the ids they have, by story: the first one given stands."""
     with database.writing() as connection:
-        unpinned = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
-        rows = [{"story": story, "pinned": item_ids[story]} for story in sorted(item_ids)]
-        connection.execute(unpinned.values(item_id=bindparam("pinned")), rows)
-        statement = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(item_ids))
-        return {row.id: row.item_id for row in connection.execute(statement)}
+        connection.execute(_PIN, [{"story": story, "pinned": item_ids[story]} for story in sorted(item_ids)])
+        return {row.id: row.item_id for row in connection.execute(_PINNED, {"stories": list(item_ids)})}
 
 
 def stories_in(database: Database, slug: str, *, since: datetime, limit: int) -> list[StoredStory]:
     """A topic's stories dated `since` or later, newest first."""
-    statement = (
-        select(stories.c.id.label("story_id"), stories.c.item_id, memberships.c.score, memberships.c.reasons, articles)
-        .join(stories, stories.c.id == memberships.c.story)
-        .join(articles, articles.c.key == stories.c.lead)
-        .where(memberships.c.topic == slug, articles.c.dated_at >= since)
-        .order_by(articles.c.dated_at.desc(), stories.c.id)
-        .limit(limit)
-    )
     with database.reading() as connection:
-        rows = connection.execute(statement).all()
+        rows = connection.execute(_STORIES_IN, {"topic": slug, "since": since, "limit": limit}).all()
         copies_by_story = _copies(connection, [row.story_id for row in rows])
         tags_by_article = _tags(connection, [row.key for row in rows])
     return [
@@ -151,21 +160,14 @@ def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
 
 
 def _copies(connection: Connection, story_ids: list[str]) -> dict[str, tuple[StoredCopy, ...]]:
-    statement = (
-        select(articles.c.story, articles.c.key, articles.c.dated_at, sources.c.name, sources.c.url, articles.c.link)
-        .join(sources, sources.c.id == articles.c.source)
-        .where(articles.c.story.in_(story_ids))
-        .order_by(articles.c.dated_at, articles.c.key)
-    )
     found: dict[str, list[StoredCopy]] = defaultdict(list)
-    for story, key, dated_at, name, url, link in connection.execute(statement):
+    for story, key, dated_at, name, url, link in connection.execute(_COPIES, {"stories": story_ids}):
         found[story].append(StoredCopy(key, dated_at, Attribution(name, url, link)))
     return {story: tuple(group) for story, group in found.items()}
 
 
 def _tags(connection: Connection, keys: list[str]) -> dict[str, tuple[Tag, ...]]:
-    statement = select(tags).where(tags.c.article.in_(keys)).order_by(tags.c.score.desc(), tags.c.concept)
     found: dict[str, list[Tag]] = {key: [] for key in keys}
-    for row in connection.execute(statement):
+    for row in connection.execute(_TAGS, {"keys": keys}):
         found[row.article].append(tag_of(row))
     return {key: tuple(group) for key, group in found.items()}

@@ -1,21 +1,50 @@
-"""What a visit changes, written in one transaction; and the record that it leaves."""
+"""What visits change, written in one transaction; and the records that they leave."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from aggregator.errors import LeaseLost
 from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag
 from aggregator.store import memories as remembered
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, hosts, memberships, sources, stories, tags, topics, visits
+from aggregator.store.rows import fields_of
+from aggregator.store.schema import UtcDateTime, articles, hosts, memberships, sources, stories, tags, topics, visits
 from aggregator.store.sources import row_of as row_of_state
 
 KEPT_VISITS = 30  # per source
+
+# Statements are built here, once: to build one takes longer than to execute it. In an UPDATE, rows name its columns.
+_DUE_AT = bindparam("next_at", type_=UtcDateTime())
+_CALLED_MEANWHILE = (sources.c.due_at > bindparam("started_at")) & (sources.c.due_at < _DUE_AT)
+_FINISH = (
+    update(sources)
+    .where(sources.c.id == bindparam("source"), sources.c.leased_until == bindparam("until"))
+    .values(
+        leased_until=None,
+        due_at=case((_CALLED_MEANWHILE, sources.c.due_at), else_=_DUE_AT),
+        plan=func.coalesce(bindparam("reason"), sources.c.plan),
+    )
+)
+_NOTE = insert(visits).inline()  # without asking for its id
+_OLDEST_KEPT = (
+    select(visits.c.id).where(visits.c.source == bindparam("visited")).order_by(visits.c.id.desc()).limit(1)
+).offset(KEPT_VISITS)
+_TRIM = delete(visits).where(visits.c.source == bindparam("visited"), visits.c.id <= _OLDEST_KEPT.scalar_subquery())
+_IN_SOURCES = sources.c.id.in_(bindparam("ids", expanding=True))
+_LEASED = select(sources.c.id, sources.c.leased_until).where(_IN_SOURCES).order_by(sources.c.id).with_for_update()
+_HOSTS = select(sources.c.id, sources.c.host).where(_IN_SOURCES, sources.c.host.is_not(None))
+_FREE_SOONER = hosts.c.free_at < bindparam("rest_until")
+_PLACES = ("key", "source", "guid", "story", "rule", "rival", "first_seen_at")  # of an article: they never change
+_REPLACED = [column.name for column in articles.c if column.name not in _PLACES]
+_DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
+_MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), memberships.c.story == bindparam("by"))
+_TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
+_LEAD = update(stories).where(stories.c.id == bindparam("story")).values(lead=bindparam("leading"))
 
 
 def save(database: Database, lease: Lease, outcome: Outcome) -> None:
@@ -25,30 +54,30 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
     two workers never wait for each other in a circle.
     """
     with database.writing() as connection:
-        _finish_visit(database, connection, lease, outcome)
-        if outcome.forgets:
-            remembered.forget(connection, lease.source)
-        if outcome.memory is not None:
-            remembered.remember(database, connection, lease.source, outcome.memory)
+        if _finish(database, connection, [(lease, outcome)]) != 1:
+            raise LeaseLost(f"{lease.source}: another worker has taken this source over")
+        # What was first seen on this visit cannot have been stored but by this very outcome.
+        new = {article.key for article in outcome.articles if article.first_seen_at == outcome.visit.started_at}
         if outcome.articles:
             _save_articles(database, connection, outcome.articles, outcome.stories)
-            _replace_tags(connection, outcome.tags)
+            _replace_tags(database, connection, outcome.tags, new)
         if outcome.stories:
-            changed = _replace_memberships(connection, outcome.memberships)
-            changed |= _topics_of(connection, [story.id for story in outcome.stories])
-            touch(connection, changed)
+            before, after = _replace_memberships(database, connection, outcome.memberships, new)
+            others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
+            touch(connection, {membership.topic for membership in before | after} | _topics_of(connection, others))
 
 
-def save_quiet(database: Database, visits: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
-    """Visits that have brought nothing, in one transaction; for each whether it was saved, or its lease is lost."""
+def save_quiet(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
+    """Visits that have brought no articles, in one transaction; for each whether it was saved, or its lease is lost."""
+    if not items:
+        return []
     saved = []
-    for lease, outcome in visits:
-        try:
-            save(database, lease, outcome)
-        except LeaseLost:
-            saved.append(False)
-        else:
-            saved.append(True)
+    with database.writing() as connection:
+        held = _held(connection, [lease for lease, _ in items])
+        for lease, _ in items:
+            saved.append((lease.source, lease.until) in held)
+            held.discard((lease.source, lease.until))
+        _finish(database, connection, [item for item, is_held in zip(items, saved, strict=True) if is_held])
     return saved
 
 
@@ -60,57 +89,69 @@ def save_judgement(
 ) -> None:
     """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story."""
     rows = [{"story": story, "leading": leads[story]} for story in sorted(leads)]
-    led = update(stories).where(stories.c.id == bindparam("story")).values(lead=bindparam("leading"))
     with database.writing() as connection:
         if rows:
-            connection.execute(led, rows)
-        _replace_tags(connection, tags_by_article)
-        touch(connection, _replace_memberships(connection, memberships_by_story))
+            connection.execute(_LEAD, rows)
+        _replace_tags(database, connection, tags_by_article)
+        before, after = _replace_memberships(database, connection, memberships_by_story)
+        touch(connection, {membership.topic for membership in before ^ after})
 
 
 def touch(connection: Connection, slugs: Iterable[str]) -> None:
     """Note that topics have changed, so that they are published again. Topics no longer configured are left alone."""
-    wanted = topics.c.slug.in_(sorted(set(slugs)))
-    connection.execute(select(topics.c.slug).where(wanted).order_by(topics.c.slug).with_for_update())  # lock in order
-    connection.execute(update(topics).where(wanted).values(changes=topics.c.changes + 1))
+    rows = [{"touched": slug} for slug in sorted(set(slugs))]
+    if rows:
+        connection.execute(_TOUCH, rows)  # one by one, so that they are locked in order
 
 
-def _finish_visit(database: Database, connection: Connection, lease: Lease, outcome: Outcome) -> None:
-    called_meanwhile = (sources.c.due_at > outcome.visit.started_at) & (sources.c.due_at < outcome.due_at)
-    due_at = case((called_meanwhile, sources.c.due_at), else_=outcome.due_at)
-    done = connection.execute(
-        update(sources)
-        .where(sources.c.id == lease.source, sources.c.leased_until == lease.until)
-        .values(leased_until=None, due_at=due_at, plan=outcome.plan or sources.c.plan, failures=outcome.failures)
-        .values(row_of_state(outcome.state))
-    )
-    if done.rowcount != 1:
-        raise LeaseLost(f"{lease.source}: another worker has taken this source over")
-    if outcome.rest_until is not None:
-        _let_rest(database, connection, lease.source, outcome.rest_until)
-    connection.execute(insert(visits).values(asdict(outcome.visit)))
-    recent = (
-        select(visits.c.id)
-        .where(visits.c.source == lease.source)
-        .order_by(visits.c.id.desc())
-        .offset(KEPT_VISITS)
-        .limit(1)
-        .scalar_subquery()
-    )
-    connection.execute(delete(visits).where(visits.c.source == lease.source, visits.c.id <= recent))
+def _held(connection: Connection, leases: Iterable[Lease]) -> set[tuple[str, datetime]]:
+    """Which sources are leased until when, among these; nobody else can take them over before this transaction ends."""
+    found: set[tuple[str, datetime]] = set()
+    for chunk in chunks(lease.source for lease in leases):
+        found.update((row.id, row.leased_until) for row in connection.execute(_LEASED, {"ids": chunk}))
+    return found
 
 
-def _let_rest(database: Database, connection: Connection, source: str, until: datetime) -> None:
-    """Keep everybody away from a source's host."""
-    host = connection.execute(select(sources.c.host).where(sources.c.id == source)).scalar_one()
-    if host is None:
-        return
-    statement = database.insert(hosts).values(host=host, free_at=until)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["host"], set_={"free_at": statement.excluded.free_at}, where=hosts.c.free_at < until
-        )
-    )
+def _finish(database: Database, connection: Connection, items: Iterable[tuple[Lease, Outcome]]) -> int:
+    """Give claims back, with what was learned of the sources, and note the visits; the number of claims still held.
+
+    If that is not all of them, the transaction must not be committed.
+    """
+    ended = sorted(items, key=lambda item: item[0].source)
+    if not ended:
+        return 0
+    done = connection.execute(_FINISH, [_finished(lease, outcome) for lease, outcome in ended])
+    if done.rowcount == len(ended):
+        _let_rest(database, connection, {lease.source: one.rest_until for lease, one in ended if one.rest_until})
+        connection.execute(_NOTE, [fields_of(outcome.visit) for _, outcome in ended])
+        connection.execute(_TRIM, [{"visited": lease.source} for lease, _ in ended])
+        remembered.forget(connection, [lease.source for lease, outcome in ended if outcome.forgets])
+        memories = {lease.source: outcome.memory for lease, outcome in ended if outcome.memory is not None}
+        remembered.remember(database, connection, memories)
+    return done.rowcount
+
+
+def _finished(lease: Lease, outcome: Outcome) -> dict[str, Any]:
+    return row_of_state(outcome.state) | {
+        "failures": outcome.failures,
+        "source": lease.source,
+        "until": lease.until,
+        "started_at": outcome.visit.started_at,
+        "next_at": outcome.due_at,
+        "reason": outcome.plan or None,
+    }
+
+
+def _let_rest(database: Database, connection: Connection, until: Mapping[str, datetime]) -> None:
+    """Keep everybody away from the hosts of sources."""
+    rows = [
+        {"host": row.host, "free_at": until[row.id], "rest_until": until[row.id]}
+        for chunk in chunks(until)
+        for row in connection.execute(_HOSTS, {"ids": chunk})
+    ]
+    if rows:
+        statement = database.upsert(hosts, "free_at", where=_FREE_SOONER)
+        connection.execute(statement, sorted(rows, key=lambda row: str(row["host"])))
 
 
 def _save_articles(
@@ -118,46 +159,52 @@ def _save_articles(
 ) -> None:
     places = {copy.key: copy for story in touched for copy in story.copies}
     rows = [row_of(article, places[article.key]) for article in sorted(saved, key=lambda article: article.key)]
-    kept = {"key", "source", "guid", "story", "rule", "rival", "first_seen_at"}
-    _upsert(database, connection, articles, rows, [name for name in rows[0] if name not in kept])
+    connection.execute(database.upsert(articles, *_REPLACED), rows)
     story_rows = [{"id": story.id, "lead": story.lead} for story in sorted(touched, key=lambda story: story.id)]
-    _upsert(database, connection, stories, story_rows, ["lead"])
+    connection.execute(database.upsert(stories, "lead"), story_rows)
 
 
-def _upsert(
-    database: Database, connection: Connection, table: Table, rows: list[dict[str, Any]], replaced: list[str]
+def _replace_tags(
+    database: Database,
+    connection: Connection,
+    by_article: Mapping[str, tuple[Tag, ...]],
+    new: Collection[str] = frozenset(),
 ) -> None:
-    statement = database.insert(table)
-    excluded = {name: statement.excluded[name] for name in replaced}
-    keys = [column.name for column in table.primary_key]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=excluded), rows)
-
-
-def _replace_tags(connection: Connection, by_article: Mapping[str, tuple[Tag, ...]]) -> None:
-    for chunk in chunks(by_article):
-        connection.execute(delete(tags).where(tags.c.article.in_(chunk)))
-    rows = [{"article": key, **asdict(tag)} for key in sorted(by_article) for tag in by_article[key]]
+    """Write the tags of articles. `new` ones have none yet."""
+    for chunk in chunks(key for key in by_article if key not in new):
+        connection.execute(_DELETE_TAGS, {"keys": chunk})
+    rows = [{"article": key, **fields_of(tag)} for key in by_article for tag in by_article[key]]
     if rows:
-        connection.execute(insert(tags), sorted(rows, key=lambda row: (row["article"], row["concept"])))
+        statement = database.upsert(tags, "label", "score", "evidence")
+        connection.execute(statement, sorted(rows, key=lambda row: (row["article"], row["concept"])))
 
 
-def _replace_memberships(connection: Connection, by_story: Mapping[str, tuple[Membership, ...]]) -> set[str]:
-    """Write the memberships of stories; answer with the topics that gained, lost or changed one."""
+def _replace_memberships(
+    database: Database,
+    connection: Connection,
+    by_story: Mapping[str, tuple[Membership, ...]],
+    new: Collection[str] = frozenset(),
+) -> tuple[set[Membership], set[Membership]]:
+    """Write what changes of the memberships of stories: as they were, as they are. `new` stories have none yet."""
+    before = {
+        Membership(row.topic, row.story, row.score, tuple(row.reasons))
+        for chunk in chunks(story for story in by_story if story not in new)
+        for row in connection.execute(_MEMBERSHIPS, {"stories": chunk})
+    }
     after = {item for group in by_story.values() for item in group}
-    before: set[Membership] = set()
-    for chunk in chunks(by_story):
-        rows = connection.execute(select(memberships).where(memberships.c.story.in_(chunk)))
-        before |= {Membership(row.topic, row.story, row.score, tuple(row.reasons)) for row in rows}
-        connection.execute(delete(memberships).where(memberships.c.story.in_(chunk)))
-    written = sorted(after, key=lambda item: (item.topic, item.story))
-    if written:
-        connection.execute(insert(memberships), [asdict(item) for item in written])
-    return {item.topic for item in before ^ after}
+    ended = [{"left": item.topic, "by": item.story} for item in sorted(before - after, key=_in_order)]
+    if ended:
+        connection.execute(_LEAVE, ended)
+    begun = [fields_of(item) for item in sorted(after - before, key=_in_order)]
+    if begun:
+        connection.execute(database.upsert(memberships, "score", "reasons"), begun)
+    return before, after
 
 
-def _topics_of(connection: Connection, story_ids: list[str]) -> set[str]:
-    found: set[str] = set()
-    for chunk in chunks(story_ids):
-        statement = select(memberships.c.topic).where(memberships.c.story.in_(chunk)).distinct()
-        found.update(connection.execute(statement).scalars())
-    return found
+def _topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
+    found = (connection.execute(_MEMBERSHIPS, {"stories": chunk}) for chunk in chunks(story_ids))
+    return {row.topic for rows in found for row in rows}
+
+
+def _in_order(membership: Membership) -> tuple[str, str]:
+    return membership.topic, membership.story
