@@ -274,45 +274,49 @@ class Pipeline:
 
         Those that have changed nothing are stored together.
         """
-        quiet: dict[int, Outcome] = {}
-        visits: list[Visit | Exception | None] = []
-        for number, ending in enumerate(endings):
-            found = self._finish(ending)
-            if isinstance(found, Outcome):
-                quiet[number] = found
-            visits.append(None if isinstance(found, Outcome) else found)
-        try:
-            saved = stored_visits.save_quiet(
-                self.database, [(endings[number].lease, outcome) for number, outcome in quiet.items()]
-            )
-        except StateError as error:
-            return [error if number in quiet else visit for number, visit in enumerate(visits)]
-        for (number, outcome), is_saved in zip(quiet.items(), saved, strict=True):
-            if is_saved:
-                visits[number] = self._saved(endings[number], outcome)
-            else:
-                log.warning("visit dropped: %s: another worker has taken this source over", outcome.visit.source)
-        return visits
+        found = [self._finish(ending) for ending in endings]
+        quiet = {number: one for number, one in enumerate(found) if isinstance(one, Outcome)}
+        stored = self._store_quiet([(endings[number], outcome) for number, outcome in quiet.items()])
+        visits = dict(zip(quiet, stored, strict=True))
+        return [visits.get(number) if isinstance(one, Outcome) else one for number, one in enumerate(found)]
 
-    def _finish(self, ending: _Ending) -> Visit | Outcome | Exception | None:
+    def _finish(self, ending: _Ending, *, alone: bool = False) -> Visit | Outcome | Exception | None:
         """The visit as it is stored; what it comes to where that can be stored with others; None where it is lost."""
         try:
-            return self._finished(ending)
+            return self._finished(ending, alone)
         except LeaseLost as error:
             log.warning("visit dropped: %s", error)
             return None
         except StateError as error:
             return error  # the database's trouble, not the source's
 
-    def _finished(self, ending: _Ending) -> Visit | Outcome:
+    def _finished(self, ending: _Ending, alone: bool) -> Visit | Outcome:
         try:
             outcome, rejected = self._outcome(ending)
-            return outcome if _is_quiet(ending, outcome) else self._store(ending, outcome, rejected)
+            if not alone and _is_quiet(ending, outcome):
+                return outcome
+            return self._store(ending, outcome, rejected)
         except (LeaseLost, StateError):
             raise
         except Exception as error:  # a bug of ours, met by what one source says, must not stop the others
             failure = replace(ending, found=_bug(ending.source, error), readings=())
             return self._store(failure, *self._outcome(failure))
+
+    def _store_quiet(self, quiet: Sequence[tuple[_Ending, Outcome]]) -> list[Visit | Exception | None]:
+        try:
+            saved = stored_visits.save_quiet(self.database, [(ending.lease, outcome) for ending, outcome in quiet])
+        except StateError as error:
+            return [error] * len(quiet)
+        except Exception:  # what one of them says cannot be stored: it must not take the others with it
+            visits = (self._finish(ending, alone=True) for ending, _ in quiet)
+            return [None if isinstance(visit, Outcome) else visit for visit in visits]
+        for (ending, _), is_saved in zip(quiet, saved, strict=True):
+            if not is_saved:
+                log.warning("visit dropped: %s: another worker has taken this source over", ending.source.key)
+        return [
+            self._saved(ending, outcome) if is_saved else None
+            for (ending, outcome), is_saved in zip(quiet, saved, strict=True)
+        ]
 
     def _outcome(self, ending: _Ending) -> tuple[Outcome, list[Rejected]]:
         source, lease, found, readings, now = ending.source, ending.lease, ending.found, ending.readings, ending.started

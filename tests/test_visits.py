@@ -1,6 +1,7 @@
 """Visits side by side: who is slow keeps nobody waiting."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from aiohttp.test_utils import TestServer
 from aggregator import config, runtime
 from aggregator.fetch import Fetcher
 from aggregator.helpers import Helpers
-from aggregator.models import Visit
+from aggregator.models import Lease, Outcome, Visit
 from aggregator.pipeline import Pipeline
+from aggregator.store import Database
+from aggregator.store import visits as stored
 
 GOOD = b"<rss version='2.0'><channel><title>t</title><item><title>a</title></item></channel></rss>"
 
@@ -52,3 +55,39 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
     await server.close()
     assert {visit.outcome for visit in ended} == {"news"}
     assert len(leases) == 12
+
+
+async def test_what_cannot_be_stored_takes_no_other_visit_with_it(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three visits that are stored together one is bad: it fails, and the others are there."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=GOOD)
+
+    app = web.Application()
+    app.router.add_get("/{name}", answer)
+    server = TestServer(app, host="0.0.0.0")
+    await server.start_server()
+    lines = [f"  - {{url: 'http://127.0.4.{n}:{server.port}/{n}', name: n{n}}}\n" for n in range(3)]
+    (config_directory / "sources.yaml").write_text("sources:\n" + "".join(lines))
+    found = config.load(config_directory, {"AGGREGATOR_FETCH__ALLOW": "127.0.0.0/8"})
+    saved = stored.save
+
+    def picky(database: Database, lease: Lease, outcome: Outcome) -> None:
+        if lease.source.endswith("/1") and outcome.visit.outcome == "unchanged":
+            raise ValueError("no value for a database")
+        saved(database, lease, outcome)
+
+    def together(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
+        raise ValueError("no value for a database")
+
+    ended: list[Visit] = []
+    with runtime.opened(found) as database:
+        await runtime.once(found, database, lambda visit: None)
+        monkeypatch.setattr(stored, "save", picky)
+        monkeypatch.setattr(stored, "save_quiet", together)
+        await runtime.once(found, database, lambda visit: ended.append(visit) if visit else None)
+    await server.close()
+    outcomes = {visit.source.rpartition("/")[2]: visit.outcome for visit in ended}
+    assert outcomes == {"0": "unchanged", "1": "failed", "2": "unchanged"}
