@@ -19,14 +19,16 @@ MAX_NAME = 200  # of an author, a category and its scheme, a licence, …
 MAX_AUTHORS, MAX_CATEGORIES, MAX_ENCLOSURES, MAX_LINKS = 20, 50, 20, 30
 MAX_RELATION = 100
 CLOCK_SKEW = timedelta(hours=24)  # a date this far ahead is a mistake, not a time zone
-OLDEST_YEAR = 1970
+OLDEST_YEAR = 1990  # before the web; 1970 and 1980 are where clocks that are not set begin
+_ADDRESS = re.compile(r"\s*<[^<>\s@]+@[^<>\s@]+>$")
+_REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\s)", re.IGNORECASE)
 
 
 def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | None = None) -> Article:
     """The article that an entry of a source is, as seen first at `now`.
 
-    Its text and HTML are safe to publish, and every link is an absolute http(s) one. Dates that cannot be (before 1970,
+    Its text and HTML are safe to publish, and every link is an absolute http(s) one. Dates that cannot be (before 1990,
     more than a day ahead) are dropped, others are given in UTC; a change that is announced for later has happened now.
     """
     title = plain(entry.title)[:MAX_TITLE]
@@ -46,7 +48,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     link = urls.canonical(entry.link, entry.base)
     guid = _guid(entry, title, text)
     text_words = words(text)
-    authors = tuple(dict.fromkeys(filter(None, map(_name, entry.authors))))[:MAX_AUTHORS]
+    authors = tuple(dict.fromkeys(filter(None, map(_author, entry.authors))))[:MAX_AUTHORS]
     categories = tuple(dict.fromkeys(_categories(entry.categories)))[:MAX_CATEGORIES]
     enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures, entry.base)))[:MAX_ENCLOSURES]
     summary = _summary(entry, text)
@@ -125,11 +127,22 @@ def _categories(categories: Iterable[Category]) -> Iterable[Category]:
     for category in categories:
         term = _name(category.term)
         if term:
-            yield Category(term, _name(category.scheme) or None, _name(category.label) or None)
+            yield Category(term, _line(category.scheme) or None, _name(category.label) or None)
+
+
+def _author(text: str) -> str:
+    """A name without the e-mail address behind it."""
+    name = _name(text)
+    return _ADDRESS.sub("", name) or name
 
 
 def _name(text: str | None) -> str:
-    return plain(Markup(text or ""))[:MAX_NAME].rstrip()
+    """A line of plain text. No name has a character reference in it, but many a publisher escapes names twice."""
+    return _line(text, html=_REFERENCE.search(text or "") is not None)
+
+
+def _line(text: str | None, *, html: bool = False) -> str:
+    return plain(Markup(text or "", html))[:MAX_NAME].rstrip()
 
 
 def _enclosures(enclosures: Iterable[Enclosure], base: str | None) -> Iterable[Enclosure]:
@@ -167,7 +180,7 @@ def _licence(licence: str | None, base: str | None) -> str | None:
     url = urls.absolute(licence)
     if url:
         return url
-    said = _name(licence)
+    said = _line(licence)
     if said.startswith(("/", "./", "../")):
         return urls.absolute(licence, base)
     return None if _SCHEME.match(said) else said or None
