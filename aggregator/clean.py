@@ -17,11 +17,12 @@ MAX_TITLE = 500
 MAX_SUMMARY = 1000
 MAX_NAME = 200  # of an author, a category and its scheme, a licence, …
 MAX_AUTHORS, MAX_CATEGORIES, MAX_ENCLOSURES, MAX_LINKS = 20, 50, 20, 30
+MAX_LOOKED_AT = 500  # of each of these: what comes behind is not even cleaned
 MAX_RELATION = 100
 CLOCK_SKEW = timedelta(hours=24)  # a date this far ahead is a mistake, not a time zone
 OLDEST_YEAR = 1990  # before the web; 1970 and 1980 are where clocks that are not set begin
 _ADDRESS = re.compile(r"\s*<[^<>\s@]+@[^<>\s@]+>$")
-_REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});", re.IGNORECASE)
+_TWICE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});|</[a-z]", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\s)", re.IGNORECASE)
 
 
@@ -48,14 +49,14 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     link = urls.canonical(entry.link, entry.base)
     guid = _guid(entry, title, text)
     text_words = words(text)
-    authors = tuple(dict.fromkeys(filter(None, map(_author, entry.authors))))[:MAX_AUTHORS]
-    categories = tuple(dict.fromkeys(_categories(entry.categories)))[:MAX_CATEGORIES]
-    enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures, entry.base)))[:MAX_ENCLOSURES]
+    authors = tuple(dict.fromkeys(filter(None, map(_author, entry.authors[:MAX_LOOKED_AT]))))[:MAX_AUTHORS]
+    categories = tuple(dict.fromkeys(_categories(entry.categories[:MAX_LOOKED_AT])))[:MAX_CATEGORIES]
+    enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures[:MAX_LOOKED_AT], entry.base)))[:MAX_ENCLOSURES]
     summary = _summary(entry, text)
     spoken = language(entry.language or declared_language, f"{title}. {text}")
     updated_at = _believable(entry.updated_at, now)
     subtitle = _shortened(plain(entry.subtitle), MAX_TITLE)
-    links = tuple(dict.fromkeys(_links(entry.links, entry.base, link)))[:MAX_LINKS]
+    links = tuple(dict.fromkeys(_links(entry.links[:MAX_LOOKED_AT], entry.base, link)))[:MAX_LINKS]
     thumbnail = urls.absolute(entry.thumbnail, entry.base)
     comments = urls.absolute(entry.comments, entry.base)
     origin = _origin(entry.origin, entry.base)
@@ -137,8 +138,8 @@ def _author(text: str) -> str:
 
 
 def _name(text: str | None) -> str:
-    """A line of plain text. No name has a character reference in it, but many a publisher escapes names twice."""
-    return _line(text, html=_REFERENCE.search(text or "") is not None)
+    """A line of plain text. No name holds a character reference or a tag, but many a publisher escapes names twice."""
+    return _line(text, html=_TWICE.search(text or "") is not None)
 
 
 def _line(text: str | None, *, html: bool = False) -> str:
@@ -180,7 +181,7 @@ def _licence(licence: str | None, base: str | None) -> str | None:
     url = urls.absolute(licence)
     if url:
         return url
-    said = _line(licence)
+    said = _name(licence)
     if said.startswith(("/", "./", "../")):
         return urls.absolute(licence, base)
     return None if _SCHEME.match(said) else said or None

@@ -31,7 +31,7 @@ ALLOWED = {
     "*": "lang dir",
     **dict.fromkeys(BLOCKS, ""),
     **dict.fromkeys(
-        "b bdi bdo br cite code col colgroup em i kbd mark picture rp rt ruby s samp small span strong sub sup u var"
+        "b bdi br cite code col colgroup em i kbd mark picture rp rt ruby s samp small span strong sub sup u var"
         " wbr".split(),
         "",
     ),
@@ -60,7 +60,9 @@ _WITHOUT_FILTERED = {tag: names - {"cite", "srcset"} for tag, names in ATTRIBUTE
 
 # XML 1.0 §2.2: what it forbids, and what it advises against, as does HTML.
 _NO_CHARACTERS = "".join(chr(0x10000 * plane + last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
-_ILLEGAL = re.compile(f"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\ufdd0-\ufdef{_NO_CHARACTERS}]")
+_ILLEGAL = re.compile(
+    f"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\ufdd0-\ufdef{_NO_CHARACTERS}]"
+)
 # Controls that are letters of windows-1252 taken for Latin-1, as HTML §13.2.5.80 has it; and letters that were lost.
 _MEANT = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)} | {0xFFFD: "?"}
 _MISTAKEN = re.compile("[\x80-\x9f\ufffd]")

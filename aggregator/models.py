@@ -409,7 +409,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A story as a feed shows it. `id` never changes once published; every URL is absolute and as RFC 3986 writes it."""
+    """A story as a feed shows it. `id` never changes once published; every URL is absolute, and after RFC 3986."""
 
     id: str
     title: str

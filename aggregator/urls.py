@@ -16,7 +16,9 @@ _TRACKING = frozenset(
     "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid mc_cid mc_eid mkt_tok wickedid"
     " s_cid cmpid ncid sr_share ref_src ref_url at_medium at_campaign at_custom1 at_custom2 at_custom3".split()
 )
-_FORBIDDEN = re.compile(r"[^\w.~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})", re.ASCII)  # RFC 3986 §2, in path, query, fragment
+_FORBIDDEN = re.compile(
+    r"[^\w.~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})", re.ASCII
+)  # RFC 3986 §2, in path, query, fragment
 
 
 def absolute(link: str | None, base: str | None = None) -> str | None:

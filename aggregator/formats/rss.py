@@ -6,7 +6,6 @@ from aggregator.formats._feedgen import generator
 from aggregator.models import Feed
 from aggregator.registry import Format
 
-
 # Whether titles are HTML is nowhere said. Written so, `&` and `<` come out as themselves in readers of both opinions:
 # https://www.rssboard.org/rss-profile#data-types-characterdata
 _PLAIN = re.compile(rb"<(?:title|category|source|dc:creator|dc:rights)\b[^>]*>[^<]*")
