@@ -17,16 +17,19 @@ MAX_TITLE = 500
 MAX_SUMMARY = 1000
 MAX_NAME = 200  # of an author, a category and its scheme, a licence, …
 MAX_AUTHORS, MAX_CATEGORIES, MAX_ENCLOSURES, MAX_LINKS = 20, 50, 20, 30
+MAX_LOOKED_AT = 500  # of each of these: what comes behind is not even cleaned
 MAX_RELATION = 100
 CLOCK_SKEW = timedelta(hours=24)  # a date this far ahead is a mistake, not a time zone
-OLDEST_YEAR = 1970
+OLDEST_YEAR = 1990  # before the web; 1970 and 1980 are where clocks that are not set begin
+_ADDRESS = re.compile(r"\s*<[^<>\s@]+@[^<>\s@]+>$")
+_TWICE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});|</[a-z]", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\s)", re.IGNORECASE)
 
 
 def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | None = None) -> Article:
     """The article that an entry of a source is, as seen first at `now`.
 
-    Its text and HTML are safe to publish, and every link is an absolute http(s) one. Dates that cannot be (before 1970,
+    Its text and HTML are safe to publish, and every link is an absolute http(s) one. Dates that cannot be (before 1990,
     more than a day ahead) are dropped, others are given in UTC; a change that is announced for later has happened now.
     """
     title = plain(entry.title)[:MAX_TITLE]
@@ -46,14 +49,14 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     link = urls.canonical(entry.link, entry.base)
     guid = _guid(entry, title, text)
     text_words = words(text)
-    authors = tuple(dict.fromkeys(filter(None, map(_name, entry.authors))))[:MAX_AUTHORS]
-    categories = tuple(dict.fromkeys(_categories(entry.categories)))[:MAX_CATEGORIES]
-    enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures, entry.base)))[:MAX_ENCLOSURES]
+    authors = tuple(dict.fromkeys(filter(None, map(_author, entry.authors[:MAX_LOOKED_AT]))))[:MAX_AUTHORS]
+    categories = tuple(dict.fromkeys(_categories(entry.categories[:MAX_LOOKED_AT])))[:MAX_CATEGORIES]
+    enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures[:MAX_LOOKED_AT], entry.base)))[:MAX_ENCLOSURES]
     summary = _summary(entry, text)
     spoken = language(entry.language or declared_language, f"{title}. {text}")
     updated_at = _believable(entry.updated_at, now)
     subtitle = _shortened(plain(entry.subtitle), MAX_TITLE)
-    links = tuple(dict.fromkeys(_links(entry.links, entry.base, link)))[:MAX_LINKS]
+    links = tuple(dict.fromkeys(_links(entry.links[:MAX_LOOKED_AT], entry.base, link)))[:MAX_LINKS]
     thumbnail = urls.absolute(entry.thumbnail, entry.base)
     comments = urls.absolute(entry.comments, entry.base)
     origin = _origin(entry.origin, entry.base)
@@ -125,11 +128,22 @@ def _categories(categories: Iterable[Category]) -> Iterable[Category]:
     for category in categories:
         term = _name(category.term)
         if term:
-            yield Category(term, _name(category.scheme) or None, _name(category.label) or None)
+            yield Category(term, _line(category.scheme) or None, _name(category.label) or None)
+
+
+def _author(text: str) -> str:
+    """A name without the e-mail address behind it."""
+    name = _name(text)
+    return _ADDRESS.sub("", name) or name
 
 
 def _name(text: str | None) -> str:
-    return plain(Markup(text or ""))[:MAX_NAME].rstrip()
+    """A line of plain text. No name holds a character reference or a tag, but many a publisher escapes names twice."""
+    return _line(text, html=_TWICE.search(text or "") is not None)
+
+
+def _line(text: str | None, *, html: bool = False) -> str:
+    return plain(Markup(text or "", html))[:MAX_NAME].rstrip()
 
 
 def _enclosures(enclosures: Iterable[Enclosure], base: str | None) -> Iterable[Enclosure]:

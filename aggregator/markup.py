@@ -31,7 +31,7 @@ ALLOWED = {
     "*": "lang dir",
     **dict.fromkeys(BLOCKS, ""),
     **dict.fromkeys(
-        "b bdi bdo br cite code col colgroup em i kbd mark picture rp rt ruby s samp small span strong sub sup u var"
+        "b bdi br cite code col colgroup em i kbd mark picture rp rt ruby s samp small span strong sub sup u var"
         " wbr".split(),
         "",
     ),
@@ -58,7 +58,14 @@ ALLOWED = {
 ATTRIBUTES = {tag: frozenset(names.split()) for tag, names in ALLOWED.items()}
 _WITHOUT_FILTERED = {tag: names - {"cite", "srcset"} for tag, names in ATTRIBUTES.items()}
 
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
+# XML 1.0 §2.2: what it forbids, and what it advises against, as does HTML.
+_NO_CHARACTERS = "".join(chr(0x10000 * plane + last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
+_ILLEGAL = re.compile(
+    f"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\ufdd0-\ufdef{_NO_CHARACTERS}]"
+)
+# Controls that are letters of windows-1252 taken for Latin-1, as HTML §13.2.5.80 has it; and letters that were lost.
+_MEANT = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)} | {0xFFFD: "?"}
+_MISTAKEN = re.compile("[\x80-\x9f\ufffd]")
 _FORMATTING = re.compile(r"<(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE)
 _QUOTED_TAG_END = re.compile(r"""=\s*(?:"[^">]*>|'[^'>]*>)""")
 _WHOLE_TAG = re.compile(r"<[^<>]*>")
@@ -68,8 +75,8 @@ _CANDIDATE = re.compile(r"[\s,]*+((?>\S*[^\s,]))(?:\s++(\d{1,9}(?:\.\d{1,9})?[wx
 
 
 def legal(text: str) -> str:
-    """The text without characters that XML cannot hold."""
-    return _ILLEGAL.sub("", text)
+    """The text without characters that XML cannot hold or should not, and with those that were meant in their place."""
+    return _ILLEGAL.sub("", text.translate(_MEANT) if _MISTAKEN.search(text) else text)
 
 
 def plain(markup: Markup) -> str:
@@ -87,7 +94,7 @@ def safe_html(html: str, base: str | None) -> str:
     html = legal(html)
     for _ in range(MAX_PASSES):  # to a fixed point: what a browser would read differently from us is read again
         before, html = html, _bounded(html)
-        html = _cleaner(urls.absolute(base), _has_filtered(html)).clean(html).strip()
+        html = legal(_cleaner(urls.absolute(base), _has_filtered(html)).clean(html)).strip()
         if html == before:
             return html
     return nh3.clean(html, tags=set()).strip()

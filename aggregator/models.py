@@ -409,7 +409,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A story as a feed shows it. `id` never changes once published."""
+    """A story as a feed shows it. `id` never changes once published; every URL is absolute, and after RFC 3986."""
 
     id: str
     title: str
@@ -424,6 +424,9 @@ class Item:
     authors: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
+    thumbnail: str | None = None
+    comments: str | None = None
+    licence: str | None = None  # a URL, or words
     language: str | None = None
     reasons: tuple[str, ...] = ()
     score: int = 0

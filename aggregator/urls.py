@@ -4,7 +4,7 @@ Parsing is the WHATWG's (https://url.spec.whatwg.org/), so a link means here wha
 """
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import ada_url
 
@@ -16,6 +16,9 @@ _TRACKING = frozenset(
     "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid mc_cid mc_eid mkt_tok wickedid"
     " s_cid cmpid ncid sr_share ref_src ref_url at_medium at_campaign at_custom1 at_custom2 at_custom3".split()
 )
+_FORBIDDEN = re.compile(
+    r"[^\w.~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})", re.ASCII
+)  # RFC 3986 §2, in path, query, fragment
 
 
 def absolute(link: str | None, base: str | None = None) -> str | None:
@@ -27,6 +30,16 @@ def absolute(link: str | None, base: str | None = None) -> str | None:
     except ValueError:
         return None
     return url.href if url.protocol in ("http:", "https:") and url.hostname and len(url.href) <= MAX_LENGTH else None
+
+
+def written(url: str) -> str:
+    """An http(s) URL as RFC 3986 has it: browsers leave alone some characters that it does not allow. Others as is."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("http", "https"):
+        return url
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    page, mark, fragment = rest[len(host) :].partition("#")
+    return f"{scheme}://{host}{_encoded(page)}{mark}{_encoded(fragment)}"
 
 
 def shown(url: str) -> str:
@@ -81,3 +94,7 @@ def identity(url: str) -> str:
 def _tracks(pair: str) -> bool:
     name = pair.partition("=")[0].lower()
     return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)
+
+
+def _encoded(part: str) -> str:
+    return _FORBIDDEN.sub(lambda found: quote(found[0]), part)

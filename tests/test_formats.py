@@ -36,6 +36,9 @@ def item(**changes: object) -> Item:
         "authors": ("Ann <Smith>", "Bo"),
         "tags": (Tag("country:china", "China", 65),),
         "enclosures": (Enclosure("https://a.example/i.jpg", "image/jpeg", 123),),
+        "thumbnail": "https://a.example/t.png",
+        "comments": "https://a.example/1#talk",
+        "licence": "https://a.example/by",
         "language": "en",
         "reasons": ("about country:china ≥ 25: 65",),
         "score": 65,
@@ -54,7 +57,8 @@ def test_readers_get_back_what_was_written(name: str) -> None:
     parsed = feedparser.parse(io.BytesIO(registry.formats()[name].render(feed(item()))), sanitize_html=False)
     assert not parsed.bozo
     (entry,) = parsed.entries
-    assert (entry.id, entry.title, entry.link) == (item().id, item().title, item().link)
+    assert (entry.id, entry.link) == (item().id, item().link)
+    assert entry.title == (html.escape(item().title) if name == "atom" else item().title)  # in Atom it is declared
     assert entry.content[0].value == item().html
     assert entry.summary == (html.escape(item().summary) if name == "rss" else item().summary)  # in RSS it is HTML
     assert entry.published_parsed[:3] == (2026, 11, 1)
@@ -62,6 +66,14 @@ def test_readers_get_back_what_was_written(name: str) -> None:
     assert entry.enclosures[0].href == "https://a.example/i.jpg"
     assert entry.enclosures[0].type == "image/jpeg"
     assert entry.source.title == "Wire & Co"
+    assert entry.media_thumbnail == [{"url": "https://a.example/t.png"}]
+    links = {link.rel: (link.href, link.get("type")) for link in entry.links}
+    if name == "atom":
+        assert links["replies"] == ("https://a.example/1#talk", "text/html")
+        assert links["license"][0] == "https://a.example/by"
+    else:
+        assert entry.comments == "https://a.example/1#talk"
+        assert links["license"][0] == "https://a.example/by"
     assert parsed.feed.link == "https://news.example/topics/t"
 
 
@@ -72,7 +84,35 @@ def test_atom_keeps_relation_and_type_of_entry_links() -> None:
         ("alternate", None),
         ("enclosure", "image/jpeg"),
         ("related", None),
+        ("replies", "text/html"),
+        ("license", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "element"),
+    [("atom", "{http://www.w3.org/2005/Atom}rights"), ("rss", "{http://purl.org/dc/elements/1.1/}rights")],
+)
+def test_a_licence_in_words_is_said_in_words(name: str, element: str) -> None:
+    tree = etree.fromstring(registry.formats()[name].render(feed(item(licence="CC & friends"))))
+    assert [found.text for found in tree.iter(element)] == ["CC & friends"]
+    assert "license" not in {etree.QName(found).localname for found in tree.iter()}
+
+
+@pytest.mark.parametrize(
+    ("title", "atom", "kind", "rss"),
+    [
+        ("A & B", "A &amp; B", None, "A &#x26; B"),
+        ("R&D1 <i>", "R&amp;amp;D1 &amp;lt;i&amp;gt;", "html", "R&#x26;D1 &#x3C;i&gt;"),
+        ("1 < 2", "1 &lt; 2", None, "1 &#x3C; 2"),
+        ("All <b>bold</b>", "All &amp;lt;b&amp;gt;bold&amp;lt;/b&amp;gt;", "html", "All bold"),
+        ("</b>", "&amp;lt;/b&amp;gt;", "html", "(untitled)"),
+    ],
+)
+def test_titles_are_themselves_for_readers_that_take_them_for_html(title: str, atom: str, kind: str, rss: str) -> None:
+    said = f'<title type="{kind}">{atom}</title>' if kind else f"<title>{atom}</title>"
+    assert said.encode() in registry.formats()["atom"].render(feed(item(title=title)))
+    assert f"<title>{rss}</title>".encode() in registry.formats()["rss"].render(feed(item(title=title)))
 
 
 JSON_FEED = {

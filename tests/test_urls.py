@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator import urls
-from aggregator.urls import MAX_LENGTH, absolute, canonical, identity, names_a_page
+from aggregator.urls import MAX_LENGTH, absolute, canonical, identity, names_a_page, written
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,19 @@ def test_what_may_be_a_password_is_not_shown(url: str, shown: str) -> None:
 )
 def test_feed_addresses_mean_the_web(url: str, meant: str) -> None:
     assert urls.web(url) == meant
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/x?y=1#z", "https://a.example/x?y=1#z"),
+        ("https://a.example/a|b[1]?c=^&d={e}#f#g", "https://a.example/a%7Cb%5B1%5D?c=%5E&d=%7Be%7D#f%23g"),
+        ("https://a.example/100%/%zz/%20?%", "https://a.example/100%25/%25zz/%20?%25"),
+        ("http://[::1]:80/x[1]", "http://[::1]:80/x%5B1%5D"),
+        ("https://a.example?[", "https://a.example?%5B"),
+        ("CC BY 4.0 [x]", "CC BY 4.0 [x]"),
+    ],
+)
+def test_written_as_the_standard_has_it(url: str, expected: str) -> None:
+    assert written(url) == expected
+    assert written(expected) == expected

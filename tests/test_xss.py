@@ -98,7 +98,7 @@ def from_xml(data: bytes) -> tuple[list[str], list[str], list[str]]:
             escaped.append(text)
         elif name == "encoded" or element.get("type") in ("html", "xhtml"):
             html.append(text)
-        if name in ("link", "comments", "uri", "docs", "icon", "logo"):
+        if name in ("link", "comments", "license", "uri", "docs", "icon", "logo"):
             links.append(text)
         links += [value for key, value in element.attrib.items() if key in ("href", "src", "url", "uri")]
     return html, escaped, links
@@ -147,7 +147,7 @@ def test_no_attack_comes_through(
     for key, value in from_json(json.loads(registry.formats()["jsonfeed"].render(feed))):
         if key == "content_html":
             values.add(value)
-        if key == "url" or key.endswith("_url"):
+        if key in ("url", "image") or key.endswith("_url"):
             links.add(value)
     assert {link for link in links if not re.match("https?://[^/]", link)} == set()
     assert {scheme(article.licence or "") for article in articles.values()} <= {"", "http", "https"}

@@ -1,10 +1,11 @@
 """What Atom and RSS share: a Feed as feedgen's generator, with an extension for what feedgen cannot say.
 
-feedgen 1.0 drops `rel` and `type` from the links of Atom entries, writes of `atom:source` only title and link, and
-writes no authors into RSS without an e-mail address; the extension puts that right.
+feedgen 1.0 drops `rel` and `type` from the links of Atom entries, writes of `atom:source` only title and link, writes
+no authors into RSS without an e-mail address, and knows no HTML titles; the extension puts that right.
 """
 
 import html
+import re
 from typing import Any
 
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
@@ -15,8 +16,12 @@ from aggregator import __version__
 from aggregator.models import Feed, Item
 
 ATOM = "http://www.w3.org/2005/Atom"
+CC = "http://backend.userland.com/creativeCommonsRssModule"
 DC = "http://purl.org/dc/elements/1.1/"
+MEDIA = "http://search.yahoo.com/mrss/"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_TAG, _END_TAG = re.compile(r"</?\w[^<>]*>"), re.compile(r"</\w[^<>]*>")
+_LIKE_MARKUP = re.compile(r"</?[a-z!]|&#?\w", re.IGNORECASE)
 
 
 def generator(feed: Feed, own: str) -> FeedGenerator:
@@ -58,12 +63,14 @@ def _add(out: FeedGenerator, item: Item) -> None:
         first = item.enclosures[0]
         media_type = first.media_type or "application/octet-stream"
         entry.enclosure(first.url, str(first.length or 0), media_type)
+    if item.comments:
+        entry.comments(item.comments)
     entry.more.item = item
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
     def extend_ns(self) -> dict[str, str]:
-        return {"dc": DC}
+        return {"creativeCommons": CC, "dc": DC, "media": MEDIA}
 
 
 class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships no types
@@ -79,6 +86,17 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
         for copy in self.item.also:
             if copy.link:
                 _link(entry, rel="related", href=copy.link, title=copy.name)
+        if self.item.comments:
+            _link(entry, rel="replies", href=self.item.comments, type="text/html")  # RFC 4685 §4
+        address, words = _licence(self.item)
+        if address:
+            _link(entry, rel="license", href=address)  # RFC 4946
+        if words:
+            etree.SubElement(entry, "rights").text = words
+        for name in ("title", "summary", "rights"):
+            for element in entry.findall(name):
+                _declare(element)
+        self._thumbnail(entry)
         self._source(entry)
         if self.item.language:
             entry.set(_XML_LANG, self.item.language)
@@ -89,9 +107,21 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
             entry.remove(author)
         for name in self.item.authors or (self.item.origin.name,):
             etree.SubElement(entry, f"{{{DC}}}creator").text = name
+        for title in entry.findall("title"):
+            title.text = _untagged(title.text)
         for description in entry.findall("description"):  # readers take it for HTML
             description.text = html.escape(self.item.summary, quote=False)
+        address, words = _licence(self.item)
+        if address:
+            etree.SubElement(entry, f"{{{CC}}}license").text = address
+        if words:
+            etree.SubElement(entry, f"{{{DC}}}rights").text = words
+        self._thumbnail(entry)
         return entry
+
+    def _thumbnail(self, entry: Any) -> None:
+        if self.item.thumbnail:
+            etree.SubElement(entry, f"{{{MEDIA}}}thumbnail", url=self.item.thumbnail)
 
     def _source(self, entry: Any) -> None:
         for source in entry.findall("source"):
@@ -103,6 +133,24 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
             etree.SubElement(source, "title").text = origin.name
             etree.SubElement(source, "updated").text = self.item.updated_at.isoformat()
             _link(source, rel="self", href=origin.source_url)
+
+
+def _licence(item: Item) -> tuple[str | None, str | None]:
+    """A licence's address, or its words."""
+    is_address = (item.licence or "").startswith(("http://", "https://"))
+    return (item.licence, None) if is_address else (None, item.licence)
+
+
+def _declare(text: Any) -> None:
+    """Plain text that looks like HTML is given as HTML that means it: for readers that do not look at the type."""
+    if _LIKE_MARKUP.search(text.text or ""):
+        text.text = html.escape(text.text, quote=False)
+        text.set("type", "html")
+
+
+def _untagged(title: str) -> str:
+    """A title without tags, if there is an end tag in it: nothing can keep RSS readers from taking that for HTML."""
+    return (" ".join(_TAG.sub(" ", title).split()) or "(untitled)") if _END_TAG.search(title) else title
 
 
 def _link(parent: Any, **attributes: str) -> None:

@@ -27,6 +27,7 @@ def _item(item: Item) -> dict[str, Any]:
         "title": item.title,
         "content_html": item.html,
         "summary": item.summary,
+        "image": item.thumbnail,
         "date_published": item.published_at.isoformat(),
         "date_modified": item.updated_at.isoformat(),
         "authors": [{"name": name} for name in item.authors or (item.origin.name,)],
