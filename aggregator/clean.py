@@ -10,7 +10,7 @@ from aggregator.language import language
 from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html
 from aggregator.models import Article, Category, Cut, Enclosure, Entry, Link, Markup, Origin
 from aggregator.significance import news_hash
-from aggregator.words import digest, fold, words
+from aggregator.words import digest, folds, words
 
 MAX_GUID = 500
 MAX_TITLE = 500
@@ -41,11 +41,12 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         lines = lines[: cut.line] if cut else lines
         html = "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines)
     text = "\n\n".join(lines)
-    news = news_hash(title, text)
+    text_words = words(text)
+    folded_text = " ".join(folds(text_words))
+    news = news_hash(title, text, folded_text)
     title = title or _shortened(text, 100)
     link = urls.canonical(entry.link, entry.base)
     guid = _guid(entry, title, text)
-    text_words = words(text)
     authors = tuple(dict.fromkeys(filter(None, map(_name, entry.authors))))[:MAX_AUTHORS]
     categories = tuple(dict.fromkeys(_categories(entry.categories)))[:MAX_CATEGORIES]
     enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures, entry.base)))[:MAX_ENCLOSURES]
@@ -86,7 +87,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         licence=licence,
         content_hash=digest([*published, *lists]),
         news_hash=news,
-        text_hash=digest(map(fold, text_words)),
+        text_hash=digest([folded_text]),
         word_count=len(text_words),
         cut=cut,
     )

@@ -115,7 +115,9 @@ class Vocabulary:
             return
         buffer = _pattern(written)
         position = last = 0
-        for number, _, end in self._automaton.find_matches_as_indexes(buffer, overlapping=True):  # in order of their ends
+        for number, _, end in self._automaton.find_matches_as_indexes(
+            buffer, overlapping=True
+        ):  # in order of their ends
             last += buffer.count(b" ", position, end - 1)
             position = end - 1
             first = last - self._lengths[number]
