@@ -114,7 +114,7 @@ def _guid(entry: Entry, title: str, text: str) -> str:
 
 
 def _summary(entry: Entry, text: str) -> str:
-    return _shortened(plain(entry.summary) if entry.content else "", MAX_SUMMARY) or _shortened(text, 300)
+    return _shortened(plain(entry.summary, MAX_SUMMARY) if entry.content else "", MAX_SUMMARY) or _shortened(text, 300)
 
 
 def _shortened(text: str, length: int) -> str:

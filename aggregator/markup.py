@@ -25,6 +25,7 @@ _FEW_CHARACTERS = 2000
 _FEW_TAGS = 2000
 _FEW_REPAIRS = 200_000  # formatting elements x places where a parser may have to open them again
 _SHORT_TAG = 2000
+_MARKUP = 5  # times as long as its text is little HTML
 
 _PICTURE = "src srcset sizes alt title width height"
 ALLOWED = {
@@ -77,13 +78,22 @@ def legal(text: str) -> str:
     return _ILLEGAL.sub("", text)
 
 
-def plain(markup: Markup) -> str:
+def plain(markup: Markup, most: int | None = None) -> str:
     """One line of plain text. What is HTML loses its markup and has its character references read, once; what is plain
-    text is taken at its word: `&amp;` and `<b>` stand for themselves there."""
+    text is taken at its word: `&amp;` and `<b>` stand for themselves there.
+
+    `most`: so many characters of it are enough, though there may come more.
+    """
     text = legal(markup.value)
     if markup.html and ("<" in text or "&" in text):
-        text = " ".join(paragraphs(safe_html(text, None)))
+        beginning = _BROKEN_END.sub("", text[: _MARKUP * most]) if most else text
+        told = _plain_html(beginning)
+        text = told if len(beginning) == len(text) or (most and len(told) > most) else _plain_html(text)
     return " ".join(text.split())
+
+
+def _plain_html(html: str) -> str:
+    return " ".join(paragraphs(safe_html(html, None)))
 
 
 def safe_html(html: str, base: str | None) -> str:

@@ -263,3 +263,17 @@ def test_links_are_at_most_thirty() -> None:
 def test_titles_are_plain_text(said: str, is_html: bool, title: str) -> None:
     result = article(title=Markup(said, is_html), subtitle=Markup(said, is_html))
     assert (result.title, result.subtitle) == (title, title)
+
+
+@pytest.mark.parametrize("markup", ["", "<b>word</b> ", "<i title='" + "x" * 300 + "'>word</i> "])
+def test_a_long_summary_is_cut_as_if_it_had_been_read_to_its_end(markup: str) -> None:
+    short, long = (
+        clean(
+            Entry(guid="g", summary=Markup((markup or "word ") * count, html=True), content=Markup("x")),
+            source="s",
+            now=NOW,
+        )
+        for count in (300, 5000)
+    )
+    assert short.summary == long.summary
+    assert len(short.summary) > 990
