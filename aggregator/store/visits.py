@@ -136,7 +136,11 @@ def _upsert(
 def _replace_tags(connection: Connection, by_article: Mapping[str, tuple[Tag, ...]]) -> None:
     for chunk in chunks(by_article):
         connection.execute(delete(tags).where(tags.c.article.in_(chunk)))
-    rows = [{"article": key, **asdict(tag)} for key in sorted(by_article) for tag in by_article[key]]
+    rows = [
+        {"article": key} | {name: getattr(tag, name) for name in Tag.__slots__}
+        for key in sorted(by_article)
+        for tag in by_article[key]
+    ]
     if rows:
         connection.execute(insert(tags), sorted(rows, key=lambda row: (row["article"], row["concept"])))
 
