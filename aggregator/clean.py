@@ -10,7 +10,7 @@ from aggregator.language import language
 from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html
 from aggregator.models import Article, Category, Cut, Enclosure, Entry, Link, Markup, Origin
 from aggregator.significance import news_hash
-from aggregator.words import digest, fold, words
+from aggregator.words import digest, folds, words
 
 MAX_GUID = 500
 MAX_TITLE = 500
@@ -44,11 +44,12 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         lines = lines[: cut.line] if cut else lines
         html = "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines)
     text = "\n\n".join(lines)
-    news = news_hash(title, text)
+    text_words = words(text)
+    folded_text = " ".join(folds(text_words))
+    news = news_hash(title, text, folded_text)
     title = title or _shortened(text, 100)
     link = urls.canonical(entry.link, entry.base)
     guid = _guid(entry, title, text)
-    text_words = words(text)
     authors = tuple(dict.fromkeys(filter(None, map(_author, entry.authors[:MAX_LOOKED_AT]))))[:MAX_AUTHORS]
     categories = tuple(dict.fromkeys(_categories(entry.categories[:MAX_LOOKED_AT])))[:MAX_CATEGORIES]
     enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures[:MAX_LOOKED_AT], entry.base)))[:MAX_ENCLOSURES]
@@ -89,7 +90,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         licence=licence,
         content_hash=digest([*published, *lists]),
         news_hash=news,
-        text_hash=digest(map(fold, text_words)),
+        text_hash=digest([folded_text]),
         word_count=len(text_words),
         cut=cut,
     )
@@ -116,7 +117,7 @@ def _guid(entry: Entry, title: str, text: str) -> str:
 
 
 def _summary(entry: Entry, text: str) -> str:
-    return _shortened(plain(entry.summary) if entry.content else "", MAX_SUMMARY) or _shortened(text, 300)
+    return _shortened(plain(entry.summary, MAX_SUMMARY) if entry.content else "", MAX_SUMMARY) or _shortened(text, 300)
 
 
 def _shortened(text: str, length: int) -> str:

@@ -6,15 +6,16 @@ concepts and the phrases of all topics, so a thousand of them cost little more t
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick
 
 from aggregator.config import Concept
 from aggregator.models import Article
-from aggregator.words import fold, words
+from aggregator.words import folded, folds, words
 
+MAX_READ = 100_000  # characters of a text, some forty pages: what stands behind hardly tells more, and takes its time
 LEDE_WORDS = 70  # of the body: what a desk calls the lede, and a paragraph more
 
 
@@ -66,6 +67,7 @@ class Vocabulary:
         for phrase in phrases:
             self._add(phrase, None, phrase_key(phrase))
         self._patterns = sorted(self._meanings)
+        self._lengths = [pattern.count(b" ") - 1 for pattern in self._patterns]  # in words
         self._automaton = BytesAhoCorasick(self._patterns) if self._patterns else None
 
     def read(self, article: Article) -> Features:
@@ -110,14 +112,14 @@ class Vocabulary:
     def _occurrences(self, written: list[str], title_length: int) -> Iterator[tuple[Hit, "_Meaning"]]:
         if self._automaton is None:
             return
-        pieces = [_pattern([word]) for word in written]
-        starts, position = [], 0
-        for piece in pieces:
-            starts.append(position)
-            position += len(piece)
-        buffer = b"".join(pieces)
-        for number, start, end in self._automaton.find_matches_as_indexes(buffer, overlapping=True):
-            first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1)
+        buffer = _pattern(written)
+        position = last = 0
+        for number, _, end in self._automaton.find_matches_as_indexes(
+            buffer, overlapping=True
+        ):  # in order of their ends
+            last += buffer.count(b" ", position, end - 1)
+            position = end - 1
+            first = last - self._lengths[number]
             if first < title_length < last:
                 continue  # half in the title, half in the text
             for meaning in self._meanings[self._patterns[number]]:
@@ -145,18 +147,18 @@ class _Meaning:
 
 def phrase_key(phrase: str) -> str:
     """What a phrase is called in `Features.phrases`."""
-    return " ".join(fold(word) for word in words(phrase))
+    return folded(phrase)
 
 
-def _pattern(written: Iterable[str]) -> bytes:
-    """Words as bytes, a space on each side of each: so a pattern matches whole words only, even neighbours."""
-    return "".join(f" {fold(word)} " for word in written).encode()
+def _pattern(written: Sequence[str]) -> bytes:
+    """Words as bytes, a space on each side of each: so a pattern matches whole words only."""
+    return f" {' '.join(folds(written))} ".encode()
 
 
 def _read_words(article: Article) -> tuple[list[str], int, list[int]]:
     title = words(article.title)
     written, paragraphs = list(title), []
-    for paragraph in article.text.split("\n\n"):
+    for paragraph in article.text[:MAX_READ].split("\n\n"):
         paragraphs.append(len(written))
         written.extend(words(paragraph))
     return written, len(title), paragraphs

@@ -9,7 +9,7 @@ English, German, French, Spanish, Russian.
 import re
 
 from aggregator import urls
-from aggregator.words import digest, fold, normal, words
+from aggregator.words import digest, folded, normal
 
 MAX_SEARCHED = 100_000  # characters of sentences that seem to hold times; what stands behind is taken as it is
 MAX_COUNTERS = 300  # characters of a run of counters
@@ -25,10 +25,12 @@ _COUNTED = (
     r"|мин(?:ут|уты)? чтения"
 )
 _COUNTER = re.compile(
-    rf"[\W_]{{0,20}}(?:(?:(?:{_NUMBER}|no|keine|aucun|sin|нет)\s?(?:{_COUNTED})\b|(?:{_COUNTED})\b\s?[:：=]?\s?{_NUMBER})"
+    rf"[\W_]{{0,20}}+(?:(?:(?:{_NUMBER}|no|keine|aucun|sin|нет)\s?(?:{_COUNTED})\b|(?:{_COUNTED})\b\s?[:：=]?\s?{_NUMBER})"
     r"(?:\s?[,;/&+]?\s?(?:and|und|et|y|и)?\s?)){1,10}+[\W_]{0,20}"
 )
-_EDGE = re.compile(r"[\n|·•‧()\[\]{}<>。]|(?<!\d)[.!?…]\s|\s[–—-]\s")  # "24. November" is no end of a sentence
+_EDGE = re.compile(  # "24. November" is no end of a sentence
+    r"[\n|·•‧()\[\]{}<>。.!?…–—-](?:(?<=[\n|·•‧()\[\]{}<>。])|(?<=[.!?…])(?<!\d.)\s|(?<=\s[–—-])\s)"
+)
 
 _MONTH = (
     r"jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|f[eé]vr(?:ier)?|mar(?:ch|s|zo)?|märz|apr(?:il)?|avr(?:il)?|abr(?:il)?|may|mai"
@@ -76,23 +78,32 @@ _HINTS = (  # without any of them, and without the look of a clock, there is no 
 _LINK = re.compile(r"https?://[^\s<>\"]{1,2000}")
 
 
-def news_hash(title: str, text: str) -> str:
-    """Equal for two versions of an article that tell a reader the same."""
-    return digest(["\n".join(map(fold, words(significant(part)))) for part in (title, text)])
+def news_hash(title: str, text: str, folded_text: str | None = None) -> str:
+    """Equal for two versions of an article that tell a reader the same. `folded_text`: `words.folded` of the text."""
+    kept, left_out = _sifted(text)
+    told = folded("\n".join(kept)) if left_out or folded_text is None else folded_text
+    return digest([folded(significant(title)), told])
 
 
 def significant(text: str) -> str:
     """The text, in lower case, without what changes by itself."""
-    text = normal(text).casefold()
-    if "://" in text:
-        text = _LINK.sub(lambda link: urls.canonical(link[0]) or link[0], text)
-    hints = [hint for hint in _HINTS if hint in text]
-    kept = []
+    return "\n".join(_sifted(text)[0])
+
+
+def _sifted(text: str) -> tuple[list[str], bool]:
+    """What is significant, piece by piece, and whether anything else was there."""
+    lower = whole = normal(text).casefold()
+    if "://" in lower:
+        lower = _LINK.sub(lambda link: urls.canonical(link[0]) or link[0], lower)
+    hints = [hint for hint in _HINTS if hint in lower]
+    timed = bool(hints) or _CLOCK_HINT.search(lower) is not None
+    kept, pieces = [], _EDGE.split(lower)
     budget = MAX_SEARCHED
-    for piece in _EDGE.split(text):
-        if budget > 0 and (any(hint in piece for hint in hints) or _CLOCK_HINT.search(piece)):
+    for piece in pieces:
+        told = piece
+        if timed and budget > 0 and (any(hint in piece for hint in hints) or _CLOCK_HINT.search(piece)):
             budget -= len(piece)
-            piece = _TIME.sub(" ", _STAMPED_AGO.sub(" ", piece[:MAX_SEARCHED])) + piece[MAX_SEARCHED:]
-        if len(piece) > MAX_COUNTERS or not _COUNTER.fullmatch(piece):
-            kept.append(piece)
-    return "\n".join(kept)
+            told = _TIME.sub(" ", _STAMPED_AGO.sub(" ", piece[:MAX_SEARCHED])) + piece[MAX_SEARCHED:]
+        if len(told) > MAX_COUNTERS or not _COUNTER.fullmatch(told):
+            kept.append(told)
+    return kept, lower != whole or kept != pieces

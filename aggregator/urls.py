@@ -4,6 +4,7 @@ Parsing is the WHATWG's (https://url.spec.whatwg.org/), so a link means here wha
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 import ada_url
@@ -25,11 +26,7 @@ def absolute(link: str | None, base: str | None = None) -> str | None:
     """The link as an absolute http(s) URL, or None where it is nothing of the kind."""
     if not link or len(link) > MAX_LENGTH:
         return None
-    try:
-        url = ada_url.URL(link.strip(), base=base) if base else ada_url.URL(link.strip())
-    except ValueError:
-        return None
-    return url.href if url.protocol in ("http:", "https:") and url.hostname and len(url.href) <= MAX_LENGTH else None
+    return (_join if base and len(base) > MAX_LENGTH else _joined)(link, base)
 
 
 def written(url: str) -> str:
@@ -63,19 +60,7 @@ def web(url: str) -> str:
 def canonical(link: str | None, base: str | None = None) -> str | None:
     """The absolute link without fragment, credentials and tracking parameters: one page, one string."""
     href = absolute(link, base)
-    if href is None:
-        return None
-    url = ada_url.URL(href)
-    url.hash = ""
-    url.username = url.password = ""
-    pairs = [pair.lstrip("?") for pair in url.search.split("&")]
-    kept = [pair for pair in pairs if pair and not _tracks(pair)]
-    url.search = "&".join(kept)
-    host = url.hostname.rstrip(".")
-    if not host:
-        return None
-    url.hostname = host
-    return url.href
+    return _page(href) if href else None
 
 
 def names_a_page(link: str) -> bool:
@@ -98,3 +83,29 @@ def _tracks(pair: str) -> bool:
 
 def _encoded(part: str) -> str:
     return _FORBIDDEN.sub(lambda found: quote(found[0]), part)
+
+
+def _join(link: str, base: str | None) -> str | None:
+    try:
+        url = ada_url.URL(link.strip(), base=base) if base else ada_url.URL(link.strip())
+    except ValueError:
+        return None
+    return url.href if url.protocol in ("http:", "https:") and url.hostname and len(url.href) <= MAX_LENGTH else None
+
+
+_joined = lru_cache(maxsize=2000)(_join)  # a feed says the same addresses again and again
+
+
+@lru_cache(maxsize=2000)
+def _page(href: str) -> str | None:
+    url = ada_url.URL(href)
+    url.hash = ""
+    url.username = url.password = ""
+    pairs = [pair.lstrip("?") for pair in url.search.split("&")]
+    kept = [pair for pair in pairs if pair and not _tracks(pair)]
+    url.search = "&".join(kept)
+    host = url.hostname.rstrip(".")
+    if not host:
+        return None
+    url.hostname = host
+    return url.href

@@ -8,43 +8,73 @@ found wherever it stands.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"
-_LETTER = rf"(?:[^\W_]|[{_MARKS}])"
+_LETTERS = rf"(?:[^\W_{_UNSPACED}]++|[{_MARKS}]++)++"
 _WORD = re.compile(
     rf"(?:[^\W\d_{_UNSPACED}]\.)+[^\W\d_{_UNSPACED}]\b"  # U.S, with or without its last dot
     rf"|[{_UNSPACED}]"
-    rf"|(?:(?![{_UNSPACED}]){_LETTER})+(?:['’](?:(?![{_UNSPACED}]){_LETTER})+)*"
+    rf"|{_LETTERS}(?:['’]{_LETTERS})*+"
 )
 # Normalizing a run of marks takes time by the square of its length; no language has more than 30 (UAX #15 §13).
 _LONG_RUN = re.compile(r"([^\w\s]{30})[^\w\s]+")
 _POSSESSIVE = re.compile(r"['’][sS]$")
+_OFTEN = 40  # characters of a piece that may come again
+_PART = re.compile(rf"\S{{1,10000}}[{_MARKS}]*+")  # of what has no spaces: more at once would hold up other threads
 
 
 def words(text: str) -> list[str]:
     """Each word as written, without possessive and inner dots."""
-    found = []
-    for match in _WORD.finditer(normal(text)):
-        word = match[0]
-        if "." in word:
-            word = word.replace(".", "")
-        elif "'" in word or "’" in word:
-            word = _POSSESSIVE.sub("", word)
-        found.append(word)
-    return found
+    pieces = text.split()  # Unicode's normal forms join nothing over a space
+    read = _again if max(map(len, pieces), default=0) <= _OFTEN else _words_of
+    return list(chain.from_iterable(map(read, pieces)))
 
 
 def normal(text: str) -> str:
     """The text in Unicode's form NFKC, in linear time: without the rest of endless runs of marks."""
-    return unicodedata.normalize("NFKC", _LONG_RUN.sub(r"\1", text))
+    return text if text.isascii() else unicodedata.normalize("NFKC", _LONG_RUN.sub(r"\1", text))
 
 
-@lru_cache(maxsize=50_000)
+def _words_of(piece: str) -> Iterable[str]:
+    """The words of a piece of text that has no spaces."""
+    if len(piece) <= _OFTEN:
+        return _again(piece)
+    return chain.from_iterable(map(_found, _PART.findall(piece)))
+
+
+def _found(piece: str) -> tuple[str, ...]:
+    if piece.isascii() and piece.isalnum():
+        return (piece,)
+    text = normal(piece)
+    found = _WORD.findall(text)
+    if "." in text or "'" in text or "’" in text:
+        found = [word.replace(".", "") if "." in word else _POSSESSIVE.sub("", word) for word in found]
+    return tuple(found)
+
+
+_again = lru_cache(maxsize=50_000)(_found)  # most of a text is words that are used all the time
+
+
 def fold(word: str) -> str:
     """The word without case, width and Latin accents: equal for words that a reader takes for the same."""
+    return _folded_again(word) if len(word) <= _OFTEN else _folded(word)
+
+
+def folds(written: Sequence[str]) -> list[str]:
+    """Each of the words, folded."""
+    return list(map(_folded_again if max(map(len, written), default=0) <= _OFTEN else fold, written))
+
+
+def folded(text: str) -> str:
+    """A text's folded words with single spaces between them."""
+    return " ".join(folds(words(text)))
+
+
+def _folded(word: str) -> str:
     if word.isascii():
         return word.lower()
     letters = []
@@ -57,9 +87,7 @@ def fold(word: str) -> str:
     return unicodedata.normalize("NFC", "".join(letters)).replace("’", "'")
 
 
-def folded(text: str) -> str:
-    """A text's folded words with single spaces between them."""
-    return " ".join(fold(word) for word in words(text))
+_folded_again = lru_cache(maxsize=50_000)(_folded)
 
 
 def digest(parts: Iterable[str]) -> str:

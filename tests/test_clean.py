@@ -318,3 +318,17 @@ def test_languages_that_are_none_are_not_believed(declared: str, understood: str
 
 def test_hebrew_is_called_as_today() -> None:
     assert language("xq", "שלום לכולם, זוהי כתבה ארוכה על הכלכלה בישראל ועל מה שקורה בעולם היום.") == "he"
+
+
+@pytest.mark.parametrize("markup", ["", "<b>word</b> ", "<i title='" + "x" * 300 + "'>word</i> "])
+def test_a_long_summary_is_cut_as_if_it_had_been_read_to_its_end(markup: str) -> None:
+    short, long = (
+        clean(
+            Entry(guid="g", summary=Markup((markup or "word ") * count, html=True), content=Markup("x")),
+            source="s",
+            now=NOW,
+        )
+        for count in (300, 5000)
+    )
+    assert short.summary == long.summary
+    assert len(short.summary) > 990

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from aggregator.config import Concept
-from aggregator.features import Features, Hit, Vocabulary
+from aggregator.features import MAX_READ, Features, Hit, Vocabulary
 from aggregator.models import Article
 
 CONCEPTS = {
@@ -60,6 +60,11 @@ def test_concepts_in_a_text(text: str, expected: dict[str, list[int]]) -> None:
 def test_nothing_is_half_in_the_title() -> None:
     features = read("States of mind", title="United")
     assert features.concepts == {}
+
+
+def test_of_a_huge_text_the_beginning_is_read() -> None:
+    features = read("China " + "word " * (MAX_READ // 5) + "Russia")
+    assert set(features.concepts) == {"country:china"}
 
 
 def test_where_a_hit_stands() -> None:

@@ -1,17 +1,21 @@
 """What an entry of RSS, RDF and Atom keeps, and how documents that are not as they should be are read."""
 
+import copy
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from feedparser.mixin import _FeedParserMixin
+from feedparser.urls import _urljoin
 
 from aggregator import sniff
 from aggregator.errors import DocumentError
 from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Origin
 from aggregator.parsers import _feedparser, feed
 from aggregator.parsers._dates import date
+from aggregator.parsers._handlers import Handlers
 
 URL = "https://a.example/feeds/all.xml"
 NAMES = (
@@ -401,6 +405,17 @@ BROKEN: dict[str, tuple[str, str]] = {
 def test_what_is_broken_is_read_as_it_was_meant(text: str, title: str) -> None:
     assert sniff.media_type(text.encode()) == sniff.FEED
     assert read(text).title.value == title
+
+
+def test_a_declaration_in_the_text_is_text() -> None:
+    entry = read(rss("<title>x</title><description><![CDATA[<?xml version='1.0'?>]]></description>"))
+    assert entry.summary.value == "<?xml version='1.0'?>"
+
+
+def test_feedparser_stays_as_it_is_for_others() -> None:
+    assert Handlers.pop.__code__ is _FeedParserMixin.pop.__code__
+    assert _FeedParserMixin.pop.__globals__["copy"] is copy
+    assert _FeedParserMixin.resolve_uri.__globals__["_urljoin"] is _urljoin
 
 
 def test_content_of_an_undeclared_prefix_is_content() -> None:

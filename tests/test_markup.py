@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from aggregator.markup import ATTRIBUTES, paragraphs, safe_html
+from aggregator.markup import ATTRIBUTES, legal, paragraphs, safe_html
 from aggregator.untangle import MAX_DEPTH, untangled
 
 BASE = "https://a.example/x/"
@@ -19,6 +19,14 @@ BASE = "https://a.example/x/"
 
 def text(html: str) -> str:
     return "\n\n".join(paragraphs(safe_html(html, BASE)))
+
+
+@pytest.mark.parametrize("html", ["a&#1;b", "<b title='&#11;'>a&#xfffe;b</b>", "<a href='java&#1;script:x'>ab</a>"])
+def test_a_reference_brings_no_character_that_xml_cannot_hold(html: str) -> None:
+    found = safe_html(html, None)
+    assert legal(found) == found
+    assert paragraphs(found) == ["ab"]
+    assert "script" not in found
 
 
 @pytest.mark.parametrize(

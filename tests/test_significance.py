@@ -5,7 +5,7 @@ import time
 import pytest
 
 from aggregator.significance import news_hash, significant
-from aggregator.words import words
+from aggregator.words import folded, words
 
 STORY = "The ministers met on Monday. They agreed to meet again."
 
@@ -86,3 +86,10 @@ def test_a_hostile_text_takes_linear_time(bomb: str) -> None:
     begin = time.process_time()
     significant(bomb)
     assert time.process_time() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "text", [STORY, f"{STORY}\n\n12 comments", "Straße (ΣΟΦΟΣ) — 2 hours ago", "https://a.example/?utm_source=x"]
+)
+def test_words_that_are_known_are_not_read_again(text: str) -> None:
+    assert news_hash("Title", text, folded(text)) == news_hash("Title", text)

@@ -73,6 +73,11 @@ def test_a_long_run_of_marks_is_no_work() -> None:
     assert len(words("a" + "\u0301\u0316" * 500_000 + " b")) == 2  # an hour, if they were all put in order
 
 
+def test_a_text_without_spaces_is_read_to_its_end() -> None:
+    assert words("中" * 25_000 + "國") == ["中"] * 25_000 + ["國"]
+    assert len(words("no.spaces," * 3000)) == 6000
+
+
 def test_folded_text_ignores_layout_and_punctuation() -> None:
     assert folded("The  U.S.\n— China’s!") == folded("the US china") == "the us china"
 

@@ -7,6 +7,7 @@ and the few that are not are read as windows-1252, as browsers and people mean t
 
 import codecs
 import re
+from functools import lru_cache
 
 from charset_normalizer import from_bytes
 
@@ -30,6 +31,7 @@ _EAST_ASIAN = frozenset({"gb18030", "big5", "big5hkscs", "cp932", "cp949", "cp95
 _ESCAPING = ("iso2022", "hz")  # other letters written in ASCII's bytes
 # Not for documents: Python's own, or slow, or long forbidden.
 _NO_ENCODINGS = ("utf-16", "utf-32", "utf-7", "punycode", "idna", "unicode", "raw-unicode", "undefined")
+_LONGEST = 40  # characters of an encoding's name
 _AMBIGUOUS = 3  # UTF-8 sequences up to which a text of few letters can be East Asian by chance
 _GUESSED_FROM = 20_000  # bytes around letters outside ASCII: the guess takes its time
 
@@ -54,8 +56,13 @@ def _declared(body: bytes) -> str | None:
 
 def _known(name: str | None) -> str | None:
     """Python's name of the encoding that is meant, if it is one of bytes without zeros."""
+    return _looked_up(name) if name and len(name) <= _LONGEST else None
+
+
+@lru_cache(maxsize=100)
+def _looked_up(name: str) -> str | None:
     try:
-        found = codecs.lookup(name or "").name
+        found = codecs.lookup(name).name
         b"".decode(found)
     except (LookupError, ValueError):
         return None

@@ -5,16 +5,42 @@ its dictionaries begin with `=`, as no element's name can.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
+from feedparser import mixin
 from feedparser.mixin import _FeedParserMixin
 
 MAX_OPEN = 20_000  # elements in the rest, where most of them may have no end
 # Names of elements that feedparser would mistake for its own lists.
 _OURS = frozenset({"links", "authors", "contributors", "media_content", "media_thumbnail", "media_credit"})
 _ADDRESS = re.compile(r"(?:\bmailto:)?(\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,9})", re.IGNORECASE)
+_LONG = 2000  # characters of an address that is not worth remembering
 _EMPTY = re.compile(r"\(\s*\)|<\s*>|&lt;\s*&gt;")
+
+
+def _remembering(join: Callable[[str, str], str]) -> Callable[[str, str], str]:
+    again = lru_cache(maxsize=500)(join)
+    return lambda base, uri: (again if len(base) + len(uri) < _LONG else join)(base, uri)
+
+
+_SHORTCUTS = {  # for what feedparser works out for each element, though it is nearly always the same
+    "_urljoin": _remembering(mixin._urljoin),
+    "make_safe_absolute_uri": _remembering(mixin.make_safe_absolute_uri),
+    "copy": SimpleNamespace(deepcopy=lambda texts: mixin.FeedParserDict(texts)),  # of strings
+}
+
+
+def _shortened(method: Any) -> Any:
+    """A method of feedparser's, with other helpers: feedparser itself stays as it is for everybody else."""
+    return FunctionType(method.__code__, vars(mixin) | _SHORTCUTS, method.__name__, method.__defaults__)
+
+
+_start, _pop, _resolve = map(
+    _shortened, (_FeedParserMixin.unknown_starttag, _FeedParserMixin.pop, _FeedParserMixin.resolve_uri)
+)
 
 
 class Handlers(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no types
@@ -28,10 +54,12 @@ class Handlers(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no t
     def unknown_starttag(self, tag: str, attrs: Iterable[tuple[str, str]]) -> None:
         if self.depth > MAX_OPEN:
             raise RecursionError(f"more than {MAX_OPEN} elements without an end")
-        super().unknown_starttag(_renamed(tag), attrs)
+        _start(self, _renamed(tag), attrs)
 
     def unknown_endtag(self, tag: str) -> None:
         super().unknown_endtag(_renamed(tag))
+
+    pop, resolve_uri = _pop, _resolve
 
     def pop_content(self, tag: str) -> Any:
         """Keep every text with its element, depth and type: feedparser keeps the last, or takes it for another."""

@@ -42,14 +42,15 @@ def well_begun(text: str) -> str:
 
     Servers write warnings and blank lines before feeds. The declaration names UTF-8, whatever it named before.
     """
-    text = _REFERENCE.sub(_legal_reference, legal(text).removeprefix("\ufeff"))
+    text = legal(text).removeprefix("\ufeff")
+    text = _REFERENCE.sub(_legal_reference, text) if "&#" in text else text
     start = None if _START_TAG.match(text, _prolog(text)) else _START.search(text)
     text = text[start.start() :] if start else text
-    declaration = _DECLARATION.match(text)
-    text = text[declaration.end() if declaration else 0 :].lstrip()
-    prolog = text[: _prolog(text)]
+    end = _prolog(text)
     # feedparser sees a declaration of an entity only at the beginning of a line
-    return "<?xml version='1.0' encoding='utf-8'?>\n" + prolog.replace("<!ENTITY", "\n<!ENTITY") + text[len(prolog) :]
+    declaration = _DECLARATION.match(text)
+    prolog = text[declaration.end() if declaration else 0 : end].lstrip().replace("<!ENTITY", "\n<!ENTITY")
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{prolog}{text[end:]}"
 
 
 def mended(data: bytes) -> bytes:
