@@ -16,6 +16,7 @@ from aggregator.models import Article
 from aggregator.words import folded, folds, words
 
 MAX_READ = 100_000  # characters of a text, some forty pages: what stands behind hardly tells more, and takes its time
+_AT_ONCE = 10_000  # words: more in one call would hold up other threads
 LEDE_WORDS = 70  # of the body: what a desk calls the lede, and a paragraph more
 
 
@@ -152,7 +153,8 @@ def phrase_key(phrase: str) -> str:
 
 def _pattern(written: Sequence[str]) -> bytes:
     """Words as bytes, a space on each side of each: so a pattern matches whole words only."""
-    return f" {' '.join(folds(written))} ".encode()
+    parts = (" ".join(folds(written[start : start + _AT_ONCE])) for start in range(0, len(written), _AT_ONCE))
+    return f" {' '.join(parts)} ".encode()
 
 
 def _read_words(article: Article) -> tuple[list[str], int, list[int]]:
