@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from aggregator import boilerplate, urls
+from aggregator.identity import stored_guid
 from aggregator.language import language
 from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html
 from aggregator.models import Article, Category, Cut, Enclosure, Entry, Link, Markup, Origin
 from aggregator.significance import news_hash
 from aggregator.words import digest, folds, words
 
-MAX_GUID = 500
 MAX_TITLE = 500
 MAX_SUMMARY = 1000
 MAX_NAME = 200  # of an author, a category and its scheme, a licence, …
@@ -112,8 +112,7 @@ def _text_paragraphs(text: str) -> list[str]:
 
 
 def _guid(entry: Entry, title: str, text: str) -> str:
-    guid = legal((entry.guid or entry.link or "").strip()) or digest([title, text])
-    return guid if len(guid) <= MAX_GUID else digest([guid])
+    return stored_guid(entry.guid or entry.link or "") or digest([title, text])
 
 
 def _summary(entry: Entry, text: str) -> str:

@@ -199,6 +199,8 @@ class Kin:
     title: str  # folded
     link: str | None
     text_hash: str
+    word_count: int
+    published_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

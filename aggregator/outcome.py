@@ -8,7 +8,7 @@ The past that the stages need is read here and handed to them.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -56,8 +56,8 @@ class _Read:
     rejected: list[Rejected]
     state: SourceState
     skipped: int
-    unchanged: int
     dropped: int
+    present: tuple[bytes, ...]  # hashes of the guids of entries that were not looked at
 
 
 class Outcomes:
@@ -69,11 +69,20 @@ class Outcomes:
         self._judge_of = judge
 
     def reached(
-        self, source: Source, lease: Lease, found: Found, readings: Readings, now: datetime
+        self,
+        source: Source,
+        lease: Lease,
+        found: Found,
+        readings: Readings,
+        now: datetime,
+        present: Collection[bytes] = (),
     ) -> tuple[Outcome, list[Rejected]]:
-        """The outcome of a visit that has found its source, and the documents that could not be used."""
-        read = self._without_buried(_together(found, readings), now)
-        articles, known = self._recognised(source, read)
+        """The outcome of a visit that has found its source, and the documents that could not be used.
+
+        `present` are hashes of guids of entries that the source has beside what was read, where a part of it was sent.
+        """
+        read = _together(found, readings)
+        articles, known, left_out = self._recognised(source, read.articles, (*read.present, *present), now)
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
         tags, memberships = self._judge(fresh, stories)
@@ -87,7 +96,7 @@ class Outcomes:
             byte_count=found.byte_count,
             new=len(new),
             updated=len(fresh) - len(new),
-            known=len(articles) - len(fresh) + read.unchanged,
+            known=len(articles) - len(fresh) + len(read.present) + left_out,
             skipped=read.skipped,
             url=found.url,
             error=_summary(read.rejected) or _flooded(read.dropped),
@@ -99,7 +108,7 @@ class Outcomes:
             after_success=lease.failures == 0,
             news=[article.published_at for article in new],
         )
-        missed = bool(new) and not (known or read.unchanged) and lease.state.succeeded_at is not None
+        missed = bool(new) and not (known or read.present) and lease.state.succeeded_at is not None
         state = replace(
             read.state,
             # To be looked at again next time.
@@ -156,28 +165,22 @@ class Outcomes:
             )
             last = stories[-1].id
 
-    def _without_buried(self, read: _Read, now: datetime) -> _Read:
-        """What was read without the articles that retention has taken away: still carried, they are nothing new."""
-        buried = stored_retention.buried(self._database, [article.key for article in read.articles])
-        if not buried:
-            return read
-        stored_retention.note_carried(self._database, buried, now)
-        kept = [article for article in read.articles if article.key not in buried]
-        return replace(read, articles=kept, unchanged=read.unchanged + len(read.articles) - len(kept))
-
-    def _recognised(self, source: Source, read: _Read) -> tuple[list[Article], Mapping[str, Known]]:
-        """The articles under the keys by which they are stored, and what is known of these."""
-        articles = read.articles
+    def _recognised(self, source: Source, read: _Read, now: datetime) -> tuple[list[Article], Mapping[str, Known], int]:
+        """The articles under the keys by which they are stored, what is known of these, and how many are left out:
+        those that retention has taken away. Still carried, they are nothing new."""
         known = stored_articles.known(self._database, [article.key for article in articles])
         strangers = [article for article in articles if article.key not in known]
         if not strangers:
-            return articles, known
+            return articles, known, 0
+        buried = stored_retention.buried(self._database, source.key, strangers)
+        if buried:
+            stored_retention.note_carried(self._database, set(buried.values()), now)
+            articles = [article for article in articles if article.key not in buried]
+            strangers = [article for article in strangers if article.key not in buried]
         kin = stored_articles.kin(self._database, source.key, strangers)
-        if not kin:
-            return articles, known
-        articles = identity.recognised(articles, known, kin, unchanged=read.unchanged)
+        articles = identity.recognised(articles, known, kin, present=present)
         others = [article.key for article in articles if article.key not in known]
-        return articles, {**known, **stored_articles.known(self._database, others)}
+        return articles, {**known, **stored_articles.known(self._database, others)}, len(buried)
 
     def _next(
         self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool
@@ -212,7 +215,7 @@ class Outcomes:
             self._database,
             keys=[copy.key for copy in copies],
             links=[copy.link for copy in copies if copy.link],
-            text_hashes=[copy.text_hash for copy in copies],
+            text_hashes=[copy.text_hash for copy in copies if copy.word_count],  # no words are not the same words
         )
         return dedup.fold(copies, past)
 
@@ -259,8 +262,8 @@ def _together(found: Found, readings: Readings) -> _Read:
         rejected,
         replace(state, advice=websub.merged(found.advice, state.advice)),
         skipped=sum(reading.skipped for _, reading in done),
-        unchanged=sum(reading.known for _, reading in done),
         dropped=sum(reading.dropped for _, reading in done),
+        present=tuple(guid for _, reading in done for guid in reading.known_guids),
     )
 
 

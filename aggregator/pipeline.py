@@ -215,7 +215,9 @@ class Pipeline:
         """
         documents = tuple(document for document, _ in readings)
         found = Found(documents, lease.state, byte_count=sum(len(document.body) for document in documents))
-        outcome, rejected = self._outcomes.reached(source, lease, found, readings, now)
+        memory = stored_memories.of(self.database, source.key)
+        present = [guid for _, guid in memory.entries] if memory else []
+        outcome, rejected = self._outcomes.reached(source, lease, found, readings, now, present)
         if rejected or not (outcome.visit.new or outcome.visit.updated or outcome.visit.known):
             stored_sources.release(self.database, [lease])
             return False

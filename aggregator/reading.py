@@ -103,4 +103,6 @@ def _articles(parsed: Parsed, request: Request) -> Iterator[Article]:
 
 
 def _trusts_guids(parsed: Parsed) -> bool:
-    return identity.trusts_guids([*parsed.known_guids, *(identity.guid_hash(entry.guid) for entry in parsed.entries)])
+    return identity.trusts_guids(
+        [*parsed.known_guids, *(identity.guid_hash_of(entry) for entry in parsed.entries)]
+    )

@@ -11,20 +11,21 @@ from aggregator.models import Article, Kin, Known
 from aggregator.words import folded
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+OTHERS = [guid_hash(f"other{number}") for number in range(20)]
 
 
 def article(number: int, **said: object) -> Article:
     link = f"https://a.example/{number}"
     found = Article(
         key=f"key{number}", source="s", guid=f"g{number}", title=f"Title {number}", text="", html="", summary="",
-        first_seen_at=NOW, link=link, text_hash=f"text{number}", content_hash=f"content{number}", news_hash=f"news{number}",
+        first_seen_at=NOW, link=link, text_hash=f"text{number}", content_hash=f"content{number}", news_hash=f"news{number}", word_count=9,
     )  # fmt: skip
     return replace(found, **said)
 
 
 def kin(number: int) -> Kin:
     one = article(number)
-    return Kin(one.key, one.guid, folded(one.title), one.link, one.text_hash)
+    return Kin(one.key, one.guid, folded(one.title), one.link, one.text_hash, one.word_count, one.published_at)
 
 
 def known(one: Article, **said: object) -> Known:
@@ -56,7 +57,7 @@ def keys(found: list[Article]) -> list[str]:
 
 
 def test_one_changed_id_is_recognised_by_page_and_title() -> None:
-    (found,) = recognised(strangers(1), {}, [kin(1), kin(2)], unchanged=20)
+    (found,) = recognised(strangers(1), {}, [kin(1), kin(2)], present=OTHERS)
     assert (found.key, found.guid) == ("key1", "g1")
 
 
@@ -69,7 +70,7 @@ def test_one_changed_id_is_recognised_by_page_and_title() -> None:
     ],
 )
 def test_one_stranger_is_no_known_article(said: dict[str, object]) -> None:
-    (found,) = recognised(strangers(1, **said), {}, [kin(1), kin(2)], unchanged=20)
+    (found,) = recognised(strangers(1, **said), {}, [kin(1), kin(2)], present=OTHERS)
     assert found.key == "new1"
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from feedparser.datetimes import _parse_date
 
 from aggregator import __version__, sniff, splice
-from aggregator.identity import guid_hash
+from aggregator.identity import guid_hash_of
 from aggregator.models import Document, Entry, Memory, Parsed
 from aggregator.parsers import _feedparser
 from aggregator.parsers._dates import date
@@ -93,7 +93,7 @@ def _parse_new(document: Document, cuts: Cuts, memory: Memory, in_passing: bool)
         entries = _feedparser.parse(replace(document, body=part))[0]
         if len(entries) != len(new):
             return None
-    guids = {hashes[number]: guid_hash(entry.guid) for number, entry in zip(new, entries, strict=True)}
+    guids = {hashes[number]: guid_hash_of(entry) for number, entry in zip(new, entries, strict=True)}
     known = tuple(seen[hashes[number]] for number in taken if hashes[number] in seen)
     return Parsed(
         tuple(_feedparser.inheriting(entry, memory.inherited) for entry in entries),
@@ -135,7 +135,9 @@ def _memory(
     entries: Sequence[Entry],
 ) -> Memory:
     hashes = cuts.hashes()
-    pairs = tuple((hashes[number], guid_hash(entry.guid)) for number, entry in zip(taken, entries, strict=True))
+    pairs = tuple(
+        (hashes[number], guid_hash_of(entry)) for number, entry in zip(taken, entries, strict=True)
+    )
     return Memory(_context(document, cuts), splice.head_hash(cuts.head), inherited, pairs)
 
 

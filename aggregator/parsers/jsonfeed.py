@@ -11,7 +11,7 @@ from typing import Any
 
 from aggregator import __version__, sniff
 from aggregator.errors import DocumentError
-from aggregator.identity import guid_hash
+from aggregator.identity import guid_hash_of
 from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Memory, Parsed
 from aggregator.parsers._dates import date
 from aggregator.parsers._newest import newest
@@ -82,7 +82,7 @@ class _Feed:
         self.dropped = len(found) - len(kept)
 
     def memory(self) -> Memory:
-        guids = (guid_hash(entry.guid) for entry in self.entries)
+        guids = (guid_hash_of(entry) for entry in self.entries)
         return Memory(self.context, self.head_hash, (), tuple(zip(self.hashes, guids, strict=True)))
 
 

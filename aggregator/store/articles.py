@@ -30,8 +30,8 @@ _KIN = select(
     *(articles.c[field.name] for field in fields(Kin) if field.name != "title"),
 ).where(articles.c.source == bindparam("source"))
 _RECENT_KIN = _KIN.order_by(articles.c.first_seen_at.desc(), articles.c.key).limit(RECENT)
-_KIN_BY_LINK = _KIN.where(articles.c.link.in_(_among("values")))
-_KIN_BY_TEXT = _KIN.where(articles.c.text_hash.in_(_among("values")))
+_KIN_BY_LINK = _KIN.where(articles.c.link.in_(_among("values"))).limit(RECENT)
+_KIN_BY_TEXT = _KIN.where(articles.c.text_hash.in_(_among("values"))).limit(RECENT)
 _COPIES = select(
     articles.c.key,
     articles.c.source,
@@ -71,7 +71,7 @@ def kin(database: Database, source: str, strangers: Collection[Article]) -> list
         return []
     alike = (
         (_KIN_BY_LINK, [article.link for article in strangers]),
-        (_KIN_BY_TEXT, [article.text_hash for article in strangers]),
+        (_KIN_BY_TEXT, [article.text_hash for article in strangers if article.word_count]),
     )
     with database.reading() as connection:
         rows = [*connection.execute(_RECENT_KIN, {"source": source})]
@@ -79,7 +79,7 @@ def kin(database: Database, source: str, strangers: Collection[Article]) -> list
             for statement, values in alike:
                 for chunk in chunks(value for value in values if value):
                     rows += connection.execute(statement, {"source": source, "values": chunk})
-    found = {row.key: Kin(row.key, row.guid, row.title, row.link, row.text_hash) for row in rows}
+    found = {row.key: Kin(**row._mapping) for row in rows}
     return list(found.values())
 
 

@@ -4,24 +4,38 @@ A tombstone is fresh while its source is seen to carry the article. Twice a year
 tombstone of an article that is still carried never becomes old enough to go itself.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
 
+from aggregator.identity import guid_hash, mark
+from aggregator.models import Article
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, memories, sources, stories, tags, tombstones
 from aggregator.store.settings import is_due, note_done
 from aggregator.store.visits import touch
+from aggregator.words import folded
 
 CARRIED = timedelta(days=30)  # a tombstone is moved forward no sooner: most visits write nothing
 FORGOTTEN = timedelta(days=730)  # a tombstone goes when its source has not been seen to carry the article for so long
 READ_AGAIN = timedelta(days=180)  # well below `FORGOTTEN`: a source may miss its turn
 
-_BURIED = select(tombstones.c.key).where(tombstones.c.key.in_(bindparam("keys", expanding=True)))
+_BURIED = select(tombstones.c.key, tombstones.c.guid_mark, tombstones.c.page_mark).where(
+    tombstones.c.source == bindparam("source"),
+    or_(
+        tombstones.c.key.in_(bindparam("keys", expanding=True)),
+        tombstones.c.guid_mark.in_(bindparam("guids", expanding=True)),
+        tombstones.c.page_mark.in_(bindparam("pages", expanding=True)),
+    ),
+)
+_GROWING_OLD = select(tombstones.c.key).where(
+    tombstones.c.key.in_(bindparam("keys", expanding=True)), tombstones.c.carried_at < bindparam("before")
+)
+_AT_ONCE = 300  # articles looked for in one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +71,36 @@ def remove(database: Database, story_ids: Collection[str], before: datetime, now
     return Removed(len(gone), len(copies))
 
 
-def buried(database: Database, keys: Collection[str]) -> set[str]:
-    """Those of these keys whose articles retention has taken away."""
-    return _tombstones(database, keys)
+def buried(database: Database, source: str, carried: Sequence[Article]) -> dict[str, str]:
+    """Which of these articles of a source retention has taken away: their keys, each with that of its tombstone.
+
+    An article is known by its key, its guid, or its page, title and date, so that it does not come back when its source
+    moves or its publisher changes the guids.
+    """
+    found: dict[str, str] = {}
+    with database.reading() as connection:
+        for start in range(0, len(carried), _AT_ONCE):
+            some = {article.key: _marks(article) for article in carried[start : start + _AT_ONCE]}
+            guids, pages = zip(*some.values(), strict=True)
+            sought = {
+                "source": source,
+                "keys": sorted(some),
+                "guids": sorted(guids),
+                "pages": sorted(filter(None, pages)),
+            }
+            rows = connection.execute(_BURIED, sought).all()
+            by_mark = {mark: row.key for row in rows for mark in (row.key, row.guid_mark, row.page_mark) if mark}
+            found |= {
+                key: by_mark[mark] for key, marks in some.items() for mark in (key, *marks) if mark and mark in by_mark
+            }
+    return found
 
 
 def note_carried(database: Database, keys: Collection[str], now: datetime) -> None:
     """These articles are still carried by their sources, so their tombstones stay. Writes where they grow old only."""
-    growing_old = _tombstones(database, keys, carried_before=now - CARRIED)
+    with database.reading() as connection:
+        asked = ({"keys": chunk, "before": now - CARRIED} for chunk in chunks(keys))
+        growing_old = [key for question in asked for key in connection.execute(_GROWING_OLD, question).scalars()]
     if not growing_old:
         return
     with database.writing() as connection:
@@ -114,16 +150,31 @@ def _outdated_copies(connection: Connection, story_ids: Collection[str], before:
     """The copies of those stories that have no younger ones, in the order of their keys."""
     found: list[Row[Any]] = []
     for chunk in chunks(story_ids):
-        of_them = select(articles.c.story, articles.c.key, articles.c.source, articles.c.first_seen_at)
+        names = ("story", "key", "source", "first_seen_at", "guid", "link", "folded_title", "published_at", "text_hash")
+        of_them = select(*(articles.c[name] for name in names))
         found += connection.execute(of_them.where(articles.c.story.in_(chunk)))
     young = {row.story for row in found if row.first_seen_at >= before}
     return sorted((row for row in found if row.story not in young), key=lambda row: row.key)
 
 
 def _bury(database: Database, connection: Connection, copies: Iterable[Row[Any]], now: datetime) -> None:
-    rows = [{"key": copy.key, "source": copy.source, "carried_at": now} for copy in copies]
+    rows = [
+        {
+            "key": copy.key,
+            "source": copy.source,
+            "carried_at": now,
+            "guid_mark": guid_hash(copy.guid).hex(),
+            "page_mark": mark(copy.link, copy.folded_title, copy.published_at, copy.text_hash),
+        }
+        for copy in copies
+    ]
     if rows:
-        connection.execute(database.upsert(tombstones, "source", "carried_at"), rows)
+        connection.execute(database.upsert(tombstones, "source", "carried_at", "guid_mark", "page_mark"), rows)
+
+
+def _marks(article: Article) -> tuple[str, str | None]:
+    page = mark(article.link, folded(article.title), article.published_at, article.text_hash)
+    return guid_hash(article.guid).hex(), page
 
 
 def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str]) -> set[str]:
@@ -137,14 +188,3 @@ def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str
         lost.update(connection.execute(left).scalars())
         connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
     return lost
-
-
-def _tombstones(database: Database, keys: Collection[str], carried_before: datetime | None = None) -> set[str]:
-    if not keys:
-        return set()
-    statement = _BURIED
-    if carried_before is not None:
-        statement = statement.where(tombstones.c.carried_at < carried_before)
-    with database.reading() as connection:
-        found = [connection.execute(statement, {"keys": chunk}).scalars().all() for chunk in chunks(keys)]
-    return set().union(*found)

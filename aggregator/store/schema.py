@@ -207,7 +207,11 @@ tombstones = Table(
     Column("key", KEY, primary_key=True, comment="of an article that retention has taken away"),
     Column("source", String(2100), ForeignKey("sources.id"), nullable=False),
     Column("carried_at", UtcDateTime, nullable=False, comment="when its source was last seen to carry it"),
-    Index(None, "source", "carried_at"),  # retention
+    Column("guid_mark", String(16), nullable=False, comment="hash of its guid: keys change when a source moves"),
+    Column("page_mark", String(16), comment="hash of its page, title and date: guids may change"),
+    Index(None, "source", "guid_mark"),  # buried
+    Index(None, "source", "page_mark"),  # buried
+    Index(None, "carried_at"),  # forget_tombstones
 )
 
 stories = Table(

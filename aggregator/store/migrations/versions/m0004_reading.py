@@ -35,10 +35,19 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=32), nullable=False, comment="of an article that retention has taken away"),
         sa.Column("source", sa.String(length=2100), nullable=False),
         sa.Column("carried_at", UtcDateTime(), nullable=False, comment="when its source was last seen to carry it"),
+        sa.Column(
+            "guid_mark",
+            sa.String(length=16),
+            nullable=False,
+            comment="hash of its guid: keys change when a source moves",
+        ),
+        sa.Column("page_mark", sa.String(length=16), comment="hash of its page, title and date: guids may change"),
         sa.ForeignKeyConstraint(["source"], ["sources.id"], name="fk_tombstones_source"),
         sa.PrimaryKeyConstraint("key", name="pk_tombstones"),
     )
-    op.create_index("ix_tombstones_source_carried_at", "tombstones", ["source", "carried_at"], unique=False)
+    op.create_index("ix_tombstones_source_guid_mark", "tombstones", ["source", "guid_mark"], unique=False)
+    op.create_index("ix_tombstones_source_page_mark", "tombstones", ["source", "page_mark"], unique=False)
+    op.create_index("ix_tombstones_carried_at", "tombstones", ["carried_at"], unique=False)
     op.add_column(
         "sources",
         sa.Column("packed_hash", sa.String(length=64), comment="of the last document as it came over the wire"),
