@@ -210,11 +210,16 @@ class Reading:
     articles: tuple[Article, ...]
     advice: Advice | None = Advice()  # as in `Parsed`
     skipped: int = 0  # entries that could not be used
-    known: int = 0  # entries that were not looked at, since their bytes are known
+    known_guids: tuple[bytes, ...] = ()  # of entries that were not looked at, since their bytes are known: as `Parsed`
     dropped: int = 0  # entries beyond the limit: the oldest ones
     memory: Memory | None = None
     whole: bool = True  # nothing was skipped
     differs: str | None = None  # how reading in part differed from reading the whole, where that was asked
+
+    @property
+    def known(self) -> int:
+        """The number of entries that were not looked at."""
+        return len(self.known_guids)
 
 
 @dataclass(frozen=True, slots=True)

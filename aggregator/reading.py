@@ -47,7 +47,7 @@ def read(document: Document, request: Request, *, in_passing: bool = False) -> R
         usable,
         parsed.advice,
         skipped=len(articles) - len(usable),
-        known=len(parsed.known_guids),
+        known_guids=parsed.known_guids,
         dropped=parsed.dropped,
         memory=memory,
         whole=whole,
