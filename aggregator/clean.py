@@ -36,7 +36,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     body = entry.content or entry.summary
     cut: Cut | None = None
     if body.html:
-        html = safe_html(body.value, entry.base)
+        html = _to_its_page(safe_html(body.value, entry.base), entry)
         lines = paragraphs(html)
     else:
         lines = _text_paragraphs(legal(body.value)[:MAX_HTML])
@@ -94,6 +94,15 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         word_count=len(text_words),
         cut=cut,
     )
+
+
+def _to_its_page(html: str, entry: Entry) -> str:
+    """Links to places inside the article lead to its page: what they are relative to may be the feed."""
+    base, page = urls.absolute(entry.base), urls.absolute(entry.link, entry.base)
+    if base is None or page is None or "#" not in html:
+        return html
+    here, there = (html_entities.escape(url.partition("#")[0]) for url in (base, page))
+    return html.replace(f'href="{here}#', f'href="{there}#')
 
 
 def article_key(source: str, guid: str) -> str:

@@ -5,6 +5,7 @@ news within a second or two. The store, not the scheduler, knows when a source i
 """
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Mapping
@@ -63,6 +64,8 @@ class Daemon:
         if self._database.is_sqlite:
             stored_sources.release_all(self._database)
         await self._pipeline.in_executor(self._pipeline.prepare)
+        _settle_memory()
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick came while the last one ran is no news
         scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
         async with (
             Fetcher(self.config.settings.fetch) as fetcher,
@@ -131,6 +134,8 @@ class Daemon:
         try:
             config = await asyncio.to_thread(self._reload)
             await self._pipeline.in_executor(lambda: self._pipeline.adopt(config))
+            gc.unfreeze()
+            _settle_memory()
         except (AggregatorError, OSError) as error:
             log.error("configuration refused, the old one stays in use:\n%s", error)
             notify("READY=1", "STATUS=configuration refused, the old one is in use")
@@ -159,6 +164,12 @@ class Daemon:
         await asyncio.to_thread(self._helpers.close)
         await asyncio.to_thread(self._executor.shutdown, wait=True)
         stored_sources.release(self._database, leases)
+
+
+def _settle_memory() -> None:
+    """Take what has been loaded out of the garbage collector's sight: to look through it all stops the event loop."""
+    gc.collect()
+    gc.freeze()
 
 
 def _times(folders: Mapping[str, Path]) -> dict[str, int]:

@@ -17,13 +17,15 @@ from aggregator.words import folded
 
 WINDOW = timedelta(days=3)  # between two copies at one address: some addresses are used again, for other news
 MOST_SILENT = 24  # changes in a row without a newer date: then it is a page that is written anew for each visitor
+RESTLESS = timedelta(days=1)  # between two changes of such a page that are taken because they are news
 MIN_WORDS = 40  # below that the same words may be a notice that is used again: the title must agree as well
 
 
 def news(articles: Iterable[Article], known: Mapping[str, Known]) -> tuple[Article, ...]:
     """The articles that are new or changed, each once. What was seen before keeps the date of its first sight.
 
-    An article that changes again and again without a newer date of its publisher's is let be after a while.
+    An article that changes again and again without a newer date of its publisher's is let be after a while; what is
+    news in it is still taken once a day.
     """
     first: dict[str, Article] = {}  # of a guid that stands twice in a document: the first is the newest
     for article in articles:
@@ -34,17 +36,23 @@ def news(articles: Iterable[Article], known: Mapping[str, Known]) -> tuple[Artic
         if before is None:
             fresh.append(article)
         elif before.content_hash != article.content_hash:
-            announced = _is_later(article.claimed_at, before.claimed_at)
-            silent_changes = 0 if announced else before.silent_changes + 1
-            if silent_changes <= MOST_SILENT:
-                fresh.append(_again(article, before, announced, silent_changes))
+            changed = _again(article, before)
+            if changed is not None:
+                fresh.append(changed)
     return tuple(fresh)
 
 
-def _again(article: Article, before: Known, announced: bool, silent_changes: int) -> Article:
-    """The article as it is now. Its date moves only when something has changed that readers would call news."""
+def _again(article: Article, before: Known) -> Article | None:
+    """The article as it is now; None where it is let be. Its date moves only for what readers would call news."""
     now, updated_at = article.first_seen_at, before.updated_at
-    if before.news_hash and before.news_hash != article.news_hash:  # none: stored by a version that knew of none
+    announced = _is_later(article.claimed_at, before.claimed_at)
+    is_news = bool(before.news_hash) and before.news_hash != article.news_hash  # none: of a version that knew of none
+    silent_changes = 0 if announced else before.silent_changes + 1
+    if silent_changes > MOST_SILENT:
+        if not is_news or now - (updated_at or before.first_seen_at) < RESTLESS:
+            return None
+        silent_changes = MOST_SILENT
+    if is_news:
         updated_at = min(article.claimed_at, now) if announced and article.claimed_at else now
     return replace(article, first_seen_at=before.first_seen_at, updated_at=updated_at, silent_changes=silent_changes)
 

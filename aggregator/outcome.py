@@ -99,7 +99,7 @@ class Outcomes:
             known=len(articles) - len(fresh) + len(read.present) + left_out,
             skipped=read.skipped,
             url=found.url,
-            error=_summary(read.rejected) or _flooded(read.dropped),
+            error="; ".join(filter(None, (_summary(read.rejected), _flooded(read.dropped) if new else None))) or None,
         )
         rhythm = schedule.learned(
             read.state.rhythm,
@@ -165,7 +165,9 @@ class Outcomes:
             )
             last = stories[-1].id
 
-    def _recognised(self, source: Source, read: _Read, now: datetime) -> tuple[list[Article], Mapping[str, Known], int]:
+    def _recognised(
+        self, source: Source, articles: list[Article], present: Collection[bytes], now: datetime
+    ) -> tuple[list[Article], Mapping[str, Known], int]:
         """The articles under the keys by which they are stored, what is known of these, and how many are left out:
         those that retention has taken away. Still carried, they are nothing new."""
         known = stored_articles.known(self._database, [article.key for article in articles])

@@ -56,6 +56,8 @@ def read(document: Document, request: Request, *, in_passing: bool = False) -> R
 
 def parser_of(document: Document, accepts: frozenset[str], media_type: str | None = None) -> Parser:
     """The parser for what a document is, or is said to be. Raises DocumentError for what is not accepted."""
+    if not document.body.strip():
+        raise DocumentError(f"{document.name}: empty")
     kind = media_type or sniff.media_type(document.body)
     parser = registry.parsers().get(kind)
     if parser is None or kind not in accepts:
@@ -103,6 +105,4 @@ def _articles(parsed: Parsed, request: Request) -> Iterator[Article]:
 
 
 def _trusts_guids(parsed: Parsed) -> bool:
-    return identity.trusts_guids(
-        [*parsed.known_guids, *(identity.guid_hash_of(entry) for entry in parsed.entries)]
-    )
+    return identity.trusts_guids([*parsed.known_guids, *(identity.guid_hash_of(entry) for entry in parsed.entries)])

@@ -16,7 +16,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aggregator import sniff
 from aggregator.models import Document, Feed, Found, Memory, Parsed, Rejected, SourceState, Tag
@@ -62,6 +62,12 @@ class Source(Options, ABC):
         None, description="What its documents are, whatever they look like."
     )
     every: Duration | None = Field(None, description="A fixed time between visits, instead of a learned one.")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.media_type and self.media_type not in self.ACCEPTS:
+            raise ValueError(f"read_as: {self.read_as} is nothing that a source with `{self.KEY}` reads")
+        return self
 
     def located(self, config_directory: Path, state_directory: Path) -> "Source":
         """This source with relative paths made absolute."""

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from aggregator.clean import MAX_GUID, article_key, clean
+from aggregator.clean import article_key, clean
+from aggregator.identity import MAX_GUID
 from aggregator.language import language
 from aggregator.models import Article, Category, Enclosure, Entry, Link, Markup, Origin
 
@@ -57,6 +58,14 @@ def test_relative_links_become_absolute() -> None:
     assert 'href="https://a.example/b?c"' in result.html
     assert 'src="https://a.example/i.png"' in result.html
     assert result.link == "https://a.example/x/z"
+
+
+def test_links_inside_an_article_lead_to_its_page() -> None:
+    said = '<a href="#note">1</a> <a href="#?a=1&b">2</a> <a href="other#note">3</a>'
+    result = article(said, base="https://a.example/feed.xml?a=1&b=2", link="/story?x=1&y=2#top")
+    assert 'href="https://a.example/story?x=1&amp;y=2#note"' in result.html
+    assert 'href="https://a.example/story?x=1&amp;y=2#?a=1&amp;b"' in result.html
+    assert 'href="https://a.example/other#note"' in result.html
 
 
 def test_relative_links_without_a_base_go() -> None:

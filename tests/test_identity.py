@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aggregator.dedup import MOST_SILENT, news
-from aggregator.identity import guid_hash, recognised, trusts_guids
+from aggregator.identity import MOST_SHARING, guid_hash, recognised, trusts_guids
 from aggregator.models import Article, Kin, Known
 from aggregator.words import folded
 
@@ -67,11 +67,27 @@ def test_one_changed_id_is_recognised_by_page_and_title() -> None:
         pytest.param({"title": "Other", "text_hash": "other"}, id="same page, other article"),
         pytest.param({"link": "https://a.example/other"}, id="same title and words on another page"),
         pytest.param({"link": "https://a.example/", "text_hash": "other"}, id="same title, front page"),
+        pytest.param({"text_hash": "other"}, id="same page and title, other words, no date"),
+        pytest.param({"title": "Other", "text_hash": "text1"}, id="same page and few words"),
     ],
 )
 def test_one_stranger_is_no_known_article(said: dict[str, object]) -> None:
     (found,) = recognised(strangers(1, **said), {}, [kin(1), kin(2)], present=OTHERS)
     assert found.key == "new1"
+
+
+def test_an_entry_that_stands_elsewhere_in_the_document_keeps_its_article() -> None:
+    assert keys(recognised(strangers(1), {}, [kin(1)], present=[guid_hash("g1")])) == ["new1"]
+
+
+def test_the_same_guid_is_the_same_article_though_its_key_is_another() -> None:
+    moved = article(1, key="other", title="Corrected", link=None, text_hash="other")
+    assert keys(recognised([moved], {}, [kin(1)], present=OTHERS)) == ["key1"]
+
+
+def test_what_many_articles_share_tells_nothing() -> None:
+    many = [replace(kin(1), key=f"key{number}", guid=f"g{number}") for number in range(MOST_SHARING + 1)]
+    assert keys(recognised(strangers(1), {}, many, present=OTHERS)) == ["new1"]
 
 
 @pytest.mark.parametrize(
@@ -146,12 +162,27 @@ def test_what_changes_for_ever_is_let_be() -> None:
         for found in news([replace(one, content_hash=f"{number}", news_hash=f"{number}x")], {"key1": before}):
             changes += 1
             before = replace(
-                before, content_hash=found.content_hash, news_hash=found.news_hash, silent_changes=found.silent_changes
+                before,
+                content_hash=found.content_hash,
+                news_hash=found.news_hash,
+                silent_changes=found.silent_changes,
+                updated_at=found.updated_at,
             )
     assert changes == MOST_SILENT
+    tomorrow = replace(one, content_hash="retracted", news_hash="retracted", first_seen_at=NOW + timedelta(days=1))
+    (found,) = news([tomorrow], {"key1": replace(before, updated_at=NOW)})
+    assert (found.updated_at, found.silent_changes) == (tomorrow.first_seen_at, MOST_SILENT)
     announced = replace(one, content_hash="end", claimed_at=NOW)
     (found,) = news([announced], {"key1": before})
     assert found.silent_changes == 0
+
+
+def test_counters_do_not_use_up_what_is_news() -> None:
+    one = article(1)
+    before = known(one, content_hash="o", silent_changes=MOST_SILENT)
+    assert news([replace(one, content_hash="counter")], {"key1": before}) == ()
+    (found,) = news([replace(one, content_hash="words", news_hash="words")], {"key1": before})
+    assert found.updated_at == NOW
 
 
 def test_an_article_stored_before_there_were_news_hashes_is_brought_up_to_date_in_silence() -> None:

@@ -94,6 +94,41 @@ async def test_changed_guids_publish_nothing_again(config_directory: Path, site:
     assert visit.new == 1
 
 
+def pages(*entries: tuple[str, str, str, str]) -> bytes:
+    """A feed of entries with guid, link, title and text."""
+    body = "".join(
+        f"<item><guid isPermaLink='false'>{guid}</guid><link>https://a.example/{link}</link><title>{title}</title>"
+        f"<description>{text}</description></item>"
+        for guid, link, title, text in entries
+    )
+    return f"<rss version='2.0'><channel><title>W</title>{body}</channel></rss>".encode()
+
+
+async def test_a_new_entry_takes_no_place_of_one_that_still_stands(config_directory: Path, site: Site) -> None:
+    site.body = pages(("a", "alerts", "Quake alert", "Chile"))
+    await once(config_directory)
+    site.body = pages(("b", "alerts", "Quake alert", "Japan"), ("a", "alerts", "Quake alert", "Chile"))
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.updated, visit.known) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(("a", "news", "Flood in A", ""), ("b", "news", "Storm in B", ""), id="no text"),
+        pytest.param(("1", "show", "The show", "First"), ("2", "show", "The show", "Second"), id="page and title"),
+    ],
+)
+async def test_another_article_on_the_same_page_is_another_article(
+    config_directory: Path, site: Site, before: tuple[str, str, str, str], after: tuple[str, str, str, str]
+) -> None:
+    site.body = pages(before)
+    await once(config_directory)
+    site.body = pages(after)
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.updated) == (1, 0)
+
+
 async def test_repeated_guids_lose_nothing(config_directory: Path, site: Site) -> None:
     site.body = stories(1, 2, 3).replace(b"<guid>g1<", b"<guid>0<").replace(b"<guid>g2<", b"<guid>0<")
     site.body = site.body.replace(b"<guid>g3<", b"<guid>0<")

@@ -125,13 +125,14 @@ def test_many_at_once(store: Database) -> None:
     give(store, "a", *map(str, range(1200)), seen_at=OLD)
     found = retention.outdated(store, NOW - YEAR, limit=9999)
     assert retention.remove(store, found, NOW - YEAR, NOW) == retention.Removed(1200, 1200)
-    assert len(retention.buried(store, [key(str(n)) for n in range(1300)])) == 1200
+    carried = [article(str(n), "a", link=None, guid=f"other{n}") for n in range(1300)]
+    assert len(retention.buried(store, "a", carried)) == 1200
 
 
 def test_tombstone_moves_forward_only_when_it_grows_old(store: Database) -> None:
     give(store, "a", "1", "2", seen_at=OLD)
     remove(store)
-    assert retention.buried(store, [key("1"), key("3")]) == {key("1")}
+    assert retention.buried(store, "a", [article(name, "a") for name in "13"]) == {key("1"): key("1")}
     soon, late = NOW + timedelta(days=29), NOW + timedelta(days=31)
     retention.note_carried(store, {key("1")}, soon)
     assert tombstones(store)[key("1")] == ("a", NOW)
@@ -268,6 +269,24 @@ async def test_entry_that_is_still_carried_does_not_come_back(
     site.body = rss(("urn:wire:1", "China and Russia talk, corrected", ABOUT_BOTH))
     (visit,) = await once(config_directory)
     assert (visit.new, visit.updated, visit.known) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({}, id="same guid under another key, as after a move"),
+        pytest.param({"guid": "new"}, id="same page, title and words"),
+    ],
+)
+def test_a_removed_article_is_known_under_another_key(store: Database, change: dict[str, str]) -> None:
+    said = {"link": "https://a.example/1", "published_at": None}
+    give(store, "a", "1", seen_at=OLD, **said)
+    remove(store)
+    again = replace(article("1", "a", **said), key="f" * 32, **change)
+    assert retention.buried(store, "a", [again]) == {"f" * 32: key("1")}
+    other = replace(again, guid="new", text_hash="other")
+    assert retention.buried(store, "a", [other]) == {}
+    assert retention.buried(store, "b", [again]) == {}
 
 
 async def test_once_keeps_house_once_a_day(config_directory: Path, site: Site) -> None:

@@ -259,7 +259,7 @@ def test_no_keys_are_no_question(store: Database, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Database, "reading", None)
     assert articles.known(store, []) == articles.by_keys(store, []) == {}
     assert articles.kin(store, "a", []) == articles.copies(store, keys=[], links=[], text_hashes=[""]) == []
-    assert retention.buried(store, []) == set()
+    assert retention.buried(store, "a", []) == {}
 
 
 def test_call_during_a_visit_is_not_lost(store: Database) -> None:

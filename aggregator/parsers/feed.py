@@ -135,9 +135,7 @@ def _memory(
     entries: Sequence[Entry],
 ) -> Memory:
     hashes = cuts.hashes()
-    pairs = tuple(
-        (hashes[number], guid_hash_of(entry)) for number, entry in zip(taken, entries, strict=True)
-    )
+    pairs = tuple((hashes[number], guid_hash_of(entry)) for number, entry in zip(taken, entries, strict=True))
     return Memory(_context(document, cuts), splice.head_hash(cuts.head), inherited, pairs)
 
 

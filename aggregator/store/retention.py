@@ -78,6 +78,8 @@ def buried(database: Database, source: str, carried: Sequence[Article]) -> dict[
     moves or its publisher changes the guids.
     """
     found: dict[str, str] = {}
+    if not carried:
+        return found
     with database.reading() as connection:
         for start in range(0, len(carried), _AT_ONCE):
             some = {article.key: _marks(article) for article in carried[start : start + _AT_ONCE]}
