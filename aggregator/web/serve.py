@@ -29,8 +29,8 @@ MAX_AGE_SECONDS = 60
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src https: http:; media-src https: http:;"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src https: http:;"
+    " media-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
 
 
