@@ -16,7 +16,7 @@ off anywhere and done again.
 
 import logging
 import time
-from asyncio import gather, get_running_loop
+from asyncio import gather, get_running_loop, to_thread
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -265,9 +265,15 @@ class Pipeline:
                 found = error
         metrics.note(found, compared=request.compared)
         if isinstance(found, Reading) and found.differs:
-            kept = samples.keep(document, request, found.differs, self.config.state)
-            log.error("%s: reading in part differs; please report it with %s: %s", request.source, kept, found.differs)
+            await self._keep_sample(document, request, found.differs)
         return document, found
+
+    async def _keep_sample(self, document: Document, request: Request, differs: str) -> None:
+        try:
+            kept = str(await to_thread(samples.keep, document, request, differs, self.config.state))
+        except OSError as error:
+            kept = f"the document, of which no sample could be kept: {error}"
+        log.error("%s: reading in part differs; please report it with %s: %s", request.source, kept, differs)
 
     def _finish_all(self, endings: Sequence[_Ending]) -> list[Visit | Exception | None]:
         """The part of visits that is never broken off: what each comes to, stored, and tidied up behind.
