@@ -295,6 +295,9 @@ class Pipeline:
             return None
         except StateError as error:
             return error  # the database's trouble, not the source's
+        except Exception as error:  # not even that it has failed can be stored: only who made this visit is told
+            log.exception("nothing of the visit of %s can be stored; please report it", ending.source.key)
+            return error
 
     def _finished(self, ending: _Ending, alone: bool) -> Visit | Outcome:
         try:
@@ -314,6 +317,7 @@ class Pipeline:
         except StateError as error:
             return [error] * len(quiet)
         except Exception:  # what one of them says cannot be stored: it must not take the others with it
+            log.exception("%d visits cannot be stored together; each is stored alone", len(quiet))
             visits = (self._finish(ending, alone=True) for ending, _ in quiet)
             return [None if isinstance(visit, Outcome) else visit for visit in visits]
         for (ending, _), is_saved in zip(quiet, saved, strict=True):
@@ -357,7 +361,10 @@ class Pipeline:
         since = self.outage.note(host, visit.kind, visit.started_at, answered_before=answered_before(lease))
         if since is not None:
             log.warning("the network is back: what has failed since %s is visited again", since)
-            stored_sources.make_failing_due(self.database, visit.started_at, since)
+            try:
+                stored_sources.make_failing_due(self.database, visit.started_at, since)
+            except StateError as error:  # the visit itself is stored
+                log.error("they wait for their next visit: %s", error)
         elif self.outage.is_on and not before:
             log.warning("no answer from any of %d hosts: our own network seems to be down", outage.HOSTS)
 

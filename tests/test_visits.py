@@ -58,9 +58,9 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
 
 
 async def test_what_cannot_be_stored_takes_no_other_visit_with_it(
-    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of three visits that are stored together one is bad: it fails, and the others are there."""
+    """Of three visits stored together one is bad and fails, of one not even that can be stored: the third is there."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(body=GOOD)
@@ -77,6 +77,8 @@ async def test_what_cannot_be_stored_takes_no_other_visit_with_it(
     def picky(database: Database, lease: Lease, outcome: Outcome) -> None:
         if lease.source.endswith("/1") and outcome.visit.outcome == "unchanged":
             raise ValueError("no value for a database")
+        if lease.source.endswith("/2") and outcome.visit.outcome != "news":
+            raise ValueError("no value at all")
         saved(database, lease, outcome)
 
     def together(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
@@ -90,4 +92,6 @@ async def test_what_cannot_be_stored_takes_no_other_visit_with_it(
         await runtime.once(found, database, lambda visit: ended.append(visit) if visit else None)
     await server.close()
     outcomes = {visit.source.rpartition("/")[2]: visit.outcome for visit in ended}
-    assert outcomes == {"0": "unchanged", "1": "failed", "2": "unchanged"}
+    assert outcomes == {"0": "unchanged", "1": "failed"}
+    assert "cannot be stored together" in caplog.text
+    assert "/2 failed, it is tried again when its lease ends" in caplog.text
