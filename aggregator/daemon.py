@@ -9,6 +9,7 @@ import logging
 import signal
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -29,6 +30,8 @@ from aggregator.web import serve
 TIDY_SECONDS = 30  # between two looks for helper processes that have nothing to do
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
+# Settings that are bound when the daemon starts.
+FIXED = ("state", "database", "listen", "fetch", *(f"parse.{key}" for key in ("helpers", "cpu", "time", "memory")))
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +138,7 @@ class Daemon:
             log.error("configuration refused, the old one stays in use:\n%s", error)
             notify("READY=1", "STATUS=configuration refused, the old one is in use")
             return
-        fixed = ("state", "database", "listen", "fetch", "parse")
-        changed = [name for name in fixed if getattr(before, name) != getattr(config.settings, name)]
+        changed = [name for name in FIXED if attrgetter(name)(before) != attrgetter(name)(config.settings)]
         if changed:
             log.warning("restart to let the new %s take effect", " and ".join(changed))
         log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))

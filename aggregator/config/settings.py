@@ -91,7 +91,9 @@ class Fetch(Options):
 class Parse(Options):
     """How documents are read, and how much one of them may take."""
 
-    full_parse: bool = Field(False, description="Read every entry at each visit, also those that have not changed.")
+    full_parse: bool = Field(
+        False, description="Read every entry of a document that has changed, not only its new ones."
+    )
     compare: int = Field(
         1000, ge=0, le=1_000_000, description="One in so many readings is done in part and whole and compared; 0: none."
     )
