@@ -16,19 +16,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pickle import UnpicklingError
-from queue import Empty, SimpleQueue
-from threading import Timer
+from threading import Lock, Timer
 from types import TracebackType
 from typing import Any, Self
 
 from aggregator.config.settings import Parse
-from aggregator.errors import DocumentError
+from aggregator.errors import DocumentError, StateError
 from aggregator.helper import BUG, MAX_FRAME, NO_MEMORY, REFUSED, packed, unpacked
 from aggregator.models import Article, Document, Reading
 from aggregator.reading import Request
 
 IDLE_SECONDS = 60.0  # without work: then a helper is ended
-START_SECONDS = 30.0  # more than a helper ever needs to start
+START_SECONDS = 30.0  # more than a helper ever needs to start: its first document has so much more time
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,8 @@ class Helpers:
 
     def __init__(self, options: Parse) -> None:
         self._options = options
-        self._idle: SimpleQueue[_Helper] = SimpleQueue()
+        self._lock = Lock()  # for the three below: no helper is born or put back unseen
+        self._idle: list[_Helper] = []
         self._all: set[_Helper] = set()
         self._closed = False
         self.threads = ThreadPoolExecutor(options.helpers, "helper")  # where to call `read`: each call waits
@@ -52,57 +52,72 @@ class Helpers:
         self.close()
 
     def read(self, document: Document, request: Request) -> Reading:
-        """As `reading.read`. Raises DocumentError also for a document that takes too much time or memory."""
+        """As `reading.read`. Raises DocumentError also for a document that takes too much time or memory.
+
+        Raises StateError where the machine has no room for another process.
+        """
         with self._helper() as helper:
             return helper.read(document, request)
 
     def tidy(self) -> None:
         """End helpers that have had nothing to do for a while."""
-        for helper in self._taken():
-            if time.monotonic() - helper.used_at > IDLE_SECONDS:
-                self._end(helper)
-            else:
-                self._idle.put(helper)
+        long_ago = time.monotonic() - IDLE_SECONDS
+        with self._lock:
+            tired = [helper for helper in self._idle if helper.used_at < long_ago]
+            self._idle = [helper for helper in self._idle if helper.used_at >= long_ago]
+            self._all.difference_update(tired)
+        for helper in tired:
+            helper.end()
 
     def close(self) -> None:
         """End all helpers, also those at work: whoever waits for one is told so by a DocumentError."""
-        self._closed = True
-        for helper in list(self._all):
-            helper.kill()
+        with self._lock:
+            self._closed = True
+            for helper in self._all:
+                helper.kill()
         self.threads.shutdown(wait=True, cancel_futures=True)
-        for helper in self._taken():
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for helper in idle:
             self._end(helper)
-
-    def _taken(self) -> list["_Helper"]:
-        taken = []
-        while True:
-            try:
-                taken.append(self._idle.get_nowait())
-            except Empty:
-                return taken
 
     @contextmanager
     def _helper(self) -> Iterator["_Helper"]:
         """A helper for one document; ended if anything goes wrong."""
-        if self._closed:
-            raise DocumentError("not read: the daemon is stopping", "helper")
-        try:
-            helper = self._idle.get_nowait()
-        except Empty:
-            helper = _Helper(self._options)
-            self._all.add(helper)
+        helper = self._free()
         try:
             yield helper
         except _Refused:
-            self._idle.put(helper)
+            self._put_back(helper)
             raise
         except BaseException:
             self._end(helper)
             raise
-        self._idle.put(helper)
+        self._put_back(helper)
+
+    def _free(self) -> "_Helper":
+        """The helper that was used last, or a new one. What has died meanwhile is no fault of the next document."""
+        with self._lock:
+            if self._closed:
+                raise DocumentError("not read: the daemon is stopping", "helper")
+            while self._idle:
+                helper = self._idle.pop()
+                if helper.is_alive():
+                    return helper
+                log.warning("a helper process has ended while it had nothing to do")
+                self._all.discard(helper)
+                helper.end()
+            helper = _Helper(self._options)
+            self._all.add(helper)
+            return helper
+
+    def _put_back(self, helper: "_Helper") -> None:
+        with self._lock:
+            self._idle.append(helper)
 
     def _end(self, helper: "_Helper") -> None:
-        self._all.discard(helper)
+        with self._lock:
+            self._all.discard(helper)
         helper.end()
 
 
@@ -114,22 +129,25 @@ class _Helper:
     """One process, and the way to it."""
 
     def __init__(self, options: Parse) -> None:
+        """Raises StateError."""
         self._options = options
         self.used_at = time.monotonic()
-        ours, theirs = socket.socketpair()
-        limits = int(options.cpu.total_seconds()), options.memory
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # our own module, by our own interpreter
-                [sys.executable, "-P", "-m", "aggregator.helper", str(theirs.fileno()), *map(str, limits)],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                # No secret of the daemon's environment is any business of a process that reads what strangers write.
-                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LANG": "C.UTF-8"},
-            )
-        self._channel = Connection(ours.detach())
+        self._starts = True  # it has read nothing yet
+        self._is_late = False
+        try:
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                self._process = _started(theirs, options)
+                self._channel = Connection(ours.detach())
+        except OSError as error:
+            raise StateError(f"no process can be started to read documents: {error.strerror or error}") from error
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def read(self, document: Document, request: Request) -> Reading:
-        timer = Timer(self._options.time.total_seconds(), self.kill)
+        seconds = self._options.time.total_seconds() + (START_SECONDS if self._starts else 0)
+        timer = Timer(seconds, self._give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -146,6 +164,7 @@ class _Helper:
             raise DocumentError(f"{document.name}: {self._verdict()}", "helper") from error
         finally:
             timer.cancel()
+            self._starts = False
         self.used_at = time.monotonic()
         read: Reading = replace(found, articles=tuple(articles))
         return read
@@ -160,6 +179,10 @@ class _Helper:
         self._process.wait()
         self._channel.close()
 
+    def _give_up(self) -> None:
+        self._is_late = True
+        self.kill()
+
     def _frame(self) -> Any:
         return unpacked(self._channel.recv_bytes(MAX_FRAME))
 
@@ -173,6 +196,19 @@ class _Helper:
             return f"takes more than parse.cpu ({options.cpu.total_seconds():g} s) to read"
         if code == NO_MEMORY:
             return f"takes more than parse.memory ({options.memory:,} bytes) to read"
+        if self._is_late:
+            return f"takes more than parse.time ({options.time.total_seconds():g} s) to read"
         if code == -signal.SIGKILL:
-            return f"takes more than parse.time ({options.time.total_seconds():g} s) to read, or was broken off"
+            return "the process that read it was ended, by a stop of the daemon or for want of memory"
         return f"the process that read it has ended ({code})"
+
+
+def _started(channel: socket.socket, options: Parse) -> "subprocess.Popen[bytes]":
+    limits = int(options.cpu.total_seconds()), options.memory
+    return subprocess.Popen(  # noqa: S603  # our own module, by our own interpreter
+        [sys.executable, "-P", "-m", "aggregator.helper", str(channel.fileno()), *map(str, limits)],
+        pass_fds=[channel.fileno()],
+        stdin=subprocess.DEVNULL,
+        # No secret of the daemon's environment is any business of a process that reads what strangers write.
+        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LANG": "C.UTF-8"},
+    )

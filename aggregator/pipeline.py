@@ -158,7 +158,7 @@ class Pipeline:
             try:
                 readings = await self._read(source, found.documents, started)
             except StateError:
-                raise  # the database's trouble, not the source's
+                raise  # the database's trouble or the machine's, not the source's
             except Exception as error:
                 found = _bug(source, error)
         visit = await self._endings.result(_Ending(source, lease, found, readings, started, clock))

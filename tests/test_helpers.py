@@ -1,32 +1,33 @@
 """Helper processes: they read as we do, and whatever a document does to one costs that document alone."""
 
 import asyncio
+import errno
 import os
 import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aggregator import helpers as pool
 from aggregator import reading, sniff
 from aggregator.config.settings import Parse
-from aggregator.errors import DocumentError
+from aggregator.errors import DocumentError, StateError
 from aggregator.helper import packed, unpacked
-from aggregator.helpers import Helpers
+from aggregator.helpers import START_SECONDS, Helpers
 from aggregator.models import Document
 from aggregator.reading import Request
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 REQUEST = Request("s", frozenset({sniff.FEED, sniff.TEXT}), NOW)
-ATTRIBUTES = b"<rss version='2.0'><channel><item><title>t</title><x " + b" ".join(
-    b'a%d="x"' % n for n in range(50_000)
-) + b"/></item></channel></rss>"  # fmt: skip
+SLOW = Document(b"Title\n\n" + b"some words of a text. " * 400_000, "slow.txt")  # many times a second
 
 
 def wire() -> Document:
@@ -63,20 +64,99 @@ def test_a_bad_document_is_refused_and_its_helper_goes_on(helpers: Helpers) -> N
 def test_a_document_that_takes_too_long_ends_its_helper_and_nothing_else(helpers: Helpers) -> None:
     helpers.read(wire(), REQUEST)
     before = pids(helpers)
-    with pytest.raises(DocumentError, match=r"bomb: takes more than parse.cpu \(1 s\)") as caught:
-        helpers.read(Document(ATTRIBUTES, "bomb"), REQUEST)
+    with pytest.raises(DocumentError, match=r"slow.txt: takes more than parse.cpu \(1 s\)") as caught:
+        helpers.read(SLOW, REQUEST)
     assert caught.value.kind == "helper"
     assert helpers.read(wire(), REQUEST).articles
     assert not pids(helpers) & before
 
 
-def test_cpu_is_counted_for_each_document(helpers: Helpers) -> None:
+def test_cpu_is_counted_for_each_document() -> None:
     text = Document(("Title\n\n" + "some words of a text. " * 20_000).encode(), "long.txt")
-    before: set[int] = set()
-    for _ in range(6):  # together they take far more than the limit
-        helpers.read(text, REQUEST)
-        before |= pids(helpers)
-    assert len(before) == 1
+    with Helpers(Parse(helpers=1, cpu=timedelta(seconds=3))) as helpers:
+        while not pids(helpers) or spent_seconds(helpers) < 6:  # more than the limit, though each takes far less
+            helpers.read(text, REQUEST)
+            assert len(pids(helpers)) == 1
+
+
+def spent_seconds(helpers: Helpers) -> float:
+    """CPU of the one helper there is."""
+    (pid,) = pids(helpers)
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_helper_that_died_without_work_costs_no_document(helpers: Helpers) -> None:
+    helpers.read(wire(), REQUEST)
+    (helper,) = helpers._all
+    os.kill(helper._process.pid, signal.SIGTERM)
+    helper._process.wait(20)
+    assert helpers.read(wire(), REQUEST).articles
+    assert len(helpers._all) == 1 and helper not in helpers._all
+
+
+def test_ctrl_c_is_not_for_helpers(helpers: Helpers) -> None:
+    helpers.read(wire(), REQUEST)
+    before = pids(helpers)
+    os.kill(*before, signal.SIGINT)
+    assert helpers.read(wire(), REQUEST).articles
+    assert pids(helpers) == before
+
+
+def test_without_room_for_a_process_no_source_is_blamed(helpers: Helpers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = files()
+    with monkeypatch.context() as patch:
+        patch.setattr("aggregator.helpers.subprocess.Popen", full)
+        with pytest.raises(StateError, match="no process can be started"):
+            helpers.read(wire(), REQUEST)
+    assert files() == before
+    assert helpers.read(wire(), REQUEST).articles
+
+
+def test_the_start_of_a_helper_is_not_charged_to_its_first_document(
+    helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    class Noted(threading.Timer):
+        def __init__(self, seconds: float, ring: Callable[[], None]) -> None:
+            given.append(seconds)
+            super().__init__(seconds, ring)
+
+    monkeypatch.setattr("aggregator.helpers.Timer", Noted)
+    helpers.read(wire(), REQUEST)
+    helpers.read(wire(), REQUEST)
+    assert given == [20 + START_SECONDS, 20]
+
+
+def test_no_helper_is_born_behind_a_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is being started while the pool is closed is ended as well."""
+    helpers = Helpers(Parse(helpers=1))
+    starting, go_on = threading.Event(), threading.Event()
+    start = pool._started
+
+    def slowly(*arguments: Any) -> Any:
+        starting.set()
+        go_on.wait(20)
+        return start(*arguments)
+
+    monkeypatch.setattr(pool, "_started", slowly)
+    asked = helpers.threads.submit(helpers.read, wire(), REQUEST)
+    starting.wait(20)
+    closing = threading.Thread(target=helpers.close)
+    closing.start()
+    go_on.set()
+    closing.join(20)
+    assert not closing.is_alive()
+    with pytest.raises(DocumentError):
+        asked.result(0)
+    assert not helpers._all
 
 
 def test_time_is_limited_though_no_cpu_is_used(helpers: Helpers) -> None:
@@ -104,7 +184,7 @@ def test_close_ends_helpers_at_work() -> None:
 
     def ask() -> None:
         try:
-            helpers.read(Document(ATTRIBUTES, "bomb"), REQUEST)
+            helpers.read(SLOW, REQUEST)
         except DocumentError as error:
             errors.append(error)
 
