@@ -29,11 +29,11 @@ from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.judge import Judge
 from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, Subscription, Visit
 from aggregator.outage import Outage
 from aggregator.outcome import Outcomes, Readings, answered_before, scatter
+from aggregator.readers import Readers
 from aggregator.reading import Request, TooMuch
 from aggregator.registry import Source
 from aggregator.store import Database
@@ -77,11 +77,11 @@ class Pipeline:
         config: Config,
         database: Database,
         executor: Executor,
-        helpers: Helpers,
+        readers: Readers,
         clock: Clock = utc_now,
         reload: Callable[[], None] = lambda: None,
     ) -> None:
-        """`executor` has one thread, for all that is not network; what may take long is read by `helpers`.
+        """`executor` has one thread, for all that is not network; what may take long is read by `readers`.
 
         `reload` is told when a visit has found that which sources there are has changed.
         """
@@ -91,7 +91,7 @@ class Pipeline:
         self.outage = Outage()
         self._outcomes = Outcomes(config, database, self.judge)
         self._executor = executor
-        self._helpers = helpers
+        self._readers = readers
         self._endings: Batches[_Ending, Visit | None] = Batches(
             lambda endings: self.in_executor(lambda: self._finish_all(endings))
         )
@@ -231,7 +231,7 @@ class Pipeline:
         return True
 
     async def _read(self, source: Source, documents: Sequence[Document], now: datetime) -> Readings:
-        """What the documents say. What may take long is read by a helper, while others go on."""
+        """What the documents say. What may take long is read by a reader process, while others go on."""
         request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents, now))
         return await gather(*(self._helped(document, request, found) for document, found in tried))
 
@@ -258,9 +258,9 @@ class Pipeline:
         self, document: Document, request: Request, found: Reading | DocumentError | None
     ) -> tuple[Document, Reading | DocumentError]:
         if found is None:
-            ask = partial(self._helpers.read, document, request)
+            ask = partial(self._readers.read, document, request)
             try:
-                found = await get_running_loop().run_in_executor(self._helpers.threads, ask)
+                found = await get_running_loop().run_in_executor(self._readers.threads, ask)
             except DocumentError as error:
                 found = error
         metrics.note(found, compared=request.compared)

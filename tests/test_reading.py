@@ -58,7 +58,9 @@ async def test_only_the_first_visit_reads_everything(config_directory: Path, sit
     assert len(items(config_directory, "china-russia")) == 3
 
 
-async def test_a_large_feed_is_read_by_a_helper_with_the_same_result(config_directory: Path, site: Site) -> None:
+async def test_a_large_feed_is_read_by_a_reader_process_with_the_same_result(
+    config_directory: Path, site: Site
+) -> None:
     site.body = stories(1, 2, text=ABOUT_BOTH + f"<![CDATA[{PADDING}]]>")
     assert not feed.PLUGIN.is_quick(Document(site.body, "x"))
     (visit,) = await once(config_directory)

@@ -10,9 +10,9 @@ from aiohttp.test_utils import TestServer
 
 from aggregator import config, runtime
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.models import Lease, Outcome, Visit
 from aggregator.pipeline import Pipeline
+from aggregator.readers import Readers
 from aggregator.store import Database
 from aggregator.store import visits as stored
 
@@ -42,8 +42,8 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
     environment = {"AGGREGATOR_FETCH__ALLOW": "127.0.0.0/8", "AGGREGATOR_POLL__CONCURRENCY": "4"}
     found = config.load(config_directory, environment)
     ended: list[Visit] = []
-    with runtime.opened(found) as database, runtime.executor() as pool, Helpers(found.settings.parse) as helpers:
-        pipeline = Pipeline(found, database, pool, helpers)
+    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+        pipeline = Pipeline(found, database, pool, readers)
         pipeline.prepare()
         async with Fetcher(found.settings.fetch) as fetcher:
             visits = runtime.Visits(pipeline, fetcher, lambda visit: ended.append(visit) if visit else None)

@@ -1,6 +1,6 @@
 """A process of its own for documents that may take long: a thread cannot be ended, a process can.
 
-Run by `helpers` as `python -m aggregator.helper FD CPU MEMORY`; it reads requests from a socket until that is closed.
+Run by `readers` as `python -m aggregator.reader_process FD CPU MEMORY`; answers requests until its socket is closed.
 What it takes is bounded by the kernel: CPU for each document, memory for all. What it answers is values in pickles
 that can name nothing but our own nouns and times, a frame for each article, so that no frame holds anybody up for long.
 """

@@ -1,4 +1,4 @@
-"""The helper processes: a few at a time, begun when there is something to read, ended when one takes too much or idles.
+"""The reader processes: a few at a time, begun when there is something to read, ended when one takes too much or idles.
 
 What takes too much time or memory costs its own document and a new process, and nothing else.
 """
@@ -22,26 +22,26 @@ from typing import Any, Self
 
 from aggregator.config.settings import Parse
 from aggregator.errors import DocumentError, StateError
-from aggregator.helper import BUG, MAX_FRAME, NO_MEMORY, REFUSED, packed, unpacked
 from aggregator.models import Article, Document, Reading
+from aggregator.reader_process import BUG, MAX_FRAME, NO_MEMORY, REFUSED, packed, unpacked
 from aggregator.reading import Request
 
-IDLE_SECONDS = 60.0  # without work: then a helper is ended
-START_SECONDS = 30.0  # more than a helper ever needs to start: its first document has so much more time
+IDLE_SECONDS = 60.0  # without work: then a process is ended
+START_SECONDS = 30.0  # more than a process ever needs to start: its first document has so much more time
 
 log = logging.getLogger(__name__)
 
 
-class Helpers:
-    """Reads documents in other processes. Use from any thread; close when done."""
+class Readers:
+    """The reader processes as one. Use from any thread; close when done."""
 
     def __init__(self, options: Parse) -> None:
         self._options = options
-        self._lock = Lock()  # for the three below: no helper is born or put back unseen
-        self._idle: list[_Helper] = []
-        self._all: set[_Helper] = set()
+        self._lock = Lock()  # for the three below: no process is born or put back unseen
+        self._idle: list[_Process] = []
+        self._all: set[_Process] = set()
         self._closed = False
-        self.threads = ThreadPoolExecutor(options.helpers, "helper")  # where to call `read`: each call waits
+        self.threads = ThreadPoolExecutor(options.processes, "reader")  # where to call `read`: each call waits
 
     def __enter__(self) -> Self:
         return self
@@ -56,76 +56,76 @@ class Helpers:
 
         Raises StateError where the machine has no room for another process.
         """
-        with self._helper() as helper:
-            return helper.read(document, request)
+        with self._borrowed() as process:
+            return process.read(document, request)
 
     def tidy(self) -> None:
-        """End helpers that have had nothing to do for a while."""
+        """End processes that have had nothing to do for a while."""
         long_ago = time.monotonic() - IDLE_SECONDS
         with self._lock:
-            tired = [helper for helper in self._idle if helper.used_at < long_ago]
-            self._idle = [helper for helper in self._idle if helper.used_at >= long_ago]
+            tired = [process for process in self._idle if process.used_at < long_ago]
+            self._idle = [process for process in self._idle if process.used_at >= long_ago]
             self._all.difference_update(tired)
-        for helper in tired:
-            helper.end()
+        for process in tired:
+            process.end()
 
     def close(self) -> None:
-        """End all helpers, also those at work: whoever waits for one is told so by a DocumentError."""
+        """End all processes, also those at work: whoever waits for one is told so by a DocumentError."""
         with self._lock:
             self._closed = True
-            for helper in self._all:
-                helper.kill()
+            for process in self._all:
+                process.kill()
         self.threads.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             idle, self._idle = self._idle, []
-        for helper in idle:
-            self._end(helper)
+        for process in idle:
+            self._end(process)
 
     @contextmanager
-    def _helper(self) -> Iterator["_Helper"]:
-        """A helper for one document; ended if anything goes wrong."""
-        helper = self._free()
+    def _borrowed(self) -> Iterator["_Process"]:
+        """A process for one document; ended if anything goes wrong."""
+        process = self._free()
         try:
-            yield helper
+            yield process
         except _Refused:
-            self._put_back(helper)
+            self._put_back(process)
             raise
         except BaseException:
-            self._end(helper)
+            self._end(process)
             raise
-        self._put_back(helper)
+        self._put_back(process)
 
-    def _free(self) -> "_Helper":
-        """The helper that was used last, or a new one. What has died meanwhile is no fault of the next document."""
+    def _free(self) -> "_Process":
+        """The process that was used last, or a new one. What has died meanwhile is no fault of the next document."""
         with self._lock:
             if self._closed:
-                raise DocumentError("not read: the daemon is stopping", "helper")
+                raise DocumentError("not read: the daemon is stopping", "reader")
             while self._idle:
-                helper = self._idle.pop()
-                if helper.is_alive():
-                    return helper
-                log.warning("a helper process has ended while it had nothing to do")
-                self._all.discard(helper)
-                helper.end()
-            helper = _Helper(self._options)
-            self._all.add(helper)
-            return helper
+                process = self._idle.pop()
+                if process.is_alive():
+                    return process
+                log.warning("a reader process has ended while it had nothing to do")
+                self._all.discard(process)
+                process.end()
+            process = _Process(self._options)
+            self._all.add(process)
+            return process
 
-    def _put_back(self, helper: "_Helper") -> None:
+    def _put_back(self, process: "_Process") -> None:
         with self._lock:
-            self._idle.append(helper)
+            self._idle.append(process)
 
-    def _end(self, helper: "_Helper") -> None:
+    def _end(self, process: "_Process") -> None:
         with self._lock:
-            self._all.discard(helper)
-        helper.end()
+            self._all.discard(process)
+        process.end()
 
 
 class _Refused(DocumentError):
-    """A document that is no good; the helper that says so is."""
+    """A document that is no good; the process that says so is."""
 
 
-class _Helper:
+class _Process:
     """One process, and the way to it."""
 
     def __init__(self, options: Parse) -> None:
@@ -137,13 +137,13 @@ class _Helper:
         try:
             ours, theirs = socket.socketpair()
             with ours, theirs:
-                self._process = _started(theirs, options)
+                self._popen = _started(theirs, options)
                 self._channel = Connection(ours.detach())
         except OSError as error:
             raise StateError(f"no process can be started to read documents: {error.strerror or error}") from error
 
     def is_alive(self) -> bool:
-        return self._process.poll() is None
+        return self._popen.poll() is None
 
     def read(self, document: Document, request: Request) -> Reading:
         seconds = self._options.time.total_seconds() + (START_SECONDS if self._starts else 0)
@@ -161,7 +161,7 @@ class _Helper:
             found, count = answer
             articles: list[Article] = [self._frame() for _ in range(count)]
         except (EOFError, OSError, UnpicklingError) as error:
-            raise DocumentError(f"{document.name}: {self._verdict()}", "helper") from error
+            raise DocumentError(f"{document.name}: {self._verdict()}", "reader") from error
         finally:
             timer.cancel()
             self._starts = False
@@ -171,12 +171,12 @@ class _Helper:
 
     def kill(self) -> None:
         """Whatever it does: who waits for its answer gets an EOFError."""
-        self._process.kill()
+        self._popen.kill()
 
     def end(self) -> None:
         """Leave no process and no socket behind."""
-        self._process.kill()
-        self._process.wait()
+        self._popen.kill()
+        self._popen.wait()
         self._channel.close()
 
     def _give_up(self) -> None:
@@ -189,8 +189,8 @@ class _Helper:
     def _verdict(self) -> str:
         """Why there is no answer, for whoever looks after the source."""
         self._channel.close()
-        self._process.kill()
-        code = self._process.wait()
+        self._popen.kill()
+        code = self._popen.wait()
         options = self._options
         if code == -signal.SIGXCPU:
             return f"takes more than parse.cpu ({options.cpu.total_seconds():g} s) to read"
@@ -206,7 +206,7 @@ class _Helper:
 def _started(channel: socket.socket, options: Parse) -> "subprocess.Popen[bytes]":
     limits = int(options.cpu.total_seconds()), options.memory
     return subprocess.Popen(  # noqa: S603  # our own module, by our own interpreter
-        [sys.executable, "-P", "-m", "aggregator.helper", str(channel.fileno()), *map(str, limits)],
+        [sys.executable, "-P", "-m", "aggregator.reader_process", str(channel.fileno()), *map(str, limits)],
         pass_fds=[channel.fileno()],
         stdin=subprocess.DEVNULL,
         # No secret of the daemon's environment is any business of a process that reads what strangers write.
