@@ -10,6 +10,7 @@ import logging
 import signal
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -17,19 +18,21 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, StateError
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.housekeeping import keep_house
 from aggregator.notify import notify
 from aggregator.pipeline import Pipeline, utc_now
+from aggregator.readers import Readers
 from aggregator.runtime import TICK_SECONDS, Visits, executor
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
 from aggregator.web import serve
 
-TIDY_SECONDS = 30  # between two looks for helper processes that have nothing to do
+TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
+# Settings that are bound when the daemon starts.
+FIXED = ("state", "database", "listen", "fetch", *(f"parse.{key}" for key in ("processes", "cpu", "time", "memory")))
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +45,8 @@ class Daemon:
         self._database = database
         self._reload = reload
         self._executor = executor()
-        self._helpers = Helpers(config.settings.parse)
-        self._pipeline = Pipeline(config, database, self._executor, self._helpers, reload=self._reload_soon)
+        self._readers = Readers(config.settings.parse)
+        self._pipeline = Pipeline(config, database, self._executor, self._readers, reload=self._reload_soon)
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False  # something has changed since the configuration was last read
         self._stopping = asyncio.Event()
@@ -77,7 +80,7 @@ class Daemon:
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
             for job in (self._poll, self._publish, self._watch):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
-            scheduler.add_job(self._helpers.tidy, "interval", seconds=TIDY_SECONDS)
+            scheduler.add_job(self._readers.tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
             notify("READY=1", f"STATUS={len(self.config.sources)} sources, {len(self.config.topics)} topics")
             ready(self.config)
@@ -140,8 +143,7 @@ class Daemon:
             log.error("configuration refused, the old one stays in use:\n%s", error)
             notify("READY=1", "STATUS=configuration refused, the old one is in use")
             return
-        fixed = ("state", "database", "listen", "fetch", "parse")
-        changed = [name for name in fixed if getattr(before, name) != getattr(config.settings, name)]
+        changed = [name for name in FIXED if attrgetter(name)(before) != attrgetter(name)(config.settings)]
         if changed:
             log.warning("restart to let the new %s take effect", " and ".join(changed))
         log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
@@ -161,7 +163,7 @@ class Daemon:
         leases = await self._visits.break_off()
         if self._reloading:
             await asyncio.gather(self._reloading, return_exceptions=True)
-        await asyncio.to_thread(self._helpers.close)
+        await asyncio.to_thread(self._readers.close)
         await asyncio.to_thread(self._executor.shutdown, wait=True)
         stored_sources.release(self._database, leases)
 

@@ -3,7 +3,7 @@
 AggregatorError
 ├── ConfigError     the configuration cannot be used            caught by: cli (exit 78), daemon (keeps the old one)
 ├── AppendError     sources.yaml cannot be added to as text   caught by: cli (shows what to paste, exit 1)
-├── StateError      state directory or database not usable      caught by: cli (exit 1)
+├── StateError      state directory, database, machine: unusable caught by: cli (exit 1)
 ├── SourceError     this visit failed, the next may not         caught by: pipeline.ingest (recorded at the source)
 │   ├── FetchError      nothing, or nothing acceptable, came over the network
 │   └── DocumentError   the bytes are not what the source promised
@@ -31,7 +31,7 @@ class AppendError(AggregatorError):
 
 
 class StateError(AggregatorError):
-    """The state directory or the database cannot be used; the message says what to do."""
+    """The state directory, the database or the machine cannot be used; the message says what to do."""
 
 
 class SourceError(AggregatorError):

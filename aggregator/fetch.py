@@ -10,7 +10,8 @@ import hashlib
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -32,8 +33,9 @@ from aggregator.errors import FetchError
 from aggregator.inflate import OFFERED, Inflater
 
 GRACE_SECONDS = 5.0  # before the lowest rate is asked for
-SLICE_BYTES = 1024  # of a packed body, unpacked at a time: 1 MB at most
-INLINE_BYTES = 500_000  # of a body, unpacked on the event loop
+SLICE_BYTES = 1024  # of a packed body, unpacked at a time on the event loop: 1 MB at most
+THREAD_SLICE_BYTES = 65_536  # in a thread, which looks in between whether it is still wanted
+INLINE_BYTES = 500_000  # of a body, packed and unpacked together, that the event loop sees to
 NAME_THREADS = 256  # each name that hangs holds one of them for as long as the system's resolver waits
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -312,11 +314,23 @@ class _SystemNames(AbstractResolver):
 async def _unpacked(inflater: Inflater, packed: bytes) -> bytes:
     """The whole body. What is large once it is unpacked is unpacked in a thread: it would hold up everything else."""
     for start in range(0, len(packed), SLICE_BYTES):
-        if inflater.count > INLINE_BYTES:
-            await asyncio.to_thread(inflater.add, packed[start:])
+        if start + inflater.count > INLINE_BYTES:
+            unwanted = threading.Event()
+            try:
+                await asyncio.to_thread(_add, inflater, packed, start, unwanted.is_set)
+            finally:  # a thread cannot be cancelled: past fetch.total it ends by itself
+                unwanted.set()
             break
         inflater.add(packed[start : start + SLICE_BYTES])
     return inflater.finish()
+
+
+def _add(inflater: Inflater, packed: bytes, start: int, is_unwanted: Callable[[], bool]) -> None:
+    """Unpack what comes from `start` on, for as long as that is wanted."""
+    for position in range(start, len(packed), THREAD_SLICE_BYTES):
+        if is_unwanted():
+            return
+        inflater.add(packed[position : position + THREAD_SLICE_BYTES])
 
 
 @lru_cache(maxsize=4096)  # sources are fetched again and again

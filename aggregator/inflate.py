@@ -6,13 +6,18 @@ from aggregator.errors import FetchError
 
 OFFERED = "gzip, deflate"  # what is said in Accept-Encoding; nothing else is taken
 
+MOST_MEMBERS = 10_000  # of one gzip body: a server that begins one at each flush has far less
+
 _PIECE = 1 << 20  # bytes unpacked at a time
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # zlib's wbits
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Inflater:
-    """Give it the chunks of a body in order with `add`, then ask for all of it with `finish`."""
+    """Give it the chunks of a body in order with `add`, then ask for all of it with `finish`.
+
+    Each member of a gzip body copies the rest of its chunk: many small chunks are quicker than a large one.
+    """
 
     def __init__(self, encoding: str, limit: int, url: str) -> None:
         """`encoding` as in Content-Encoding, `limit` in bytes of the unpacked body. Raises FetchError `encoding`."""
@@ -21,6 +26,7 @@ class Inflater:
         self._pieces: list[bytes] = []
         self.count = 0  # bytes unpacked so far
         self._began = False
+        self._members = 1
         self._held = b""  # the first half of what may be another member's magic number
         self._encoding = encoding.strip().lower()
         self._unpack = self._opened()
@@ -39,6 +45,9 @@ class Inflater:
                     return
                 if self._encoding == "deflate" or not data.startswith(_GZIP_MAGIC):
                     return
+                self._members += 1
+                if self._members > MOST_MEMBERS:
+                    raise FetchError("encoding", f"{self._url}: packed in more than {MOST_MEMBERS:,} gzip members")
                 self._unpack = zlib.decompressobj(_GZIP)
             piece = self._unpacked(data)
             self._began = True

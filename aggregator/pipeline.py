@@ -16,7 +16,7 @@ off anywhere and done again.
 
 import logging
 import time
-from asyncio import gather, get_running_loop
+from asyncio import gather, get_running_loop, to_thread
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -29,11 +29,11 @@ from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.judge import Judge
 from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, Subscription, Visit
 from aggregator.outage import Outage
 from aggregator.outcome import Outcomes, Readings, answered_before, scatter
+from aggregator.readers import Readers
 from aggregator.reading import Request, TooMuch
 from aggregator.registry import Source
 from aggregator.store import Database
@@ -77,11 +77,11 @@ class Pipeline:
         config: Config,
         database: Database,
         executor: Executor,
-        helpers: Helpers,
+        readers: Readers,
         clock: Clock = utc_now,
         reload: Callable[[], None] = lambda: None,
     ) -> None:
-        """`executor` has one thread, for all that is not network; what may take long is read by `helpers`.
+        """`executor` has one thread, for all that is not network; what may take long is read by `readers`.
 
         `reload` is told when a visit has found that which sources there are has changed.
         """
@@ -91,7 +91,7 @@ class Pipeline:
         self.outage = Outage()
         self._outcomes = Outcomes(config, database, self.judge)
         self._executor = executor
-        self._helpers = helpers
+        self._readers = readers
         self._endings: Batches[_Ending, Visit | None] = Batches(
             lambda endings: self.in_executor(lambda: self._finish_all(endings))
         )
@@ -158,7 +158,7 @@ class Pipeline:
             try:
                 readings = await self._read(source, found.documents, started)
             except StateError:
-                raise  # the database's trouble, not the source's
+                raise  # the database's trouble or the machine's, not the source's
             except Exception as error:
                 found = _bug(source, error)
         visit = await self._endings.result(_Ending(source, lease, found, readings, started, clock))
@@ -233,7 +233,7 @@ class Pipeline:
         return True
 
     async def _read(self, source: Source, documents: Sequence[Document], now: datetime) -> Readings:
-        """What the documents say. What may take long is read by a helper, while others go on."""
+        """What the documents say. What may take long is read by a reader process, while others go on."""
         request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents, now))
         return await gather(*(self._helped(document, request, found) for document, found in tried))
 
@@ -260,16 +260,22 @@ class Pipeline:
         self, document: Document, request: Request, found: Reading | DocumentError | None
     ) -> tuple[Document, Reading | DocumentError]:
         if found is None:
-            ask = partial(self._helpers.read, document, request)
+            ask = partial(self._readers.read, document, request)
             try:
-                found = await get_running_loop().run_in_executor(self._helpers.threads, ask)
+                found = await get_running_loop().run_in_executor(self._readers.threads, ask)
             except DocumentError as error:
                 found = error
         metrics.note(found, compared=request.compared)
         if isinstance(found, Reading) and found.differs:
-            kept = samples.keep(document, request, found.differs, self.config.state)
-            log.error("%s: reading in part differs; please report it with %s: %s", request.source, kept, found.differs)
+            await self._keep_sample(document, request, found.differs)
         return document, found
+
+    async def _keep_sample(self, document: Document, request: Request, differs: str) -> None:
+        try:
+            kept = str(await to_thread(samples.keep, document, request, differs, self.config.state))
+        except OSError as error:
+            kept = f"the document, of which no sample could be kept: {error}"
+        log.error("%s: reading in part differs; please report it with %s: %s", request.source, kept, differs)
 
     def _finish_all(self, endings: Sequence[_Ending]) -> list[Visit | Exception | None]:
         """The part of visits that is never broken off: what each comes to, stored, and tidied up behind.
@@ -291,6 +297,9 @@ class Pipeline:
             return None
         except StateError as error:
             return error  # the database's trouble, not the source's
+        except Exception as error:  # not even that it has failed can be stored: only who made this visit is told
+            log.exception("nothing of the visit of %s can be stored; please report it", ending.source.key)
+            return error
 
     def _finished(self, ending: _Ending, alone: bool) -> Visit | Outcome:
         try:
@@ -310,6 +319,7 @@ class Pipeline:
         except StateError as error:
             return [error] * len(quiet)
         except Exception:  # what one of them says cannot be stored: it must not take the others with it
+            log.exception("%d visits cannot be stored together; each is stored alone", len(quiet))
             visits = (self._finish(ending, alone=True) for ending, _ in quiet)
             return [None if isinstance(visit, Outcome) else visit for visit in visits]
         for (ending, _), is_saved in zip(quiet, saved, strict=True):
@@ -353,7 +363,10 @@ class Pipeline:
         since = self.outage.note(host, visit.kind, visit.started_at, answered_before=answered_before(lease))
         if since is not None:
             log.warning("the network is back: what has failed since %s is visited again", since)
-            stored_sources.make_failing_due(self.database, visit.started_at, since)
+            try:
+                stored_sources.make_failing_due(self.database, visit.started_at, since)
+            except StateError as error:  # the visit itself is stored
+                log.error("they wait for their next visit: %s", error)
         elif self.outage.is_on and not before:
             log.warning("no answer from any of %d hosts: our own network seems to be down", outage.HOSTS)
 

@@ -1,6 +1,6 @@
 """Document → articles: what kind it is, what of it is new, and what that says, cleaned. Pure.
 
-The one way for every document, whether a visit or a push brought it, here or in a helper process.
+The one way for every document, whether a visit or a push brought it, here or in a reader process.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from aggregator.registry import Parser
 
 
 class TooMuch(Exception):
-    """A document cannot be read in passing: a helper process is to read it. Caught by: pipeline."""
+    """A document cannot be read in passing: a reader process is to read it. Caught by: pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Request:
     language: str | None = None  # of what it says, if it never says
     media_type: str | None = None  # said by a person, in the place of what sniffing finds
     memory: Memory | None = None  # None: nothing is to be skipped
-    compared: bool = False  # a helper is to read it in part and whole, and to say whether that differs
+    compared: bool = False  # a reader process is to read it in part and whole, and to say whether that differs
 
 
 def read(document: Document, request: Request, *, in_passing: bool = False) -> Reading:

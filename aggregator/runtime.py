@@ -14,10 +14,10 @@ from pathlib import Path
 from aggregator.config import Config
 from aggregator.errors import ConfigError, StateError
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.housekeeping import keep_house
 from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, utc_now
+from aggregator.readers import Readers
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 
@@ -158,9 +158,9 @@ async def once(
     Lists of sources come first: if one has changed, `reload` reads the configuration anew, or raises ConfigError.
     Waits for hosts that must not be visited again at once, and for files that are still being written, but not long.
     """
-    with executor() as pool, Helpers(config.settings.parse) as helpers:
+    with executor() as pool, Readers(config.settings.parse) as readers:
         lists_changed = asyncio.Event()
-        pipeline = Pipeline(config, database, pool, helpers, reload=lists_changed.set)
+        pipeline = Pipeline(config, database, pool, readers, reload=lists_changed.set)
         pipeline.prepare()
         if database.is_sqlite:
             stored_sources.release_all(database)

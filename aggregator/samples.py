@@ -1,7 +1,10 @@
 """Documents that were read in two ways with two results: kept, so that the fault can be found."""
 
 import json
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from aggregator.models import Document
 from aggregator.reading import Request
@@ -11,22 +14,41 @@ MOST = 20  # samples
 
 
 def keep(document: Document, request: Request, differs: str, state: Path) -> Path:
-    """Write a document, and what is needed to read it as it was read. Old samples make room. Raises OSError."""
+    """Write a document, and all that is needed to read it as it was read: bytes as hex, times as ISO 8601.
+
+    Answers with the path of the JSON; the document's own bytes lie beside it. Old samples make room. Takes a while for
+    a large document. Raises OSError, and leaves nothing behind then.
+    """
     folder = state / "samples"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{request.now:%Y%m%dT%H%M%S}-{digest([request.source])[:8]}.json"
-    memory = request.memory
     facts = {
         "source": request.source,
         "differs": differs,
-        "url": document.url,
-        "media_type": document.media_type,
-        "charset": document.charset,
-        "seen": [seen.hex() for seen, _ in memory.entries] if memory else [],
+        "document": asdict(replace(document, body=b"")),
+        "request": asdict(request),
     }
-    path.with_suffix(".document").write_bytes(document.body)
-    path.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
-    for old in sorted(folder.glob("*.json"))[:-MOST]:
-        old.unlink()
-        old.with_suffix(".document").unlink(missing_ok=True)
+    try:
+        path.write_text(json.dumps(facts, ensure_ascii=False, indent=1, default=_plain), encoding="utf-8")
+        path.with_suffix(".document").write_bytes(document.body)
+    except OSError:
+        _remove(folder, path.stem)
+        raise
+    for stem in sorted({old.stem for old in folder.iterdir()})[:-MOST]:
+        _remove(folder, stem)
     return path
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _remove(folder: Path, stem: str) -> None:
+    for suffix in (".json", ".document"):
+        (folder / f"{stem}{suffix}").unlink(missing_ok=True)

@@ -11,8 +11,8 @@ knows no validators. The contenders, each in a process of its own, with a SQLite
 - a: what one would write first: feedparser as it comes in sixteen threads, validators, known guids ignored;
 - b: what cannot be avoided: aiohttp, gunzip, expat without handlers, a row for the visit and one for each new entry.
 
-CPU is user and system, with that of helper processes, alive or not. `--profile` shows where ours goes instead:
-functions of all its threads by CPU, those of helper processes left out.
+CPU is user and system, with that of reader processes, alive or not. `--profile` shows where ours goes instead:
+functions of all its threads by CPU, those of reader processes left out.
 """
 
 import argparse

@@ -18,7 +18,7 @@ LAYERS = [
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["reading", "outcome"],
-    ["helper", "helpers", "samples"],
+    ["reader_process", "readers", "samples"],
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover"],

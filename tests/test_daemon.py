@@ -156,11 +156,20 @@ def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_director
         running.process.send_signal(signal.SIGHUP)
         running.until("configuration reloaded")
         running.until("(?s)reloaded.*published")
+        assert "restart" not in running.said
         assert "Lisbon" in running.get("feeds/sport.atom")
         path.write_text("topics:\n  sport: {titel: Sport}\n")
         running.process.send_signal(signal.SIGHUP)
         running.until(r"refused(?s:.*)topics.yaml:2:11: unknown key 'titel' \(did you mean 'title'\?\)")
         assert "Sport" in running.get("")
+        path.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
+        settings = config_directory / "aggregator.yaml"
+        text = (
+            settings.read_text().replace("full_parse: false", "full_parse: true").replace("compare: 1000", "compare: 9")
+        )
+        settings.write_text(text.replace("cpu: 10s", "cpu: 9s"))
+        running.process.send_signal(signal.SIGHUP)
+        running.until(r"restart to let the new parse\.cpu take effect")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(WITHIN) == 0
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import os
+import threading
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -13,7 +15,8 @@ from aiohttp.test_utils import TestServer
 
 from aggregator.config.settings import Fetch
 from aggregator.errors import FetchError
-from aggregator.fetch import Fetcher, Response, is_allowed
+from aggregator.fetch import THREAD_SLICE_BYTES, Fetcher, Response, _add, _unpacked, is_allowed
+from aggregator.inflate import Inflater
 
 TEXT = b"<rss>" + b"news " * 2000 + b"</rss>"
 LIMIT = 3_000_000
@@ -41,6 +44,8 @@ PACKED = {  # by path: what is sent, and as what
     "truncated-in-the-header": (gzip.compress(TEXT)[:8], "gzip"),
     "damaged": (b"\x1f\x8b\x08\x00" + b"\xff" * 99, "gzip"),
     "unknown": (TEXT, "br"),
+    "members": (b"".join(gzip.compress(TEXT[start : start + 100]) for start in range(0, len(TEXT), 100)), "gzip"),
+    "too-many-members": (gzip.compress(os.urandom(600_000)) + gzip.compress(b"") * 100_000, "gzip"),
 }
 LOCATIONS = {  # by path: where to
     "hop": "/r/hop2?a=1#part",
@@ -125,10 +130,35 @@ async def test_no_spelling_of_an_inside_address_opens_it(servers: tuple[str, str
     assert (await failure(f"http://{host}:{port}/p/plain", allow=())).kind in ("inside", "dns", "url", "protocol")
 
 
-@pytest.mark.parametrize("name", ["plain", "gzip", "x-gzip", "deflate", "raw-deflate"])
+@pytest.mark.parametrize("name", ["plain", "gzip", "x-gzip", "deflate", "raw-deflate", "members"])
 async def test_bodies_are_unpacked(servers: tuple[str, str], name: str) -> None:
     response = await get(f"{servers[0]}/p/{name}")
     assert (response.status, response.body, response.byte_count) == (200, TEXT, len(PACKED[name][0]))
+
+
+def test_nothing_is_unpacked_once_nobody_waits_for_it() -> None:
+    inflater, asked = Inflater("gzip", LIMIT, "x"), iter((False, False, True))
+    _add(inflater, gzip.compress(os.urandom(10 * THREAD_SLICE_BYTES)), 0, lambda: next(asked))
+    assert 0 < inflater.count <= 2 * THREAD_SLICE_BYTES
+
+
+async def test_a_body_that_takes_too_long_to_unpack_ends_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[int] = []
+    ended = threading.Event()
+
+    def slowly(self: Inflater, data: bytes) -> None:
+        added.append(len(data))
+        self.count += len(data)
+        if len(data) == THREAD_SLICE_BYTES:
+            ended.wait(0.05)
+
+    monkeypatch.setattr(Inflater, "add", slowly)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await _unpacked(Inflater("gzip", LIMIT, "x"), bytes(100 * THREAD_SLICE_BYTES))
+    ended.set()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert added.count(THREAD_SLICE_BYTES) < 90
 
 
 @pytest.mark.parametrize(("name", "size"), [("limit", LIMIT), ("large-raw-deflate", len(MEBIBYTE) + 8)])
@@ -145,6 +175,7 @@ async def test_large_bodies_are_whole(servers: tuple[str, str], name: str, size:
         ("p/truncated-in-the-header", "truncated"),
         ("p/damaged", "encoding"),
         ("p/unknown", "encoding"),
+        ("p/too-many-members", "encoding"),
         ("r/circle", "redirect"),
         ("chain/6", "redirect"),
         ("r/file", "url"),

@@ -13,10 +13,10 @@ from aiohttp.test_utils import TestServer
 from aggregator import config, opml, runtime
 from aggregator.errors import ConfigError, SourceError
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.models import SourceState, Visit
 from aggregator.opml import Outline
 from aggregator.pipeline import LEASE, Pipeline
+from aggregator.readers import Readers
 from aggregator.store import sources
 from tests.test_daemon import daemon
 from tests.test_pipeline import ABOUT_BOTH, rss
@@ -250,8 +250,8 @@ async def test_source_that_leaves_after_it_was_claimed_is_given_back(config_dire
     configure(config_directory, "  - url: http://127.0.0.1:1/feed\n")
     before = config.load(config_directory, {})
     (config_directory / "sources.yaml").write_text("sources: []\n")
-    with runtime.opened(before) as database, runtime.executor() as pool, Helpers(before.settings.parse) as helpers:
-        pipeline = Pipeline(before, database, pool, helpers)
+    with runtime.opened(before) as database, runtime.executor() as pool, Readers(before.settings.parse) as readers:
+        pipeline = Pipeline(before, database, pool, readers)
         pipeline.prepare()
         now = runtime.utc_now()
         (lease,) = sources.claim(database, now, limit=9, lease=LEASE)

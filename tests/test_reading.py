@@ -2,19 +2,26 @@
 
 import json
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from aggregator import metrics
+from aggregator import metrics, samples
 from aggregator.errors import DocumentError
-from aggregator.models import Document
+from aggregator.models import Document, Memory
 from aggregator.parsers import feed
 from aggregator.reading import Request, TooMuch, parser_of, read
 from tests.conftest import Site
 from tests.test_pipeline import ABOUT_BOTH, items, once, rss
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 PADDING = "<p>" + "So many words about nothing at all, again and again. " * 400 + "</p>"
+
+
+def time(written: str) -> datetime:
+    return datetime.fromisoformat(written)
 
 
 def count(name: str, **labels: str) -> float:
@@ -51,7 +58,9 @@ async def test_only_the_first_visit_reads_everything(config_directory: Path, sit
     assert len(items(config_directory, "china-russia")) == 3
 
 
-async def test_a_large_feed_is_read_by_a_helper_with_the_same_result(config_directory: Path, site: Site) -> None:
+async def test_a_large_feed_is_read_by_a_reader_process_with_the_same_result(
+    config_directory: Path, site: Site
+) -> None:
     site.body = stories(1, 2, text=ABOUT_BOTH + f"<![CDATA[{PADDING}]]>")
     assert not feed.PLUGIN.is_quick(Document(site.body, "x"))
     (visit,) = await once(config_directory)
@@ -163,6 +172,60 @@ async def test_comparisons_are_counted_and_differences_kept(config_directory: Pa
     (sample,) = (config_directory.parent / "var" / "samples").glob("*.json")
     assert "language is 'fr' in part" in json.loads(sample.read_text())["differs"]
     assert sample.with_suffix(".document").read_bytes() == site.body
+
+
+async def test_a_sample_that_cannot_be_kept_costs_no_visit(
+    config_directory: Path, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = config_directory / "aggregator.yaml"
+    path.write_text(path.read_text().replace("compare: 1000", "compare: 1"))
+    site.body = stories(1)
+    await once(config_directory)
+    sql(config_directory, """UPDATE memories SET inherited = '[["language", "fr"]]'""")
+    (config_directory.parent / "var" / "samples").write_text("in the way")
+    site.body = stories(2, 1)
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.error) == (1, None)
+    assert "no sample could be kept" in caplog.text
+
+
+MEMORY = Memory(b"\1" * 8, b"\2" * 8, (("language", "fr"),), ((b"\3" * 8, b"\4" * 8), (b"\5" * 8, b"")), NOW)
+SAMPLED = Request("s", frozenset({"text/plain", "a/b"}), NOW, "de", "application/xml+feed", MEMORY, compared=True)
+
+
+def test_a_sample_holds_all_that_its_reading_depended_on(tmp_path: Path) -> None:
+    document = Document(b"<rss>", "n", "https://a.example/", "text/xml", "latin-1", "guid", NOW)
+    path = samples.keep(document, SAMPLED, "it differs", tmp_path)
+    facts = json.loads(path.read_text())
+    said, asked = facts["document"], facts["request"]
+    said |= {"body": path.with_suffix(".document").read_bytes(), "modified_at": time(said["modified_at"])}
+    assert Document(**said) == document
+    remembered = asked["memory"]
+    memory = Memory(
+        bytes.fromhex(remembered["context"]),
+        bytes.fromhex(remembered["head"]),
+        tuple(map(tuple, remembered["inherited"])),
+        tuple((bytes.fromhex(seen), bytes.fromhex(guid)) for seen, guid in remembered["entries"]),
+        time(remembered["whole_at"]),
+    )
+    asked |= {"accepts": frozenset(asked["accepts"]), "now": time(asked["now"]), "memory": memory}
+    assert Request(**asked) == SAMPLED
+
+
+def test_samples_are_few_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Document(b"<rss>", "n")
+    for hour in range(samples.MOST + 2):
+        last = samples.keep(document, replace(SAMPLED, now=NOW + timedelta(hours=hour)), "it differs", tmp_path)
+    assert len(list(last.parent.iterdir())) == 2 * samples.MOST
+
+    def full(path: Path, data: bytes) -> None:
+        path.touch()
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="no space"):
+        samples.keep(document, replace(SAMPLED, now=NOW - timedelta(hours=1)), "it differs", tmp_path)
+    assert len(list(last.parent.iterdir())) == 2 * samples.MOST
 
 
 async def test_the_same_packed_bytes_are_not_even_unpacked(config_directory: Path, site: Site) -> None:

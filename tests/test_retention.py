@@ -13,9 +13,9 @@ from sqlalchemy import func, insert, select, update
 
 from aggregator import config, housekeeping, runtime
 from aggregator.daemon import Daemon
-from aggregator.helpers import Helpers
 from aggregator.models import Rhythm, SourceState
 from aggregator.pipeline import Pipeline
+from aggregator.readers import Readers
 from aggregator.sources.http import HttpSource
 from aggregator.store import Database, articles, retention, schema, sources, topics, visits
 from tests.test_pipeline import ABOUT_BOTH, Site, items, once, rss
@@ -313,8 +313,8 @@ async def test_housekeeping_that_is_broken_off_goes_on_the_next_time(
     let_pass(config_directory, 31)
     found = config.load(config_directory, {})
     answers = iter([False, True, True, True])
-    with runtime.opened(found) as database, runtime.executor() as pool, Helpers(found.settings.parse) as helpers:
-        pipeline = Pipeline(found, database, pool, helpers)
+    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+        pipeline = Pipeline(found, database, pool, readers)
         await housekeeping.keep_house(pipeline, lambda: next(answers))
         assert articles.count(database) == (3, 3)
         await housekeeping.keep_house(pipeline)
@@ -391,10 +391,10 @@ async def test_feed_at_the_address_to_which_its_old_one_led_takes_over_its_artic
     configure(config_directory, new_database, f"{site.url}/new?utm_source=x")
     found = config.load(config_directory, {})
     caplog.set_level("INFO")
-    with runtime.opened(found) as database, runtime.executor() as pool, Helpers(found.settings.parse) as helpers:
-        Pipeline(found, database, pool, helpers).prepare()
+    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+        Pipeline(found, database, pool, readers).prepare()
         assert "to which it has moved" in caplog.text
-        Pipeline(found, database, pool, helpers).publish()
+        Pipeline(found, database, pool, readers).publish()
         assert [status.state.rhythm.seen_at is not None for status in sources.statuses(database)] == [True]
     assert stored(config_directory) == {"urn:wire:1": next(iter(found.sources))}
     (item,) = items(config_directory, "china-russia")

@@ -18,10 +18,10 @@ from aggregator import config as configuration
 from aggregator import runtime
 from aggregator.config import Config
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.models import Subscription, Visit
 from aggregator.pipeline import LEASE as CLAIM
 from aggregator.pipeline import Pipeline
+from aggregator.readers import Readers
 from aggregator.store import Database, articles, sources, subscriptions
 from aggregator.subscribe import Subscriber
 from aggregator.web.serve import application
@@ -178,8 +178,8 @@ async def made(
     path = directory / "aggregator.yaml"
     path.write_text(path.read_text().replace("allow: []", "allow: [127.0.0.0/8]").replace("body: 20MB", "body: 100KB"))
     config = configuration.load(directory, {"AGGREGATOR_BASE_URL": BASE_URL})
-    with runtime.executor() as executor, Helpers(config.settings.parse) as helpers:
-        pipeline = Pipeline(config, database, executor, helpers, time)
+    with runtime.executor() as executor, Readers(config.settings.parse) as readers:
+        pipeline = Pipeline(config, database, executor, readers, time)
         pipeline.prepare()
         async with Fetcher(config.settings.fetch) as fetcher:
             world = World(site, config, database, fetcher, pipeline)

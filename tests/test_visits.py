@@ -10,9 +10,9 @@ from aiohttp.test_utils import TestServer
 
 from aggregator import config, runtime
 from aggregator.fetch import Fetcher
-from aggregator.helpers import Helpers
 from aggregator.models import Lease, Outcome, Visit
 from aggregator.pipeline import Pipeline
+from aggregator.readers import Readers
 from aggregator.store import Database
 from aggregator.store import visits as stored
 
@@ -42,8 +42,8 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
     environment = {"AGGREGATOR_FETCH__ALLOW": "127.0.0.0/8", "AGGREGATOR_POLL__CONCURRENCY": "4"}
     found = config.load(config_directory, environment)
     ended: list[Visit] = []
-    with runtime.opened(found) as database, runtime.executor() as pool, Helpers(found.settings.parse) as helpers:
-        pipeline = Pipeline(found, database, pool, helpers)
+    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+        pipeline = Pipeline(found, database, pool, readers)
         pipeline.prepare()
         async with Fetcher(found.settings.fetch) as fetcher:
             visits = runtime.Visits(pipeline, fetcher, lambda visit: ended.append(visit) if visit else None)
@@ -58,9 +58,9 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
 
 
 async def test_what_cannot_be_stored_takes_no_other_visit_with_it(
-    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of three visits that are stored together one is bad: it fails, and the others are there."""
+    """Of three visits stored together one is bad and fails, of one not even that can be stored: the third is there."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(body=GOOD)
@@ -77,6 +77,8 @@ async def test_what_cannot_be_stored_takes_no_other_visit_with_it(
     def picky(database: Database, lease: Lease, outcome: Outcome) -> None:
         if lease.source.endswith("/1") and outcome.visit.outcome == "unchanged":
             raise ValueError("no value for a database")
+        if lease.source.endswith("/2") and outcome.visit.outcome != "news":
+            raise ValueError("no value at all")
         saved(database, lease, outcome)
 
     def together(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
@@ -90,4 +92,6 @@ async def test_what_cannot_be_stored_takes_no_other_visit_with_it(
         await runtime.once(found, database, lambda visit: ended.append(visit) if visit else None)
     await server.close()
     outcomes = {visit.source.rpartition("/")[2]: visit.outcome for visit in ended}
-    assert outcomes == {"0": "unchanged", "1": "failed", "2": "unchanged"}
+    assert outcomes == {"0": "unchanged", "1": "failed"}
+    assert "cannot be stored together" in caplog.text
+    assert "/2 failed, it is tried again when its lease ends" in caplog.text

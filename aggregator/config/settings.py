@@ -91,21 +91,23 @@ class Fetch(Options):
 class Parse(Options):
     """How documents are read, and how much one of them may take."""
 
-    full_parse: bool = Field(False, description="Read every entry at each visit, also those that have not changed.")
+    full_parse: bool = Field(
+        False, description="Read every entry of a document that has changed, not only its new ones."
+    )
     compare: int = Field(
         1000, ge=0, le=1_000_000, description="One in so many readings is done in part and whole and compared; 0: none."
     )
-    helpers: int = Field(2, ge=1, le=64, description="Processes that read what may take long.")
-    cpu: Duration = Field(timedelta(seconds=10), description="For one document, in a helper process.")
+    processes: int = Field(2, ge=1, le=64, description="Processes that read what may take long.")
+    cpu: Duration = Field(timedelta(seconds=10), description="For one document, in a reader process.")
     time: Duration = Field(timedelta(seconds=60), description="For one document, until it is given up.")
-    memory: Size = Field(512_000_000, description="Address space of a helper process.")
+    memory: Size = Field(512_000_000, description="Address space of a reader process.")
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if self.cpu < timedelta(seconds=1) or self.time < timedelta(seconds=1):
             raise ValueError("cpu and time are a second at least")
         if self.memory < 200_000_000:
-            raise ValueError("memory is 200MB at least: a helper needs half of that to start")
+            raise ValueError("memory is 200MB at least: a reader process needs half of that to start")
         return self
 
 

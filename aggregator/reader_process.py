@@ -1,6 +1,6 @@
 """A process of its own for documents that may take long: a thread cannot be ended, a process can.
 
-Run by `helpers` as `python -m aggregator.helper FD CPU MEMORY`; it reads requests from a socket until that is closed.
+Run by `readers` as `python -m aggregator.reader_process FD CPU MEMORY`; answers requests until its socket is closed.
 What it takes is bounded by the kernel: CPU for each document, memory for all. What it answers is values in pickles
 that can name nothing but our own nouns and times, a frame for each article, so that no frame holds anybody up for long.
 """
@@ -9,6 +9,7 @@ import io
 import os
 import pickle
 import resource
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from aggregator import models, reading
+from aggregator import models, reading, registry
 from aggregator.errors import DocumentError
 from aggregator.models import Document
 from aggregator.reading import Request
@@ -55,10 +56,13 @@ def unpacked(data: bytes) -> Any:
 
 def main(descriptor: int, cpu_seconds: int, memory_bytes: int) -> None:
     """Answer requests until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the daemon, which ends us in time
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.nice(NICENESS)
     _offer_to_die_first()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    registry.parsers()  # loads them: that is no document's CPU
     channel = Connection(descriptor)
     while True:
         try:
