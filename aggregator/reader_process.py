@@ -5,6 +5,7 @@ What it takes is bounded by the kernel: CPU for each document, memory for all. W
 that can name nothing but our own nouns and times, a frame for each article, so that no frame holds anybody up for long.
 """
 
+import ctypes
 import io
 import os
 import pickle
@@ -27,6 +28,7 @@ from aggregator.reading import Request
 NICENESS = 5  # who serves and fetches goes first
 READ, REFUSED, BUG = "read", "refused", "bug"  # how an answer begins
 NO_MEMORY = 77  # exit code
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 MAX_FRAME = 64_000_000  # bytes of a request or of one article
 
 _BUILTINS = {("builtins", "frozenset"), ("builtins", "set"), ("datetime", "datetime"), ("datetime", "timedelta")}
@@ -60,6 +62,7 @@ def main(descriptor: int, cpu_seconds: int, memory_bytes: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.nice(NICENESS)
     _offer_to_die_first()
+    _end_with_the_daemon()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     registry.parsers()  # loads them: that is no document's CPU
@@ -74,6 +77,12 @@ def main(descriptor: int, cpu_seconds: int, memory_bytes: int) -> None:
         most = int(spent.ru_utime + spent.ru_stime) + cpu_seconds + 1
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
         _answer(channel.send_bytes, document, request)
+
+
+def _end_with_the_daemon() -> None:
+    """A daemon that is killed leaves no process that reads for nobody (prctl(2), PR_SET_PDEATHSIG)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _offer_to_die_first() -> None:

@@ -5,6 +5,8 @@ import errno
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +29,13 @@ from aggregator.reading import Request
 SEEDS = Path(__file__).parent.parent / "seeds"
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 REQUEST = Request("s", frozenset({sniff.FEED, sniff.TEXT}), NOW)
-SLOW = Document(b"Title\n\n" + b"some words of a text. " * 400_000, "slow.txt")  # many times a second
+ITEM = (
+    "<item><guid>{0}</guid><description>"
+    + "&lt;p&gt;Words of entry {0}, and more words. " * 150
+    + "</description></item>"
+)
+FEED = "<rss version='2.0'><channel>" + "".join(ITEM.format(number) for number in range(2000)) + "</channel></rss>"
+SLOW = Document(FEED.encode(), "slow.xml")  # some seconds of work
 
 
 def wire() -> Document:
@@ -64,7 +72,7 @@ def test_a_bad_document_is_refused_and_its_process_goes_on(readers: Readers) -> 
 def test_a_document_that_takes_too_long_ends_its_process_and_nothing_else(readers: Readers) -> None:
     readers.read(wire(), REQUEST)
     before = pids(readers)
-    with pytest.raises(DocumentError, match=r"slow.txt: takes more than parse.cpu \(1 s\)") as caught:
+    with pytest.raises(DocumentError, match=r"slow.xml: takes more than parse.cpu \(1 s\)") as caught:
         readers.read(SLOW, REQUEST)
     assert caught.value.kind == "reader"
     assert readers.read(wire(), REQUEST).articles
@@ -238,3 +246,38 @@ async def test_many_readers_share_a_few_processes() -> None:
         found = await asyncio.gather(*asked)
         assert len({reading.articles for reading in found}) == 1
         assert len(pids(readers)) <= 2
+
+
+def test_processes_end_with_a_daemon_that_is_killed(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb"
+    bomb.write_bytes(b"Title\n\n" + b"Some words. " * 1_000_000)
+    program = f"""
+import sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from aggregator.config.settings import Parse
+from aggregator.models import Document
+from aggregator.readers import Readers
+from aggregator.reading import Request
+readers = Readers(Parse(processes=1))
+document = Document(Path({str(bomb)!r}).read_bytes(), "bomb")
+ask = Request("s", frozenset({{"text/plain"}}), datetime.now(UTC))
+threading.Thread(target=lambda: [readers.read(document, ask) for _ in range(99)], daemon=True).start()
+while not readers._all:
+    pass
+print(next(iter(readers._all))._popen.pid, flush=True)
+threading.Event().wait()
+"""
+    environment = os.environ | {"PYTHONPATH": str(SEEDS.parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
+    ) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        time.sleep(1.0)  # it has started, and is at work
+        parent.kill()
+        parent.wait()
+        end = time.monotonic() + 20
+        while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
+            assert time.monotonic() < end
+            time.sleep(0.05)
