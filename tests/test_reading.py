@@ -79,6 +79,21 @@ async def test_a_corrected_entry_is_read_again(config_directory: Path, site: Sit
     assert (visit.new, visit.updated, visit.known) == (0, 1, 1)
 
 
+async def test_a_version_that_comes_back_after_one_that_is_not_remembered_is_read(
+    config_directory: Path, site: Site
+) -> None:
+    first = stories(1, 2)
+    site.body = first
+    await once(config_directory)
+    site.body = first.replace(b"part 2", b"part&nbsp;two")  # not well-formed: nothing of it can be skipped next time
+    (visit,) = await once(config_directory)
+    assert visit.updated == 1
+    assert sql(config_directory, "SELECT source FROM memories") == []
+    site.body = first
+    (visit,) = await once(config_directory)
+    assert visit.updated == 1
+
+
 async def test_changed_guids_publish_nothing_again(config_directory: Path, site: Site) -> None:
     site.body = stories(1, 2, 3, 4)
     await once(config_directory)
