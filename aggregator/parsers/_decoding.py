@@ -104,9 +104,8 @@ def _around_letters(body: bytes) -> Iterator[bytes]:
     """The text around bytes that are not ASCII, as much of it as a guess needs."""
     place = length = 0
     while length < _GUESSED_FROM and (letter := _NOT_ASCII.search(body, place)):
-        start = max(
-            place, letter.start() - 200, *(body.rfind(sign, place, letter.start()) + 1 for sign in (b"<", b">"))
-        )
+        start = max(place, letter.start() - 200)
+        start = max(start, *(body.rfind(sign, start, letter.start()) + 1 for sign in (b"<", b">")))
         place = _AFTER.match(body, letter.start()).end()  # type: ignore[union-attr]  # it matches nothing, too
         yield body[start:place]
         length += place - start
