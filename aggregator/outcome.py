@@ -120,7 +120,8 @@ class Outcomes:
         )
         plan = self._next(source, state, found, now, missed, bool(new))
         outcome = Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason)
-        return replace(outcome, memory=_memory(source, readings)), read.rejected
+        memory, forgets = _memory(source, readings)
+        return replace(outcome, memory=memory, forgets=forgets), read.rejected
 
     def failed(
         self, source: Source, lease: Lease, error: SourceError, now: datetime, *, network_is_down: bool
@@ -269,11 +270,15 @@ def _together(found: Found, readings: Readings) -> _Read:
     )
 
 
-def _memory(source: Source, readings: Readings) -> Memory | None:
-    """What to remember of a source that is one document."""
+def _memory(source: Source, readings: Readings) -> tuple[Memory | None, bool]:
+    """What to remember of a source that is one document, and whether what was remembered of it is of no use any more.
+
+    An older memory would take an older version of an entry, should it come back, for what is stored.
+    """
     if not source.ONE_DOCUMENT or len(readings) != 1 or isinstance(readings[0][1], DocumentError):
-        return None
-    return readings[0][1].memory
+        return None, False
+    reading = readings[0][1]
+    return reading.memory, reading.whole and reading.memory is None
 
 
 def _summary(rejected: list[Rejected]) -> str | None:

@@ -96,7 +96,7 @@ def _answer(send: Callable[[bytes], None], document: Document, request: Request)
     try:
         found = reading.read(document, request)
         if request.compared:
-            found = replace(found, differs=reading.difference(document, request))
+            found = replace(found, differs=reading.difference(document, request, found))
     except DocumentError as error:
         return send(packed((REFUSED, error.kind, str(error))))
     except MemoryError:

@@ -3,7 +3,7 @@
 The one way for every document, whether a visit or a push brought it, here or in a reader process.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -66,25 +66,46 @@ def parser_of(document: Document, accepts: frozenset[str], media_type: str | Non
     return parser
 
 
-def difference(document: Document, request: Request) -> str | None:
-    """How reading in part differs from reading the whole; None where it does not, as it should be."""
-    if request.memory is None:
-        return None
-    part = read(document, request)
+def difference(document: Document, request: Request, part: Reading) -> str | None:
+    """How a reading in part differs from reading the whole; None where it does not, as it should be."""
     if part.whole:
         return None
-    whole = {article.key: article for article in read(document, replace(request, memory=None)).articles}
+    try:
+        parsed = parser_of(document, request.accepts, request.media_type).parse(document)
+    except DocumentError as error:
+        return f"the whole cannot be read: {error}"
+    known = set(part.known_guids)
+    found = _by_key(part.articles)
+    articles = list(_articles(parsed, request))
+    for entry, article in zip(parsed.entries, articles, strict=True):
+        if article.title and article.key not in found and identity.guid_hash(entry.guid) not in known:
+            return f"{_named(article)} is found in the whole only"
+    whole = _by_key(articles)
     for article in part.articles:
-        other = whole.get(article.key)
-        if other is None:
-            return f"article {article.key} ({article.guid!r}) is found in part only"
-        for name in Article.__slots__:
-            mine, theirs = getattr(article, name), getattr(other, name)
-            if mine != theirs:
-                return (
-                    f"article {article.key} ({article.guid!r}): {name} is {mine!r:.500} in part, {theirs!r:.500} whole"
-                )
-    return None
+        if article.key not in whole:
+            return f"{_named(article)} is found in part only"
+    return next(filter(None, (_contrast(article, whole[article.key]) for article in part.articles)), None)
+
+
+def _by_key(articles: Iterable[Article]) -> dict[str, list[Article]]:
+    """All of them: a key may be repeated."""
+    found: dict[str, list[Article]] = {}
+    for article in articles:
+        found.setdefault(article.key, []).append(article)
+    return found
+
+
+def _named(article: Article) -> str:
+    return f"article {article.key} ({article.guid!r})"
+
+
+def _contrast(article: Article, others: Sequence[Article]) -> str | None:
+    """What of an article is as in none of the others, the first of which is shown."""
+    if article in others:
+        return None
+    pairs = ((name, getattr(article, name), getattr(others[0], name)) for name in Article.__slots__)
+    name, mine, theirs = next(pair for pair in pairs if pair[1] != pair[2])
+    return f"{_named(article)}: {name} is {mine!r:.500} in part, {theirs!r:.500} whole"
 
 
 def _parsed(document: Document, memory: Memory | None, parser: Parser, in_passing: bool) -> tuple[Parsed, bool]:

@@ -17,7 +17,8 @@ _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([\w.-]+)["']""")
 _FIRST_ELEMENT = re.compile(rb"<[A-Za-z_]")
 _NAME = re.compile(rb"<([^\s/>]+)")
-_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
+_TAG = re.compile(rb"""<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""")
+_LONGEST_TAG = 64_000  # bytes
 _ROOTS = ("rss", "rdf", "feed")
 _PARENTS = ("channel", *_ROOTS)
 _ENTRIES = ("item", "entry")
@@ -25,6 +26,7 @@ _TOKEN = re.compile(rb"<(?:!\[CDATA\[|!--|\?|/?(?:item|entry)(?=[\s/>]))")
 _ENDS = {b"<![CDATA[": b"]]>", b"<!--": b"-->", b"<?": b"?>"}
 # Elements of the head that say when, not what: a head that differs in them alone is the same.
 _DATES = re.compile(rb"<((?:\w+:)?(?:lastBuildDate|pubDate|updated|modified|date))\b[^<>]*>[^<>]*</\1\s*>")
+_PIECE = 64_000  # bytes that expat gets at a time: no other thread works while it does
 
 Span = tuple[int, int]
 
@@ -83,10 +85,34 @@ def cut(document: Document) -> Cuts:
 
 def check(body: bytes) -> None:
     """Raises Uncut for what is not well-formed, namespaces included: only a lenient parser can read it."""
+    _fed(_parser(), body, True)
+
+
+def _parser() -> expat.XMLParserType:
+    """A parser that refuses a DOCTYPE, wherever it is hidden: its entities can stand for megabytes."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    return parser
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise Uncut("a DOCTYPE")
+
+
+def _fed(parser: expat.XMLParserType, body: bytes, to_its_end: bool) -> None:
+    """Let a parser read a document, or the beginning of one. Raises Uncut."""
     try:
-        expat.ParserCreate(namespace_separator=" ").Parse(body, True)
-    except expat.ExpatError as error:
+        for start in range(0, len(body), _PIECE):
+            parser.Parse(body[start : start + _PIECE], False)
+        if to_its_end:
+            parser.Parse(b"", True)
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter for an encoding that is none
         raise Uncut(f"not well-formed: {error}") from error
+
+
+def _tag(body: bytes, start: int) -> re.Match[bytes] | None:
+    """The tag that begins there."""
+    return _TAG.match(body, start, start + _LONGEST_TAG)
 
 
 def _declaration(document: Document) -> bytes:
@@ -122,7 +148,7 @@ def _siblings(body: bytes) -> list[Span]:
             spans.append((start, position))
             start = -1
         else:
-            tag = _TAG.match(body, token.start())
+            tag = _tag(body, token.start())
             if start >= 0 or tag is None or tag[0].endswith(b"/>"):
                 return []
             if spans and body[spans[-1][1] : token.start()].strip():
@@ -133,7 +159,7 @@ def _siblings(body: bytes) -> list[Span]:
 
 def _exact(body: bytes) -> list[Span]:
     """Entries wherever they stand in their channel, as expat finds them. Raises Uncut."""
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = _parser()
     spans: list[Span] = []
     path: list[tuple[str, int]] = []  # local names and places of open elements outside entries
     parents: set[int] = set()
@@ -163,15 +189,13 @@ def _exact(body: bytes) -> list[Span]:
         if depth == 0:
             place = parser.CurrentByteIndex
             # The end of <item/> is announced where it begins on some versions of expat, behind it on others.
-            tag = _TAG.match(body, place)
-            end = tag.end() if tag and (place == start or body.startswith(b"</", place)) else place
-            spans.append((start, end))
+            tag = _tag(body, place) if place == start or body.startswith(b"</", place) else None
+            if tag is None and place == start:
+                raise Uncut("a tag that is too long")
+            spans.append((start, tag.end() if tag else place))
 
     parser.StartElementHandler, parser.EndElementHandler = opened, closed
-    try:
-        parser.Parse(body, True)
-    except expat.ExpatError as error:
-        raise Uncut(f"not well-formed: {error}") from error
+    _fed(parser, body, True)
     if len(parents) != 1:
         raise Uncut("no entries" if not parents else "entries in several channels")
     return spans
@@ -179,17 +203,14 @@ def _exact(body: bytes) -> list[Span]:
 
 def _around(body: bytes, end: int) -> tuple[bytes, bytes]:
     """The start tags of the elements that are open at a place, and the end tags that close them. Raises Uncut."""
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = _parser()
     path: list[tuple[str, int]] = []
     parser.StartElementHandler = lambda name, _: path.append((name.rpartition(" ")[2].lower(), parser.CurrentByteIndex))
     parser.EndElementHandler = lambda _: path.pop()
-    try:
-        parser.Parse(body[:end], False)
-    except (expat.ExpatError, IndexError) as error:
-        raise Uncut(f"not well-formed: {error}") from error
+    _fed(parser, body[:end], False)
     if not 1 <= len(path) <= 2 or path[0][0] not in _ROOTS or path[-1][0] not in _PARENTS:
         raise Uncut("no feed with a known root")
-    tags = [tag[0] for _, place in path if (tag := _TAG.match(body, place))]
+    tags = [tag[0] for _, place in path if (tag := _tag(body, place))]
     if len(tags) != len(path):
         raise Uncut("a start tag that cannot be cut")
     names = [name[1] for tag in tags if (name := _NAME.match(tag))]

@@ -1,5 +1,6 @@
 """Reading in part gives what reading the whole gives, entry by entry and field by field."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -236,3 +237,102 @@ def test_of_a_flood_the_newest_are_taken(order: int) -> None:
     part = feed.parse_new(later, whole.memory, in_passing=False)
     assert part and [entry.guid for entry in part.entries] == [f"g{len(numbers)}"]
     assert (part.dropped, len(part.known_guids)) == (301, feed.MAX_ENTRIES - 1)
+
+
+def flood(*more: str) -> str:
+    return RSS.format("".join(more) + "".join(map(dated, range(feed.MAX_ENTRIES * 10))))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(flood(item(1, "&nbsp;")), id="an entity of HTML"),
+        pytest.param(flood(item(1, "<b>")), id="an element without an end"),
+        pytest.param(flood().encode().replace(b"utf-8", b"windows-1252").replace(b"Text", b"T\xe9xt"), id="encoding"),
+    ],
+)
+def test_of_a_damaged_flood_the_newest_are_taken_in_time(body: str | bytes) -> None:
+    started = time.process_time()
+    whole = feed.parse(document(body))
+    assert time.process_time() - started < 8  # of the ten seconds of parse.cpu
+    assert (len(whole.entries), whole.entries[-1].guid) == (feed.MAX_ENTRIES, f"g{feed.MAX_ENTRIES * 10 - 1}")
+    assert whole.dropped >= feed.MAX_ENTRIES * 9
+    assert whole.memory is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("<!DOCTYPE rss [<!ENTITY x 'y'>]>" + flood()[39:], id="a DOCTYPE"),
+        pytest.param(flood().replace("<channel>", "<channel><a>"), id="an element around all"),
+        pytest.param(flood(item(1).replace("item>", "Item>")), id="another spelling"),
+    ],
+)
+def test_of_a_flood_that_cannot_be_cut_the_first_are_read(body: str) -> None:
+    started = time.process_time()
+    whole = feed.parse(document(body))
+    assert time.process_time() - started < 8
+    assert (len(whole.entries), whole.dropped) == (feed.MAX_ENTRIES, pytest.approx(feed.MAX_ENTRIES * 9, abs=1))
+
+
+def test_a_flood_of_small_entries_is_read_in_time() -> None:
+    started = time.process_time()
+    whole = feed.parse(document(RSS.format("".join(f"<item><guid>g{n}</guid></item>" for n in range(100_000)))))
+    assert time.process_time() - started < 8
+    assert (len(whole.entries), whole.dropped) == (feed.MAX_ENTRIES, 100_000 - feed.MAX_ENTRIES)
+
+
+PREFIXED = RSS.replace("<rss ", '<rss xmlns:x="http://purl.org/rss/1.0/" ')
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        item(2).replace("item>", "Item>"),
+        "<x:item><x:title>Title 2</x:title><x:link>https://a.example/2</x:link></x:item>",
+    ],
+    ids=["upper case", "prefix"],
+)
+def test_entries_that_are_written_otherwise_are_not_lost(stray: str) -> None:
+    memory = feed.parse(document(PREFIXED.format(item(1)))).memory
+    both = document(PREFIXED.format(item(1) + stray))
+    assert len(feed.parse(both).entries) == 2
+    assert feed.parse(both).memory is None
+    assert feed.parse_new(both, memory, in_passing=True) is None
+
+
+def test_what_is_no_feed_alone_is_read_whole() -> None:
+    unknown = RDF.replace(' xmlns="http://purl.org/rss/1.0/"', ' xmlns="urn:x"')
+    memory = feed.parse(document(unknown.format(item(1)))).memory
+    assert memory
+    retitled = document(unknown.replace("<title>T<", "<title>U<").format(item(1)))
+    assert len(feed.parse(retitled).entries) == 1
+    assert feed.parse_new(retitled, memory, in_passing=True) is None
+
+
+def laughs(start: str) -> bytes:
+    lines = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 8))
+    return RSS.replace("<rss", f"{start}<!DOCTYPE rss [<!ENTITY l0 'ha'>{lines}]><rss").format(item(1, "&l7;")).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(laughs(""), id="DOCTYPE"),
+        pytest.param(laughs("<!-- <a -->"), id="DOCTYPE behind a comment"),
+        pytest.param(RSS.replace("utf-8", "x:y").format(item(1)).encode(), id="unknown encoding"),
+        pytest.param(RSS.format("<item " + "a" * 900_000).encode(), id="a tag without an end"),
+    ],
+)
+def test_what_cannot_be_cut_is_told_at_once(body: bytes) -> None:
+    started = time.thread_time()
+    with pytest.raises(splice.Uncut):
+        splice.cut(document(body))
+        splice.check(body)
+    with pytest.raises(splice.Uncut):
+        splice._exact(body)
+    assert time.thread_time() - started < 0.2
+
+
+def test_an_entity_is_not_read_in_passing() -> None:
+    assert not feed.PLUGIN.is_quick(document(laughs("<!-- <a -->")))

@@ -1,6 +1,7 @@
 """JSON Feed as it is written, and as it should not be."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from aggregator import registry, sniff
 from aggregator.errors import DocumentError
 from aggregator.models import Advice, Category, Document, Enclosure, Entry, Link, Markup, Parsed
+from aggregator.parsers import jsonfeed
 from aggregator.parsers.jsonfeed import MAX_ENTRIES, parse, parse_new
 from tests.test_formats import feed, item
 
@@ -233,6 +235,25 @@ def test_large_items_are_not_read_in_passing() -> None:
     large = of_items({"id": "1"}, {"id": "2", "content_html": "x" * 100_000})
     assert parse_new(large, memory, in_passing=True) is None
     assert parse_new(large, memory, in_passing=False) is not None
+
+
+@pytest.mark.parametrize(
+    "items", [[{}] * 160_000, [{"id": str(n)} for n in range(1001)], [{"id": "1", "x": [1] * 100_000}]]
+)
+def test_many_items_or_values_are_not_read_in_passing(items: list[object]) -> None:
+    memory = parse(of_items({"id": "1"})).memory
+    started = time.thread_time()
+    assert parse_new(of_items(*items), memory, in_passing=True) is None
+    assert time.thread_time() - started < 1.0
+
+
+def test_only_new_items_are_made_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    whole = parse(of_items(*({"id": str(n)} for n in range(50))))
+    monkeypatch.setattr(jsonfeed, "_entry", lambda item, *_: made.append(item) or Entry(guid=item["id"]))
+    part = parse_new(of_items(*({"id": str(n)} for n in range(51))), whole.memory, in_passing=True)
+    assert part and made == [{"id": "50"}]
+    assert part.memory and part.memory.entries[:50] == whole.memory.entries
 
 
 def test_another_head_is_looked_at() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from aggregator import metrics, samples
 from aggregator.errors import DocumentError
-from aggregator.models import Document, Memory
+from aggregator.models import Document, Memory, Reading
 from aggregator.parsers import feed
-from aggregator.reading import Request, TooMuch, parser_of, read
+from aggregator.reading import Request, TooMuch, difference, parser_of, read
 from tests.conftest import Site
 from tests.test_pipeline import ABOUT_BOTH, items, once, rss
 
@@ -86,6 +86,21 @@ async def test_a_corrected_entry_is_read_again(config_directory: Path, site: Sit
     site.body = stories(1, 2).replace(b"part 2", b"part two")
     (visit,) = await once(config_directory)
     assert (visit.new, visit.updated, visit.known) == (0, 1, 1)
+
+
+async def test_a_version_that_comes_back_after_one_that_is_not_remembered_is_read(
+    config_directory: Path, site: Site
+) -> None:
+    first = stories(1, 2)
+    site.body = first
+    await once(config_directory)
+    site.body = first.replace(b"part 2", b"part&nbsp;two")  # not well-formed: nothing of it can be skipped next time
+    (visit,) = await once(config_directory)
+    assert visit.updated == 1
+    assert sql(config_directory, "SELECT source FROM memories") == []
+    site.body = first
+    (visit,) = await once(config_directory)
+    assert visit.updated == 1
 
 
 async def test_changed_guids_publish_nothing_again(config_directory: Path, site: Site) -> None:
@@ -237,7 +252,39 @@ async def test_the_same_packed_bytes_are_not_even_unpacked(config_directory: Pat
     assert sql(config_directory, "SELECT body_hash FROM sources WHERE active") == [("known",)]
 
 
-REQUEST = Request("s", frozenset({"application/xml+feed"}), None)  # type: ignore[arg-type]
+REQUEST = Request("s", frozenset({"application/xml+feed"}), datetime(2026, 11, 27, tzinfo=UTC))
+
+
+def in_part(before: bytes, now: bytes) -> tuple[Document, Reading]:
+    later = Document(now, "x")
+    part = read(later, replace(REQUEST, memory=read(Document(before, "x"), REQUEST).memory))
+    assert not part.whole
+    return later, part
+
+
+def test_reading_in_part_is_no_different() -> None:
+    for before, now in (
+        (stories(1, 2), stories(3, 1, 2)),
+        (rss(("1", "Title", "x")), rss(("2", "", "")) + b"<!-- no title -->"),  # an entry that cannot be used
+        (rss((" 1 ", "Title", "x")), rss((" 1 ", "Title", "x"), ("y" * 999, "Title", "x"))),  # ids that are changed
+        (rss(*((f"{n}", "Title", "x") for n in range(40))), rss(*((f"{n or 1}", f"Title {not n}", "x") for n in range(40)))),
+    ):  # fmt: skip
+        later, part = in_part(before, now)
+        assert difference(later, REQUEST, part) is None
+
+
+def test_what_is_lost_in_part_is_a_difference() -> None:
+    later, part = in_part(stories(1, 2), stories(3, 1, 2))
+    assert "is found in the whole only" in str(difference(later, REQUEST, replace(part, articles=())))
+    assert "is found in the whole only" in str(difference(later, REQUEST, replace(part, known_guids=())))
+    assert "is found in part only" in str(difference(Document(stories(1, 2), "x"), REQUEST, part))
+    wrong = replace(part, articles=(replace(part.articles[0], title="Other"),))
+    assert "title is 'Other' in part" in str(difference(later, REQUEST, wrong))
+
+
+def test_a_whole_that_cannot_be_read_is_a_difference_and_no_refusal() -> None:
+    _, part = in_part(stories(1), stories(2, 1))
+    assert "cannot be read" in str(difference(Document(b"<rss>", "x"), REQUEST, part))
 
 
 def test_what_may_take_long_is_not_read_in_passing() -> None:

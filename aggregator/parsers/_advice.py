@@ -8,6 +8,7 @@ from aggregator.models import Advice
 from aggregator.parsers._found import mappings, string
 
 _HEAD = 100_000  # characters in which a channel's own elements are looked for
+_LIST = 2000  # characters in which a list of hours or days ends
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -54,5 +55,6 @@ def _number(value: Any) -> float | None:
 
 def _listed(text: str, outer: str, inner: str) -> list[str]:
     """The texts of `inner` inside `outer`: of repeated elements feedparser keeps the last alone."""
-    found = re.search(f"<{outer}>(.{{0,2000}}?)</{outer}>", text[:_HEAD], re.DOTALL)
-    return re.findall(rf"<{inner}>\s*(\w{{1,9}})\s*</{inner}>", found[1], re.ASCII) if found else []
+    start = text.find(f"<{outer}>", 0, _HEAD)
+    end = text.find(f"</{outer}>", start, start + _LIST) if start >= 0 else -1
+    return re.findall(rf"<{inner}>\s*(\w{{1,9}})\s*</{inner}>", text[start:end], re.ASCII) if end >= 0 else []

@@ -7,6 +7,7 @@ and the few that are not are read as windows-1252, as browsers and people mean t
 
 import codecs
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from charset_normalizer import from_bytes
@@ -15,7 +16,8 @@ from aggregator import sniff
 
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']""", re.IGNORECASE)
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_NOT_ASCII = re.compile(rb"[^<>]{0,200}[\x80-\xff][^<>]{0,200}")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_AFTER = re.compile(rb"[^<>]{0,400}+")
 # The WHATWG's reading of names: what people call by the name is the larger set (https://encoding.spec.whatwg.org/).
 _MEANT = {
     "iso8859-1": "cp1252",
@@ -93,10 +95,20 @@ def _damaged(body: bytes) -> str:
     letters = sum(map(len, _UTF8_SEQUENCE.findall(body)))
     if letters * 2 >= len(body) - len(body.translate(None, _HIGH)):
         return body.decode("utf-8", "aggregator_latin")
-    sample = b" ".join(_NOT_ASCII.findall(body[: 50 * _GUESSED_FROM]))[:_GUESSED_FROM]
-    guess = from_bytes(sample).best()
+    guess = from_bytes(b" ".join(_around_letters(body))).best()
     text = _strictly(body, guess.encoding) if guess else None
     return text if text is not None else _latin(body)
+
+
+def _around_letters(body: bytes) -> Iterator[bytes]:
+    """The text around bytes that are not ASCII, as much of it as a guess needs."""
+    place = length = 0
+    while length < _GUESSED_FROM and (letter := _NOT_ASCII.search(body, place)):
+        start = max(place, letter.start() - 200)
+        start = max(start, *(body.rfind(sign, start, letter.start()) + 1 for sign in (b"<", b">")))
+        place = _AFTER.match(body, letter.start()).end()  # type: ignore[union-attr]  # it matches nothing, too
+        yield body[start:place]
+        length += place - start
 
 
 def _one_by_one(error: UnicodeError) -> tuple[str, int]:

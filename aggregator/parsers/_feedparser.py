@@ -34,6 +34,7 @@ class Head:
     title: str | None
     format: str | None
     inherited: tuple[tuple[str, str], ...]  # ("language", …), ("author", …) as often as needed, ("licence", …)
+    unread: int = 0  # entries beyond those that were read, as far as they can be counted
 
 
 def parse(document: Document) -> tuple[tuple[Entry, ...], Head]:
@@ -68,7 +69,7 @@ def _head(found: Any, text: str) -> Head:
     facts = [("language", string(feed.get("language"))), *(("author", name) for name in dict.fromkeys(authors))]
     facts.append(("licence", _licence(feed, string(feed.get("rights")))))
     inherited = tuple((name, value) for name, value in facts if value)
-    return Head(advice(feed, text), string(feed.get("title")), _format(found.version), inherited)
+    return Head(advice(feed, text), string(feed.get("title")), _format(found.version), inherited, found.unread)
 
 
 def _entry(raw: Any, url: str | None) -> Entry:

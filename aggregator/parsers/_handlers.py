@@ -43,9 +43,14 @@ _start, _pop, _resolve = map(
 )
 
 
+class Enough(Exception):
+    """There are more entries than are read. Caught by: _reading."""
+
+
 class Handlers(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no types
     """Handlers of elements: those of feedparser, where it loses or mixes up what a publisher says."""
 
+    max_entries = 4000
     resolve_relative_uris = False
     sanitize_html = False
     # Not ids: they say what an entry is, and must not depend on where it was found.
@@ -72,6 +77,8 @@ class Handlers(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships no t
         return value
 
     def _start_item(self, attrs: Any) -> None:
+        if len(self.entries) >= self.max_entries:
+            raise Enough
         super()._start_item(attrs)
         dict.update(self.entries[-1], {"=language": self.lang, "=base": self.baseuri})
 

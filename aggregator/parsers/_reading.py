@@ -4,24 +4,27 @@
 with feedparser's own loose parser. Nothing is opened or fetched.
 """
 
+import re
 from typing import Any
 from xml.parsers import expat
 
 from feedparser.api import LooseFeedParser, StrictFeedParser
 from feedparser.sanitizer import replace_doctype
 
-from aggregator.parsers._handlers import Handlers
+from aggregator.parsers._handlers import Enough, Handlers
 from aggregator.parsers._mending import mended, well_begun
 
 MAX_ATTRIBUTES = 200  # of one element; feedparser's time grows with the square
 MAX_DEPTH = 500  # of elements in what is well-formed
 _BUFFER = 262_144
+_ENTRY = re.compile(rb"<(?:item|entry)(?=[\s/>])")
 _INLINE = {("math", "http://www.w3.org/1998/Math/MathML"), ("svg", "http://www.w3.org/2000/svg")}
 
 
 def read(text: str, url: str | None) -> Any:
     """What feedparser finds in a document: its `feed`, its `entries`, `version`, and `trouble`, an exception or None.
 
+    Of more entries than a parser's `max_entries` it finds the first.
     Raises whatever feedparser does on input that it did not foresee.
     """
     version, data, entities = replace_doctype(well_begun(text).encode())
@@ -32,22 +35,32 @@ def read(text: str, url: str | None) -> Any:
             strict.read(mend(data))
         except (expat.ExpatError, _TooDeep) as error:
             trouble = trouble or error
+        except Enough:
+            return _found(strict, version, None, _unread(strict, data))
         else:
             return _found(strict, version, None)
     loose = _Loose(url or "", None, "utf-8", entities)
-    loose.feed(data.decode())
+    try:
+        loose.feed(data.decode())
+    except Enough:
+        return _found(loose, version, trouble, _unread(loose, data))
     return _found(loose, version, trouble)
 
 
 class Found:
     """What was read. A class of its own, since feedparser's dictionaries answer to names that are not there."""
 
-    def __init__(self, feed: Any, entries: list[Any], version: str, trouble: Exception | None) -> None:
+    def __init__(self, feed: Any, entries: list[Any], version: str, trouble: Exception | None, unread: int) -> None:
         self.feed, self.entries, self.version, self.trouble = feed, entries, version, trouble
+        self.unread = unread  # entries, as far as they can be counted
 
 
-def _found(parser: Any, version: str | None, trouble: Exception | None) -> Found:
-    return Found(parser.feeddata, parser.entries, version or parser.version, trouble)
+def _found(parser: Any, version: str | None, trouble: Exception | None, unread: int = 0) -> Found:
+    return Found(parser.feeddata, parser.entries, version or parser.version, trouble, unread)
+
+
+def _unread(parser: Any, data: bytes) -> int:
+    return max(1, len(_ENTRY.findall(data)) - len(parser.entries))
 
 
 class _TooDeep(Exception):
@@ -117,3 +130,5 @@ def _written(attribute: str) -> str:
 
 class _Loose(Handlers, LooseFeedParser):  # type: ignore[misc]
     """For the rest."""
+
+    max_entries = 2000  # it comes third, after two attempts

@@ -14,10 +14,13 @@ from datetime import datetime
 from feedparser.datetimes import _parse_date
 
 from aggregator import __version__, sniff, splice
+from aggregator.errors import DocumentError
 from aggregator.identity import guid_hash_of
 from aggregator.models import Document, Entry, Memory, Parsed
 from aggregator.parsers import _feedparser
 from aggregator.parsers._dates import date
+from aggregator.parsers._decoding import decoded
+from aggregator.parsers._mending import mended, well_begun
 from aggregator.parsers._newest import newest
 from aggregator.registry import Parser
 from aggregator.splice import Cuts, Uncut
@@ -28,28 +31,32 @@ READING = 1  # count up when the same bytes come to mean something else
 
 # What may be read in passing: feedparser's time grows with the square of the attributes and with the depth.
 _PASSING_BODY = 1_000_000  # bytes
+_PASSING_TAGS = 50_000  # or other signs "<"
 _PASSING_NEW = 64_000  # bytes of new entries, or of a new head
 _PASSING_WHOLE = 16_000  # bytes of a feed that is read for the first time
 _PASSING_SIGNS = ((b"<", 2000), (b"&", 4000), (b"=", 1000))
 
+_SIGN = re.compile(rb"<(?:[^\s<>/:]{1,50}:)?(?:item|entry)(?=[\s/>])", re.IGNORECASE)  # an entry may begin here
 _DATE = re.compile(rb"<(?:\w+:)?(?:pubDate|published|updated|issued|date|modified|created)\b[^<>]*>([^<>]{6,80})<")
 
 
 def parse(document: Document) -> Parsed:
-    """All entries of a feed, at most MAX_ENTRIES. Raises DocumentError for what is no feed."""
-    try:
-        cuts = splice.cut(document)
-        splice.check(document.body)
-    except Uncut:
-        cuts = None
-    if cuts and len(cuts.spans) > MAX_ENTRIES:
-        return _flood(document, cuts)
+    """All entries of a feed, of more than MAX_ENTRIES the newest. Raises DocumentError for what is no feed.
+
+    Where these cannot be told without reading it all, they are the newest of those that stand first.
+    """
+    cuts = _cuts(document)
+    if len(cuts.spans if cuts else _SIGN.findall(document.body)) > MAX_ENTRIES:
+        flood = _flood(document, cuts) if cuts else _damaged_flood(document)
+        if flood:
+            return flood
     entries, head = _feedparser.parse(document)
     kept = newest([entry.published_at or entry.updated_at for entry in entries], MAX_ENTRIES)
     own = tuple(_feedparser.inheriting(entries[number], head.inherited) for number in kept)
-    whole = cuts is not None and len(cuts.spans) == len(entries)
+    whole = cuts is not None and len(cuts.spans) == len(entries) and not _has_entries(document, cuts.head)
     memory = _memory(document, cuts, head.inherited, range(len(entries)), entries) if cuts and whole else None
-    return Parsed(own, head.advice, head.title, head.format, dropped=len(entries) - len(kept), memory=memory)
+    dropped = len(entries) - len(kept) + head.unread
+    return Parsed(own, head.advice, head.title, head.format, dropped=dropped, memory=memory)
 
 
 def parse_new(document: Document, memory: Memory, *, in_passing: bool) -> Parsed | None:
@@ -57,16 +64,17 @@ def parse_new(document: Document, memory: Memory, *, in_passing: bool) -> Parsed
 
     `in_passing`: only if that is sure to take no more than some milliseconds.
     """
-    if in_passing and len(document.body) > _PASSING_BODY:
+    body = document.body
+    if in_passing and (len(body) > _PASSING_BODY or body.count(b"<") > _PASSING_TAGS):
         return None
     try:
         return _parse_new(document, splice.cut(document), memory, in_passing)
-    except Uncut:
+    except (Uncut, DocumentError):  # the latter, of a head or of entries alone, says nothing of the whole
         return None
 
 
 def _parse_new(document: Document, cuts: Cuts, memory: Memory, in_passing: bool) -> Parsed | None:
-    if _context(document, cuts) != memory.context:
+    if _context(document, cuts) != memory.context or (in_passing and len(cuts.spans) > MAX_ENTRIES):
         return None
     taken = _numbers_of_newest(cuts)
     hashes = cuts.hashes()
@@ -80,8 +88,8 @@ def _parse_new(document: Document, cuts: Cuts, memory: Memory, in_passing: bool)
     if head_hash != memory.head:
         if in_passing and not _is_light(head):
             return None
-        said = _feedparser.parse(replace(document, body=head))[1]
-        if said.inherited != memory.inherited:
+        strays, said = _feedparser.parse(replace(document, body=head))
+        if strays or said.inherited != memory.inherited:
             return None
         advice = said.advice
     entries: tuple[Entry, ...] = ()
@@ -111,11 +119,35 @@ def _parse_new(document: Document, cuts: Cuts, memory: Memory, in_passing: bool)
     )
 
 
-def _flood(document: Document, cuts: Cuts) -> Parsed:
-    """Of more entries than anybody reads, the newest."""
+def _cuts(document: Document) -> Cuts | None:
+    try:
+        cuts = splice.cut(document)
+        splice.check(document.body)
+    except Uncut:
+        return None
+    return cuts
+
+
+def _has_entries(document: Document, head: bytes) -> bool:
+    """Whether entries were left in what stands around those that were cut out: written otherwise than these."""
+    if not _SIGN.search(head):
+        return False
+    try:
+        return bool(_feedparser.parse(replace(document, body=head))[0])
+    except DocumentError:
+        return False
+
+
+def _flood(document: Document, cuts: Cuts) -> Parsed | None:
+    """Of more entries than anybody reads, the newest; None where they cannot be read apart from the rest."""
     taken = _numbers_of_newest(cuts)
-    head = _feedparser.parse(replace(document, body=cuts.head))[1]
-    entries = _feedparser.parse(replace(document, body=cuts.of(set(taken))))[0]
+    try:
+        strays, head = _feedparser.parse(replace(document, body=cuts.head))
+        entries = _feedparser.parse(replace(document, body=cuts.of(set(taken))))[0]
+    except DocumentError:
+        return None
+    if strays:
+        return None
     whole = len(entries) == len(taken)
     return Parsed(
         tuple(_feedparser.inheriting(entry, head.inherited) for entry in entries),
@@ -125,6 +157,18 @@ def _flood(document: Document, cuts: Cuts) -> Parsed:
         dropped=len(cuts.spans) - len(taken),
         memory=_memory(document, cuts, head.inherited, taken, entries) if whole else None,
     )
+
+
+def _damaged_flood(document: Document) -> Parsed | None:
+    """The same of what is not well-formed, or written in other letters than UTF-8."""
+    body = mended(well_begun(decoded(document.body, document.charset)).encode())
+    repaired = replace(document, body=body, charset=None)
+    try:
+        cuts = splice.cut(repaired)
+    except Uncut:
+        return None
+    flood = _flood(repaired, cuts) if len(cuts.spans) > MAX_ENTRIES else None
+    return replace(flood, memory=None) if flood else None
 
 
 def _memory(
@@ -150,7 +194,8 @@ def _is_quick(document: Document) -> bool:
 
 
 def _is_light(body: bytes, most: int = _PASSING_NEW) -> bool:
-    return len(body) <= most and all(body.count(sign) <= count for sign, count in _PASSING_SIGNS)
+    plain = b"<!ENTITY" not in body and b"\0" not in body  # an entity can stand for megabytes; UTF-16 would hide it
+    return len(body) <= most and plain and all(body.count(sign) <= count for sign, count in _PASSING_SIGNS)
 
 
 def _numbers_of_newest(cuts: Cuts) -> Sequence[int]:

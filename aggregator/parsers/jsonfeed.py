@@ -5,8 +5,9 @@ some publishers write them so. UTF-8 is what JSON is written in (RFC 8259 §8.1)
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from aggregator import __version__, sniff
@@ -22,6 +23,9 @@ MAX_ENTRIES = 2000
 READING = 1  # count up when the same item comes to mean something else
 # What may be read in passing, in bytes: a document, its new items, and one that is read for the first time.
 _PASSING_BODY, _PASSING_NEW, _PASSING_WHOLE = 500_000, 64_000, 16_000
+# Objects, lists and values, in all of a document: loading it is one call, and no other thread works meanwhile.
+_PASSING_SIGNS = ((b"{", 5000), (b"[", 5000), (b",", 20_000))
+_PASSING_ITEMS = 1000
 _MAX_LENGTH = 10**15  # bytes of an enclosure that are believed
 
 
@@ -29,13 +33,14 @@ def parse(document: Document) -> Parsed:
     """The entries of a feed, of more than MAX_ENTRIES the newest. Raises DocumentError for what is no JSON Feed."""
     feed = _Feed(document)
     version = (_text(feed.head.get("version")) or "").rpartition("/")[2]
+    entries = tuple(map(feed.entry, feed.items))
     return Parsed(
-        feed.entries,
+        entries,
         _advice(feed.head),
         _text(feed.head.get("title")),
         f"JSON Feed {version}".strip(),
         dropped=feed.dropped,
-        memory=feed.memory(),
+        memory=feed.memory(guid_hash_of(entry) for entry in entries),
     )
 
 
@@ -44,46 +49,66 @@ def parse_new(document: Document, memory: Memory, *, in_passing: bool) -> Parsed
 
     `in_passing`: only if that is sure to take no more than some milliseconds.
     """
-    if in_passing and len(document.body) > _PASSING_BODY:
+    if in_passing and not _is_light(document.body):
         return None
     feed = _Feed(document)
-    if feed.context != memory.context:
+    if feed.context != memory.context or (in_passing and len(feed.all) > _PASSING_ITEMS):
         return None
     seen = dict(memory.entries)
     new = [number for number, known in enumerate(feed.hashes) if known not in seen]
     if in_passing and sum(len(repr(feed.items[number])) for number in new) > _PASSING_NEW:
         return None
+    entries = {number: feed.entry(feed.items[number]) for number in new}
+    guids = (
+        guid_hash_of(entries[number]) if number in entries else seen[known] for number, known in enumerate(feed.hashes)
+    )
     return Parsed(
-        tuple(feed.entries[number] for number in new),
+        tuple(entries.values()),
         None if feed.head_hash == memory.head else _advice(feed.head),
         known_guids=tuple(seen[known] for known in feed.hashes if known in seen),
         dropped=feed.dropped,
-        memory=replace(feed.memory(), whole_at=memory.whole_at),
+        memory=replace(feed.memory(guids), whole_at=memory.whole_at),
     )
 
 
 class _Feed:
-    """A feed that was loaded: its newest items, each with its hash and as an entry. Raises DocumentError."""
+    """A feed that was loaded: its newest items, each with its hash. Raises DocumentError."""
 
     def __init__(self, document: Document) -> None:
         feed = _loaded(document)
-        items = feed.get("items") if isinstance(feed, dict) else None
-        if not isinstance(items, list):
+        found = feed.get("items") if isinstance(feed, dict) else None
+        if not isinstance(found, list):
             raise DocumentError(f"{document.name}: no JSON Feed: it has no list of items")
         self.head: dict[str, Any] = {name: value for name, value in feed.items() if name != "items"}
-        language, authors = _text(feed.get("language")), tuple(_authors(feed))
-        self.context = _hash([__version__, READING, document.url, language, authors])
+        self._url, self._language, self._authors = document.url, _text(feed.get("language")), tuple(_authors(feed))
+        self.context = _hash([__version__, READING, self._url, self._language, self._authors])
         self.head_hash = _hash(self.head)
-        found = [(item, _entry(item, document, language, authors)) for item in _mappings(items)]
-        kept = newest([entry.published_at or entry.updated_at for _, entry in found], MAX_ENTRIES)
-        self.items = [found[number][0] for number in kept]
-        self.entries = tuple(found[number][1] for number in kept)
-        self.hashes = [_hash(item) for item in self.items]
-        self.dropped = len(found) - len(kept)
+        self.all = _mappings(found)
+        self.dropped = max(0, len(self.all) - MAX_ENTRIES)
 
-    def memory(self) -> Memory:
-        guids = (guid_hash_of(entry) for entry in self.entries)
+    @cached_property
+    def items(self) -> list[dict[str, Any]]:
+        return _newest(self.all) if self.dropped else self.all
+
+    @cached_property
+    def hashes(self) -> list[bytes]:
+        return [_hash(item) for item in self.items]
+
+    def entry(self, item: dict[str, Any]) -> Entry:
+        return _entry(item, self._url, self._language, self._authors)
+
+    def memory(self, guids: Iterable[bytes]) -> Memory:
         return Memory(self.context, self.head_hash, (), tuple(zip(self.hashes, guids, strict=True)))
+
+
+def _newest(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    dates = [date(item.get("date_published")) or date(item.get("date_modified")) for item in items]
+    return [items[number] for number in newest(dates, MAX_ENTRIES)]
+
+
+def _is_light(body: bytes) -> bool:
+    """Whether a document can be loaded in passing: UTF-16 has the same signs."""
+    return len(body) <= _PASSING_BODY and all(body.count(sign) <= count for sign, count in _PASSING_SIGNS)
 
 
 def _hash(value: Any) -> bytes:
@@ -103,14 +128,14 @@ def _refused(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _entry(item: dict[str, Any], document: Document, language: str | None, authors: tuple[str, ...]) -> Entry:
+def _entry(item: dict[str, Any], url: str | None, language: str | None, authors: tuple[str, ...]) -> Entry:
     html, text = _text(item.get("content_html")), _text(item.get("content_text"))
     link = _text(item.get("url"))
     return Entry(
         guid=_id(item.get("id")) or link,
         link=link or _text(item.get("external_url")),
         links=tuple(_links(item)),
-        base=link or document.url,
+        base=link or url,
         title=Markup(_text(item.get("title")) or ""),
         summary=Markup(_text(item.get("summary")) or ""),
         content=Markup(html or text or "", html=html is not None),
