@@ -140,7 +140,8 @@ class _Tree:
         self._make_room(name)
         if name in _TABLE_PARENTS and not (self.open and self.open[-1] in _TABLE_PARENTS[name]):
             return  # no table around it
-        if len(self.open) >= MAX_DEPTH or (name in _FORMATTING and self._formatting() >= MAX_FORMATTING):
+        room = MAX_DEPTH + (name in _CELLS)  # what stands between cells gets one in any case
+        if len(self.open) >= room or (name in _FORMATTING and self._formatting() >= MAX_FORMATTING):
             return
         self.out.append(f"<{name}{attributes}>")
         if name not in VOID:

@@ -1,22 +1,27 @@
 """Nothing that a document holds keeps the event loop from other work: measured with the worst of them being read."""
 
 import asyncio
+import gc
 import gzip
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aggregator import config, runtime
+from aggregator import config, reading, runtime, sniff
 from aggregator.daemon import Daemon
-from aggregator.models import Visit
+from aggregator.errors import DocumentError
+from aggregator.models import Document, Visit
 from aggregator.pipeline import utc_now
+from aggregator.reading import Request, TooMuch
 from aggregator.store import Database, sources
 
 LIMIT = 0.020  # seconds
@@ -167,3 +172,49 @@ async def test_the_event_loop_is_never_held_up(config_directory: Path, bombs: Te
     assert {"depth", "beyond", "arrays"} <= {name for name, visit in first.items() if visit.outcome == "failed"}
     assert {"many", "long", "json", "hours", "byte"} <= {name for name, visit in second.items() if visit.new == 1}
     assert lag.blocks() == []
+
+
+COSTLY = {
+    "attributes",
+    "depth",
+    "entities",
+    "markup",
+    "formatting",
+    "many",
+    "long",
+    "json",
+    "unclosed",
+}  # to read whole
+
+
+@pytest.mark.parametrize("name", sorted(BOMBS.keys() - {"beyond"}))
+def test_no_call_holds_other_threads_up_while_a_document_is_read_in_passing(name: str) -> None:
+    """With its own memory where that can be had cheaply; without full collections, which are not the document's."""
+    request = Request("s", frozenset({sniff.FEED, sniff.JSON_FEED}), utc_now())
+    memory = reading.read(Document(rss(item(1, "x")), name), request).memory
+    with suppress(DocumentError):
+        if name not in COSTLY:
+            memory = reading.read(Document(BOMBS[name], name), request).memory or memory
+    request = replace(request, memory=memory)
+    document = Document(later(name), name)
+    held: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            began, busy = time.perf_counter(), time.process_time()
+            time.sleep(0.0005)
+            late, busy = time.perf_counter() - began, time.process_time() - busy
+            held.append(late if busy > 0.7 * late else 0.0)
+
+    watching = threading.Thread(target=watch)
+    gc.disable()
+    try:
+        watching.start()
+        with suppress(DocumentError, TooMuch):
+            reading.read(document, request, in_passing=True)
+    finally:
+        over.set()
+        watching.join()
+        gc.enable()
+    assert max(held) < LIMIT

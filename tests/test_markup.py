@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
@@ -248,6 +248,7 @@ PIECES = [piece.replace("\t", " ") for piece in _pieces.split(" ")]
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30), st.integers(1, 300))
+@example(["<b>", "<ul>", "<ul>", "<table>"], 14)
 def test_what_is_untangled_needs_no_mending(pieces: list[str], times: int) -> None:
     """However a few tags are repeated, a parser makes of the result no more elements than it has tags, and none deep."""
     html = untangled("".join(pieces) * times, ATTRIBUTES)
