@@ -8,7 +8,9 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
@@ -80,7 +82,7 @@ class Daemon:
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
             for job in (self._poll, self._publish, self._watch):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
-            scheduler.add_job(self._readers.tidy, "interval", seconds=TIDY_SECONDS)
+            scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
             notify("READY=1", f"STATUS={len(self.config.sources)} sources, {len(self.config.topics)} topics")
             ready(self.config)
@@ -93,6 +95,12 @@ class Daemon:
 
     async def _poll(self) -> None:
         await self._visits.start_due()
+
+    async def _tidy(self) -> None:
+        """End idle reader processes; collect garbage between two pieces of work, when there is little to look at."""
+        self._readers.tidy()
+        with suppress(StateError):  # on its way to the end
+            await self._pipeline.in_executor(gc.collect)
 
     async def _subscribe(self) -> None:
         """Ask hubs for what is to be asked. The store, not this job's interval, knows when that is."""
@@ -169,9 +177,12 @@ class Daemon:
 
 
 def _settle_memory() -> None:
-    """Take what has been loaded out of the garbage collector's sight: to look through it all stops the event loop."""
+    """Keep the garbage collector from looking through all there is while something is being done: nobody else can do
+    anything meanwhile. What has been loaded stays out of its sight, and full collections are made by `_tidy`."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(5000, 20, 1_000_000)
+    sys.setswitchinterval(0.001)  # seconds: the event loop waits for each thread that is at work for so long
 
 
 def _times(folders: Mapping[str, Path]) -> dict[str, int]:

@@ -317,20 +317,20 @@ async def _unpacked(inflater: Inflater, packed: bytes) -> bytes:
         if start + inflater.count > INLINE_BYTES:
             unwanted = threading.Event()
             try:
-                await asyncio.to_thread(_add, inflater, packed, start, unwanted.is_set)
+                return await asyncio.to_thread(_rest_unpacked, inflater, packed, start, unwanted.is_set)
             finally:  # a thread cannot be cancelled: past fetch.total it ends by itself
                 unwanted.set()
-            break
         inflater.add(packed[start : start + SLICE_BYTES])
     return inflater.finish()
 
 
-def _add(inflater: Inflater, packed: bytes, start: int, is_unwanted: Callable[[], bool]) -> None:
-    """Unpack what comes from `start` on, for as long as that is wanted."""
+def _rest_unpacked(inflater: Inflater, packed: bytes, start: int, is_unwanted: Callable[[], bool]) -> bytes:
+    """The whole body, once what comes from `start` on is unpacked; nothing when it is not wanted any more."""
     for position in range(start, len(packed), THREAD_SLICE_BYTES):
         if is_unwanted():
-            return
+            return b""
         inflater.add(packed[position : position + THREAD_SLICE_BYTES])
+    return inflater.finish()
 
 
 @lru_cache(maxsize=4096)  # sources are fetched again and again

@@ -226,12 +226,18 @@ class Outcomes:
         self, fresh: Iterable[Article], stories: Sequence[Story]
     ) -> tuple[dict[str, tuple[Tag, ...]], dict[str, tuple[Membership, ...]]]:
         """Tags of the new articles; memberships of the stories, by the articles that lead them."""
-        judgements = {article.key: self._judge_of.judge(article) for article in fresh}
-        tags = {key: judgement.all_tags for key, judgement in judgements.items()}
-        others = [story.lead for story in stories if story.lead not in judgements]
+        led = {story.lead: story.id for story in stories}
+        tags: dict[str, tuple[Tag, ...]] = {}
+        memberships: dict[str, tuple[Membership, ...]] = {}
+        for article in fresh:  # one after the other: what is found in a long text takes much more memory than the text
+            judgement = self._judge_of.judge(article)
+            tags[article.key] = judgement.all_tags
+            if article.key in led:
+                memberships[led[article.key]] = judgement.memberships(led[article.key])
+        others = [lead for lead in led if lead not in tags]
         for key, article in stored_articles.by_keys(self._database, others).items():
-            judgements[key] = self._judge_of.judge(article)
-        return tags, {story.id: judgements[story.lead].memberships(story.id) for story in stories}
+            memberships[led[key]] = self._judge_of.judge(article).memberships(led[key])
+        return tags, memberships
 
 
 def answered_before(lease: Lease) -> bool:

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from aggregator import compose, metrics, outage, publish, reading, samples, schedule
+from aggregator import compose, metrics, outage, publish, reading, registry, samples, schedule
 from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
@@ -100,6 +100,7 @@ class Pipeline:
 
     def prepare(self) -> None:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
+        registry.load()
         now = self._clock()
         for old, new in stored_sources.register(self.database, self.config.sources, now).items():
             log.info("%s: what it had is now that of %s, to which it has moved", old, new)

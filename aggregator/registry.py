@@ -170,6 +170,12 @@ def _plugins(kind: str) -> Mapping[str, Any]:
     return found | {point.name: point.load() for point in entry_points(group=f"aggregator.{kind}")}
 
 
+def load() -> None:
+    """Import all plug-ins now: to do so in the midst of other work holds it up."""
+    for kind in ("sources", "parsers", "taggers", "formats"):
+        _plugins(kind)
+
+
 def sources() -> Mapping[str, type[Source]]:
     """Kinds of source by the key that names them in sources.yaml."""
     return {plugin.KEY: plugin for plugin in _plugins("sources").values()}

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from aggregator.config.settings import Fetch
 from aggregator.errors import FetchError
-from aggregator.fetch import THREAD_SLICE_BYTES, Fetcher, Response, _add, _unpacked, is_allowed
+from aggregator.fetch import THREAD_SLICE_BYTES, Fetcher, Response, _rest_unpacked, _unpacked, is_allowed
 from aggregator.inflate import Inflater
 
 TEXT = b"<rss>" + b"news " * 2000 + b"</rss>"
@@ -138,7 +138,7 @@ async def test_bodies_are_unpacked(servers: tuple[str, str], name: str) -> None:
 
 def test_nothing_is_unpacked_once_nobody_waits_for_it() -> None:
     inflater, asked = Inflater("gzip", LIMIT, "x"), iter((False, False, True))
-    _add(inflater, gzip.compress(os.urandom(10 * THREAD_SLICE_BYTES)), 0, lambda: next(asked))
+    _rest_unpacked(inflater, gzip.compress(os.urandom(10 * THREAD_SLICE_BYTES)), 0, lambda: next(asked))
     assert 0 < inflater.count <= 2 * THREAD_SLICE_BYTES
 
 

@@ -32,6 +32,7 @@ READING = 1  # count up when the same bytes come to mean something else
 # What may be read in passing: feedparser's time grows with the square of the attributes and with the depth.
 _PASSING_BODY = 1_000_000  # bytes
 _PASSING_TAGS = 50_000  # or other signs "<"
+_PASSING_EQUALS = 30_000  # or other signs "=": all the attributes may be those of one tag
 _PASSING_NEW = 64_000  # bytes of new entries, or of a new head
 _PASSING_WHOLE = 16_000  # bytes of a feed that is read for the first time
 _PASSING_SIGNS = ((b"<", 2000), (b"&", 4000), (b"=", 1000))
@@ -65,7 +66,8 @@ def parse_new(document: Document, memory: Memory, *, in_passing: bool) -> Parsed
     `in_passing`: only if that is sure to take no more than some milliseconds.
     """
     body = document.body
-    if in_passing and (len(body) > _PASSING_BODY or body.count(b"<") > _PASSING_TAGS):
+    signs = ((b"<", _PASSING_TAGS), (b"=", _PASSING_EQUALS))
+    if in_passing and (len(body) > _PASSING_BODY or any(body.count(sign) > most for sign, most in signs)):
         return None
     try:
         return _parse_new(document, splice.cut(document), memory, in_passing)
