@@ -58,6 +58,11 @@ def without_guids(entries: Collection[Entry]) -> Iterator[Entry]:
             yield replace(entry, guid=digest([entry.link or "", named.value.strip()]))
 
 
+def is_mass(strangers: int, entries: int) -> bool:
+    """Whether so many unknown keys among so many entries may be a change of all ids."""
+    return strangers >= max(MASS_LEAST, MASS_SHARE * entries)
+
+
 def recognised(
     articles: Sequence[Article],
     known: Mapping[str, Known],
@@ -75,7 +80,7 @@ def recognised(
     left = _Kin(one for one in kin if one.key not in here and guid_hash(one.guid) not in present)
     links = Counter(article.link for article in strangers)
     found = {article.key: one for article in strangers if (one := left.same(article, links[article.link] > 1))}
-    if len(strangers) >= max(MASS_LEAST, MASS_SHARE * (len(articles) + len(present))):
+    if is_mass(len(strangers), len(articles) + len(present)):
         unknown = [article for article in strangers if article.key not in found]
         alike = {article.key: one for article in unknown if (one := left.alike(article, links[article.link] > 1))}
         # Only where most are old ones: else they are the news of a long absence, and a title may be used again.

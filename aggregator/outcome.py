@@ -180,7 +180,8 @@ class Outcomes:
             stored_retention.note_carried(self._database, set(buried.values()), now)
             articles = [article for article in articles if article.key not in buried]
             strangers = [article for article in strangers if article.key not in buried]
-        kin = stored_articles.kin(self._database, source.key, strangers)
+        mass = identity.is_mass(len(strangers), len(articles) + len(present))
+        kin = stored_articles.kin(self._database, source.key, strangers, recent=mass)
         articles = identity.recognised(articles, known, kin, present=present)
         others = [article.key for article in articles if article.key not in known]
         return articles, {**known, **stored_articles.known(self._database, others)}, len(buried)

@@ -17,7 +17,7 @@ def render(feed: Feed) -> bytes:
         "language": feed.language,
     }
     items = [_given(_item(item)) for item in feed.items]  # required, even where there are none
-    return json.dumps(_given(document) | {"items": items}, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json.dumps(_given(document) | {"items": items}, ensure_ascii=False).encode() + b"\n"
 
 
 def _item(item: Item) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
     return {row[0]: Known(*row) for row in rows}
 
 
-def kin(database: Database, source: str, strangers: Collection[Article]) -> list[Kin]:
-    """Articles of a source that may be some of those that come under unknown keys: the same link, the same words, or
-    among the latest."""
+def kin(database: Database, source: str, strangers: Collection[Article], *, recent: bool = True) -> list[Kin]:
+    """Articles of a source that may be some of those that come under unknown keys: with the same link or the same
+    words, and, if `recent`, the latest ones."""
     if not strangers:
         return []
     alike = (
@@ -74,8 +74,8 @@ def kin(database: Database, source: str, strangers: Collection[Article]) -> list
         (_KIN_BY_TEXT, [article.text_hash for article in strangers if article.word_count]),
     )
     with database.reading() as connection:
-        rows = [*connection.execute(_RECENT_KIN, {"source": source})]
-        if len(rows) == RECENT:
+        rows = [*connection.execute(_RECENT_KIN, {"source": source})] if recent else []
+        if len(rows) == RECENT or not recent:
             for statement, values in alike:
                 for chunk in chunks(value for value in values if value):
                     rows += connection.execute(statement, {"source": source, "values": chunk})
