@@ -183,7 +183,8 @@ class Outcomes:
         mass = identity.is_mass(len(strangers), len(articles) + len(present))
         kin = stored_articles.kin(self._database, source.key, strangers, recent=mass)
         articles = identity.recognised(articles, known, kin, present=present)
-        others = [article.key for article in articles if article.key not in known]
+        asked = {article.key for article in strangers}
+        others = [article.key for article in articles if article.key not in known and article.key not in asked]
         return articles, {**known, **stored_articles.known(self._database, others)}, len(buried)
 
     def _next(

@@ -65,22 +65,21 @@ def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
 
 
 def kin(database: Database, source: str, strangers: Collection[Article], *, recent: bool = True) -> list[Kin]:
-    """Articles of a source that may be some of those that come under unknown keys: with the same link or the same
-    words, and, if `recent`, the latest ones."""
-    if not strangers:
+    """Articles of a source that may be some of those that come under unknown keys: with the same link, and, if
+    `recent`, the latest ones and those with the same words."""
+    by_link = (_KIN_BY_LINK, [article.link for article in strangers])
+    by_text = (_KIN_BY_TEXT, [article.text_hash for article in strangers if article.word_count])
+    rows: list[Row[Any]] = []
+    asked = [(statement, list(chunks(filter(None, values)))) for statement, values in (by_link, by_text)[: 1 + recent]]
+    if not strangers or not (recent or asked[0][1]):
         return []
-    alike = (
-        (_KIN_BY_LINK, [article.link for article in strangers]),
-        (_KIN_BY_TEXT, [article.text_hash for article in strangers if article.word_count]),
-    )
     with database.reading() as connection:
-        rows = [*connection.execute(_RECENT_KIN, {"source": source})] if recent else []
-        if len(rows) == RECENT or not recent:
-            for statement, values in alike:
-                for chunk in chunks(value for value in values if value):
-                    rows += connection.execute(statement, {"source": source, "values": chunk})
-    found = {row.key: Kin(**row._mapping) for row in rows}
-    return list(found.values())
+        if recent:
+            rows += connection.execute(_RECENT_KIN, {"source": source})
+        for statement, found in asked if len(rows) == RECENT or not recent else ():
+            for chunk in found:
+                rows += connection.execute(statement, {"source": source, "values": chunk})
+    return list({row.key: Kin(**row._mapping) for row in rows}.values())
 
 
 def copies(
