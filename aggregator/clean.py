@@ -33,16 +33,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     more than a day ahead) are dropped, others are given in UTC; a change that is announced for later has happened now.
     """
     title = plain(entry.title)[:MAX_TITLE]
-    body = entry.content or entry.summary
-    cut: Cut | None = None
-    if body.html:
-        html = _to_its_page(safe_html(body.value, entry.base), entry)
-        lines = paragraphs(html)
-    else:
-        lines = _text_paragraphs(legal(body.value)[:MAX_HTML])
-        cut = boilerplate.cut(lines)
-        lines = lines[: cut.line] if cut else lines
-        html = "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines)
+    html, lines, cut = _body(entry)
     text = "\n\n".join(lines)
     text_words = words(text)
     folded_text = " ".join(folds(text_words))
@@ -94,6 +85,18 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         word_count=len(text_words),
         cut=cut,
     )
+
+
+def _body(entry: Entry) -> tuple[str, list[str], Cut | None]:
+    """The body as safe HTML, its paragraphs, and what was cut off behind it."""
+    body = entry.content or entry.summary
+    if body.html:
+        html = _to_its_page(safe_html(body.value, entry.base), entry)
+        return html, paragraphs(html), None
+    lines = _text_paragraphs(legal(body.value)[:MAX_HTML])
+    cut = boilerplate.cut(lines)
+    lines = lines[: cut.line] if cut else lines
+    return "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines), lines, cut
 
 
 def _to_its_page(html: str, entry: Entry) -> str:

@@ -77,7 +77,8 @@ def recognised(
     """
     strangers = [article for article in articles if article.key not in known]
     here = {article.key for article in articles}
-    left = _Kin(one for one in kin if one.key not in here and guid_hash(one.guid) not in present)
+    standing = frozenset(present)
+    left = _Kin(one for one in kin if one.key not in here and guid_hash(one.guid) not in standing)
     links = Counter(article.link for article in strangers)
     found = {article.key: one for article in strangers if (one := left.same(article, links[article.link] > 1))}
     if is_mass(len(strangers), len(articles) + len(present)):

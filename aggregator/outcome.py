@@ -119,9 +119,20 @@ class Outcomes:
             failing_since=None,
         )
         plan = self._next(source, state, found, now, missed, bool(new))
-        outcome = Outcome(visit, state, plan.due_at, 0, fresh, stories, tags, memberships, plan.reason)
         memory, forgets = _memory(source, readings)
-        return replace(outcome, memory=memory, forgets=forgets), read.rejected
+        outcome = Outcome(
+            visit,
+            state,
+            plan.due_at,
+            articles=fresh,
+            stories=stories,
+            tags=tags,
+            memberships=memberships,
+            plan=plan.reason,
+            memory=memory,
+            forgets=forgets,
+        )
+        return outcome, read.rejected
 
     def failed(
         self, source: Source, lease: Lease, error: SourceError, now: datetime, *, network_is_down: bool
@@ -180,7 +191,8 @@ class Outcomes:
             stored_retention.note_carried(self._database, set(buried.values()), now)
             articles = [article for article in articles if article.key not in buried]
             strangers = [article for article in strangers if article.key not in buried]
-        mass = identity.is_mass(len(strangers), len(articles) + len(present))
+        # A feed of one entry, too, may have moved here with all that it has.
+        mass = not (known or present) or identity.is_mass(len(strangers), len(articles) + len(present))
         kin = stored_articles.kin(self._database, source.key, strangers, recent=mass)
         articles = identity.recognised(articles, known, kin, present=present)
         asked = {article.key for article in strangers}

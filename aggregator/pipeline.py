@@ -236,7 +236,7 @@ class Pipeline:
     async def _read(self, source: Source, documents: Sequence[Document], now: datetime) -> Readings:
         """What the documents say. What may take long is read by a reader process, while others go on."""
         request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents, now))
-        return await gather(*(self._helped(document, request, found) for document, found in tried))
+        return await gather(*(self._read_for_sure(document, request, found) for document, found in tried))
 
     def _read_in_passing(
         self, source: Source, documents: Sequence[Document], now: datetime
@@ -257,7 +257,7 @@ class Pipeline:
         )
         return request, [(document, _in_passing(document, request)) for document in documents]
 
-    async def _helped(
+    async def _read_for_sure(
         self, document: Document, request: Request, found: Reading | DocumentError | None
     ) -> tuple[Document, Reading | DocumentError]:
         if found is None:

@@ -78,7 +78,7 @@ def difference(document: Document, request: Request, part: Reading) -> str | Non
     found = _by_key(part.articles)
     articles = list(_articles(parsed, request))
     for entry, article in zip(parsed.entries, articles, strict=True):
-        if article.title and article.key not in found and identity.guid_hash(entry.guid) not in known:
+        if article.title and article.key not in found and identity.guid_hash_of(entry) not in known:
             return f"{_named(article)} is found in the whole only"
     whole = _by_key(articles)
     for article in part.articles:

@@ -299,3 +299,31 @@ def test_what_a_person_says_of_a_source_counts_more_than_its_looks() -> None:
     assert parser_of(text, accepts, "text/plain").parse is not feed.parse
     with pytest.raises(DocumentError):
         parser_of(text, frozenset({"text/plain"}))
+
+
+def test_entries_without_guids_are_no_difference() -> None:
+    items = "".join(f"<item><title>T{n}</title><link>https://a.example/{n}</link></item>" for n in range(4))
+    body = f"<rss version='2.0'><channel><title>W</title>{items}</channel></rss>"
+    request = Request("s", frozenset({"application/xml+feed"}), datetime(2026, 11, 27, tzinfo=UTC))
+    memory = read(Document(body.encode(), "x"), request).memory
+    later = Document(body.replace("T3", "Other").encode(), "x")
+    part = read(later, replace(request, memory=memory))
+    assert (part.whole, len(part.articles)) == (False, 1)
+    assert difference(later, request, part) is None
+
+
+async def test_a_feed_of_one_entry_that_has_moved_keeps_it(config_directory: Path, site: Site) -> None:
+    site.body = rss(("urn:1", "China and Russia talk", ABOUT_BOTH))
+    await once(config_directory)
+    # As when the source has got another id: what is stored is its own, under keys of the old one.
+    new = "f" * 32
+    for statement in (
+        f"UPDATE tags SET article = '{new}'",
+        f"UPDATE articles SET key = '{new}'",
+        f"UPDATE stories SET lead = '{new}'",
+        "DELETE FROM memories",
+    ):
+        sql(config_directory, statement)
+    site.body = rss(("urn:1", "China and Russia talk, corrected", ABOUT_BOTH + " And more."))
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.updated) == (0, 1)

@@ -15,7 +15,6 @@ from lxml import etree
 from aggregator import __version__
 from aggregator.models import Feed, Item
 
-ATOM = "http://www.w3.org/2005/Atom"
 CC = "http://backend.userland.com/creativeCommonsRssModule"
 DC = "http://purl.org/dc/elements/1.1/"
 MEDIA = "http://search.yahoo.com/mrss/"

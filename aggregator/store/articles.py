@@ -67,18 +67,16 @@ def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
 def kin(database: Database, source: str, strangers: Collection[Article], *, recent: bool = True) -> list[Kin]:
     """Articles of a source that may be some of those that come under unknown keys: with the same link, and, if
     `recent`, the latest ones and those with the same words."""
-    by_link = (_KIN_BY_LINK, [article.link for article in strangers])
-    by_text = (_KIN_BY_TEXT, [article.text_hash for article in strangers if article.word_count])
-    rows: list[Row[Any]] = []
-    asked = [(statement, list(chunks(filter(None, values)))) for statement, values in (by_link, by_text)[: 1 + recent]]
-    if not strangers or not (recent or asked[0][1]):
+    links = list(chunks(article.link or "" for article in strangers))
+    texts = list(chunks(article.text_hash for article in strangers if recent and article.word_count))
+    if not strangers or not (recent or links):
         return []
     with database.reading() as connection:
-        if recent:
-            rows += connection.execute(_RECENT_KIN, {"source": source})
-        for statement, found in asked if len(rows) == RECENT or not recent else ():
-            for chunk in found:
-                rows += connection.execute(statement, {"source": source, "values": chunk})
+        rows = list(connection.execute(_RECENT_KIN, {"source": source})) if recent else []
+        if not recent or len(rows) == RECENT:  # else these are all the articles of the source
+            for statement, values in ((_KIN_BY_LINK, links), (_KIN_BY_TEXT, texts)):
+                for chunk in values:
+                    rows += connection.execute(statement, {"source": source, "values": chunk})
     return list({row.key: Kin(**row._mapping) for row in rows}.values())
 
 
