@@ -6,9 +6,10 @@ losing article text costs more than keeping a tail.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from aggregator.models import Cut
+from aggregator.words import folded, short_hash
 
 CONFIRMED_WITHIN = 6  # lines from the start of the tail in which a marker must stand
 BODY_SHARE = 0.35  # of the words: before that, a marker alone cuts nothing
@@ -96,7 +97,36 @@ _AFTER_COLON = " '\"”’»)]-–—"
 _END = 300  # characters at the end of a line that tell how it ends: a line may be a million long
 
 
-def cut(lines: Sequence[str]) -> Cut | None:
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """Lines that stand around articles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Lines [start, end) and why they are no part of the article."""
+
+    start: int
+    end: int
+    reason: str
+
+
+def built_in() -> Markers:
+    return Markers()
+
+
+def line_hash(line: str) -> bytes:
+    return short_hash(folded(line).encode())
+
+
+def furniture(
+    lines: Sequence[str], markers: Markers, *, repeated: Collection[bytes] = frozenset(), titled: bool = False
+) -> tuple[Range, ...]:
+    found = cut(lines)
+    return (Range(found[0], len(lines), found[1]),) if found else ()
+
+
+def cut(lines: Sequence[str]) -> tuple[int, str] | None:
     """Where to cut a text's lines (or paragraphs), the first being line 0; None to leave it whole."""
     counts = [len(line.split()) for line in lines]
     markers = {number for number, line in enumerate(lines) if number and is_marker(line)}
@@ -148,8 +178,8 @@ def _best_tail(scores: Sequence[float]) -> int:
     return start
 
 
-def _cut(lines: Sequence[str], start: int, reason: str) -> Cut:
-    return Cut(start, tuple(lines[start:]), reason)
+def _cut(lines: Sequence[str], start: int, reason: str) -> tuple[int, str]:
+    return start, reason
 
 
 def _quoted(line: str) -> str:

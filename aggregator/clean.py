@@ -3,18 +3,20 @@
 import html as html_entities
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from aggregator import boilerplate, urls
+from aggregator import urls
 from aggregator.identity import stored_guid
 from aggregator.language import language
 from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html
-from aggregator.models import Article, Category, Cut, Enclosure, Entry, Link, Markup, Origin
+from aggregator.models import Article, Category, Enclosure, Entry, Link, Markup, Origin
 from aggregator.significance import news_hash
 from aggregator.words import digest, folds, words
 
 MAX_TITLE = 500
 MAX_SUMMARY = 1000
+MAX_DERIVED_TITLE, MAX_DERIVED_SUMMARY = 100, 300  # where the publisher gives none: from the text
 MAX_NAME = 200  # of an author, a category and its scheme, a licence, …
 MAX_AUTHORS, MAX_CATEGORIES, MAX_ENCLOSURES, MAX_LINKS = 20, 50, 20, 30
 MAX_LOOKED_AT = 500  # of each of these: what comes behind is not even cleaned
@@ -33,19 +35,13 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     more than a day ahead) are dropped, others are given in UTC; a change that is announced for later has happened now.
     """
     title = plain(entry.title)[:MAX_TITLE]
-    html, lines, cut = _body(entry)
-    text = "\n\n".join(lines)
-    text_words = words(text)
-    folded_text = " ".join(folds(text_words))
-    news = news_hash(title, text, folded_text)
-    title = title or _shortened(text, 100)
+    html, text, is_framed = _body(entry)
     link = urls.canonical(entry.link, entry.base)
-    guid = _guid(entry, title, text)
+    guid = _guid(entry, title or _shortened(text, MAX_DERIVED_TITLE), text)
     authors = tuple(dict.fromkeys(filter(None, map(_author, entry.authors[:MAX_LOOKED_AT]))))[:MAX_AUTHORS]
     categories = tuple(dict.fromkeys(_categories(entry.categories[:MAX_LOOKED_AT])))[:MAX_CATEGORIES]
     enclosures = tuple(dict.fromkeys(_enclosures(entry.enclosures[:MAX_LOOKED_AT], entry.base)))[:MAX_ENCLOSURES]
-    summary = _summary(entry, text)
-    spoken = language(entry.language or declared_language, f"{title}. {text}")
+    spoken = language(entry.language or declared_language, f"{title or _shortened(text, MAX_DERIVED_TITLE)}. {text}")
     updated_at = _believable(entry.updated_at, now)
     subtitle = _shortened(plain(entry.subtitle), MAX_TITLE)
     links = tuple(dict.fromkeys(_links(entry.links[:MAX_LOOKED_AT], entry.base, link)))[:MAX_LINKS]
@@ -53,17 +49,14 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     comments = urls.absolute(entry.comments, entry.base)
     origin = _origin(entry.origin, entry.base)
     licence = _licence(entry.licence, entry.base)
-    # Without dates: a feed that stamps its entries anew at each visit would be news for ever.
-    published = [title, subtitle, html, summary, *map(repr, (link, spoken, thumbnail, comments, origin, licence))]
-    lists = [*authors, *map(repr, categories), *map(repr, enclosures), *map(repr, links)]
-    return Article(
+    article = Article(
         key=article_key(source, guid),
         source=source,
         guid=guid,
         title=title,
-        text=text,
-        html=html,
-        summary=summary,
+        text="",
+        html="",
+        summary=_shortened(plain(entry.summary, MAX_SUMMARY) if entry.content else "", MAX_SUMMARY),
         first_seen_at=now,
         subtitle=subtitle,
         link=link,
@@ -79,24 +72,52 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
         comments=comments,
         origin=origin,
         licence=licence,
+        original=html if is_framed else None,
+        told=entry.told,
+    )
+    return with_body(article, title, html, text)
+
+
+def with_body(article: Article, title: str, html: str, text: str) -> Article:
+    """The article with another title and body (safe HTML and its text), and with all that follows from them.
+
+    An empty title or summary is made from the text.
+    """
+    text_words = words(text)
+    folded_text = " ".join(folds(text_words))
+    summary = article.summary or _shortened(text, MAX_DERIVED_SUMMARY)
+    told = title or _shortened(text, MAX_DERIVED_TITLE)
+    # Without dates: a feed that stamps its entries anew at each visit would be news for ever.
+    fields = article.link, article.language, article.thumbnail, article.comments, article.origin, article.licence
+    published = [told, article.subtitle, html, summary, *map(repr, fields), *article.authors]
+    lists = [*map(repr, article.categories), *map(repr, article.enclosures), *map(repr, article.links)]
+    return replace(
+        article,
+        title=told,
+        text=text,
+        html=html,
+        summary=summary,
         content_hash=digest([*published, *lists]),
-        news_hash=news,
+        news_hash=news_hash(title, text, folded_text),
         text_hash=digest([folded_text]),
         word_count=len(text_words),
-        cut=cut,
     )
 
 
-def _body(entry: Entry) -> tuple[str, list[str], Cut | None]:
-    """The body as safe HTML, its paragraphs, and what was cut off behind it."""
+def without_derived(article: Article) -> Article:
+    """The article without a summary that was made from its text: `with_body` makes another one."""
+    return replace(article, summary="") if article.summary == _shortened(article.text, MAX_DERIVED_SUMMARY) else article
+
+
+def _body(entry: Entry) -> tuple[str, str, bool]:
+    """The body as safe HTML, its text, and whether a page's furniture may stand around it: plain text comes with it."""
     body = entry.content or entry.summary
     if body.html:
         html = _to_its_page(safe_html(body.value, entry.base), entry)
-        return html, paragraphs(html), None
+        return html, "\n\n".join(paragraphs(html)), entry.framed
     lines = _text_paragraphs(legal(body.value)[:MAX_HTML])
-    cut = boilerplate.cut(lines)
-    lines = lines[: cut.line] if cut else lines
-    return "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines), lines, cut
+    html = "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines)
+    return html, "\n\n".join(lines), bool(lines)
 
 
 def _to_its_page(html: str, entry: Entry) -> str:
@@ -125,10 +146,6 @@ def _text_paragraphs(text: str) -> list[str]:
 
 def _guid(entry: Entry, title: str, text: str) -> str:
     return stored_guid(entry.guid or entry.link or "") or digest([title, text])
-
-
-def _summary(entry: Entry, text: str) -> str:
-    return _shortened(plain(entry.summary, MAX_SUMMARY) if entry.content else "", MAX_SUMMARY) or _shortened(text, 300)
 
 
 def _shortened(text: str, length: int) -> str:

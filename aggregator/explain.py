@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aggregator import compose, topics, urls
+from aggregator import compose, furniture, topics, urls
 from aggregator.clean import clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
 from aggregator.judge import Judge, Judgement
-from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
+from aggregator.markup import paragraphs
+from aggregator.models import Article, Copy, Cut, Document, Entry, Markup, Verdict
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
 from aggregator.registry import sources
@@ -34,14 +35,15 @@ class Trace:
     judgement: Judgement
 
 
-def read_file(path: Path) -> list[Article]:
-    """The articles in a file, as a folder source would read them. Raises DocumentError."""
+def read_file(path: Path, config: Config) -> list[Article]:
+    """The articles in a file, as a folder source would read them by itself. Raises DocumentError."""
     try:
         body = path.read_bytes()
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}") from error
     document = Document(body=body, name=str(path), identity=path.name)
-    return list(read(document, Request(_SOURCE, sources()["folder"].ACCEPTS, utc_now())).articles)
+    found = read(document, Request(_SOURCE, sources()["folder"].ACCEPTS, utc_now())).articles
+    return [furniture.cut(article, config.markers) for article in found]
 
 
 def traces(what: str, config: Config, database: Database | None) -> Iterator[Trace]:
@@ -50,7 +52,7 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
     path = Path(what)
     if path.is_file():
         kind = describe(media_type(path.read_bytes()[:8192]))
-        for article in read_file(path):
+        for article in read_file(path, config):
             yield Trace(f"{path} ({kind})", article, (), judge.judge(article))
     elif database is not None:
         page = _PAGE.search(what)
@@ -88,13 +90,7 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     yield f"  read      {trace.origin}"
     language, date = article.language or "unknown", f"{article.dated_at:%Y-%m-%d %H:%M} UTC"
     yield f"  clean     {article.word_count} words, language {language}, dated {date}"
-    if article.cut:
-        words = sum(len(line.split()) for line in article.cut.removed)
-        yield f"  cut       {words} words of furniture from paragraph {article.cut.line + 1} on: {article.cut.reason}"
-        for line in article.cut.removed:
-            yield f"              - {line[:90]}"
-    elif article.html:
-        yield "  cut       nothing"
+    yield from _cut_lines(article)
     yield f"  key       {article.key if trace.copies else 'none: it is not stored'}"
     for copy in trace.copies:
         own = "this article" if copy.key == article.key else f"copy {copy.key}"
@@ -124,9 +120,12 @@ def facts(trace: Trace) -> dict[str, Any]:
         "words": article.word_count,
         "language": article.language,
         "dated_at": article.dated_at.isoformat(),
-        "cut": {"line": article.cut.line, "reason": article.cut.reason, "removed": list(article.cut.removed)}
-        if article.cut
-        else None,
+        "told": dict(article.told),
+        "original": article.original,
+        "cuts": [
+            {"start": part.start, "end": part.end, "reason": part.reason, "lines": lines}
+            for part, lines in _removed(article)
+        ],
         "story": [
             {"key": copy.key, "source": copy.source, "rule": copy.placement.rule, "rival": copy.placement.rival}
             for copy in trace.copies
@@ -139,11 +138,27 @@ def facts(trace: Trace) -> dict[str, Any]:
     }
 
 
+def _cut_lines(article: Article) -> Iterator[str]:
+    """What was taken off an article, and why."""
+    for field, place in article.told:
+        yield f"  told      {field}: {place}"
+    for part, lines in _removed(article):
+        count = sum(len(line.split()) for line in lines)
+        yield f"  cut       {count} words, characters {part.start:,}–{part.end:,} of the original: {part.reason}"
+        yield from (f"              - {line[:90]}" for line in lines)
+    if article.html and not article.cuts:
+        yield "  cut       nothing"
+
+
+def _removed(article: Article) -> Iterator[tuple[Cut, list[str]]]:
+    return ((part, paragraphs((article.original or "")[part.start : part.end])) for part in article.cuts)
+
+
 def _articles(example: str | Example, config: Config) -> list[Article]:
     if isinstance(example, str):
-        return read_file(config.directory / example)
+        return read_file(config.directory / example, config)
     entry = Entry(title=Markup(example.title), content=Markup(example.text))
-    return [clean(entry, source=_SOURCE, now=utc_now())]
+    return [furniture.cut(clean(entry, source=_SOURCE, now=utc_now()), config.markers)]
 
 
 def _tree(verdict: Verdict, depth: int) -> Iterator[str]:

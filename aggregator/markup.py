@@ -73,6 +73,7 @@ _QUOTED_TAG_END = re.compile(r"""=\s*(?:"[^">]*>|'[^'>]*>)""")
 _WHOLE_TAG = re.compile(r"<[^<>]*>")
 _TAG = re.compile(r"""</?([a-z0-9]+)(?:\s[^"<>=]+(?:="[^"]*")?)*+>""")  # as nh3 writes it
 _EDGES = BLOCKS | {"br"}
+_VOID = frozenset("br col hr img source wbr".split())  # elements without an end tag
 _BROKEN_END = re.compile(r"(?:<[^<>]{0,2000}|&#?\w{0,31})\Z")
 _FILTERED = re.compile(r"(?:cite|srcset)\s*=")  # in lower case: links that nh3 does not know to be links
 _CANDIDATE = re.compile(r"[\s,]*+((?>\S*[^\s,]))(?:\s++(\d{1,9}(?:\.\d{1,9})?[wxh](?:\s++\d{1,9}h)?))?\s*+(?:,|\Z)")
@@ -118,6 +119,22 @@ def paragraphs(html: str) -> list[str]:
     """The text of safe HTML, a string for each block. It is well-formed, and its text holds no `<`."""
     pieces = _TAG.sub(_edge, html).split("\0")
     return [line for piece in pieces if (line := " ".join(unescape(piece).split()))]
+
+
+def blocks(html: str) -> list[tuple[int, int]]:
+    """Where the outermost elements of safe HTML begin and end, as [start, end) in characters; what stands between two
+    of them belongs to the one before. Together they are the whole."""
+    starts, depth = [0], 0
+    for tag in _TAG.finditer(html):
+        if tag[1] in _VOID:
+            continue
+        if tag[0].startswith("</"):
+            depth -= 1
+        else:
+            if depth == 0 and tag[1] in BLOCKS and tag.start() > 0:
+                starts.append(tag.start())
+            depth += 1
+    return list(zip(starts, [*starts[1:], len(html)], strict=True)) if html else []
 
 
 def _bounded(html: str) -> str:

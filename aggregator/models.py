@@ -18,6 +18,8 @@ class Document:
     charset: str | None = None  # as declared over HTTP
     identity: str | None = None  # the guid of an entry that brings none
     modified_at: datetime | None = None  # the date of an entry that brings none
+    beside: bytes | None = None  # YAML with facts that the document does not state, and that win over those it does
+    beside_name: str = ""  # what messages call that
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Entry:
     comments: str | None = None  # URL of the page where people talk about it
     origin: Origin | None = None
     licence: str | None = None  # a URL, or words
+    framed: bool = False  # copied from a page: what stands around an article there may stand around this one
+    told: tuple[tuple[str, str], ...] = ()  # of a file: which field was found where, in words; see `parsers._facts`
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +131,15 @@ class Parsed:
     known_guids: tuple[bytes, ...] = ()  # hashes of the guids of the entries that were skipped (empty: it has none)
     dropped: int = 0  # entries beyond the limit: the oldest ones
     memory: Memory | None = None  # for next time; None where the parser keeps none, or nothing can be skipped
+    refused: tuple["Rejected", ...] = ()  # parts of the document that could not be read, while others could
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Furniture taken off a text: its first line (counted from 0), the lines themselves, and the reason."""
+    """A part of an article's original that is no part of the article: [start, end) in characters, and the reason."""
 
-    line: int
-    removed: tuple[str, ...]
+    start: int
+    end: int
     reason: str
 
 
@@ -168,7 +173,9 @@ class Article:
     news_hash: str = ""  # of what a reader would call news: equal when only counters, times, pictures … have changed
     text_hash: str = ""  # of the words alone: equal for copies that differ in layout only
     word_count: int = 0
-    cut: Cut | None = None
+    original: str | None = None  # the HTML before anything was cut; None where an article comes without furniture
+    cuts: tuple[Cut, ...] = ()  # what `html` leaves out of `original`: in order, apart from each other
+    told: tuple[tuple[str, str], ...] = ()  # of a file: which field was found where, in words
     silent_changes: int = 0  # in a row that came without a newer date of the publisher's
 
     @property
@@ -215,6 +222,7 @@ class Reading:
     memory: Memory | None = None
     whole: bool = True  # nothing was skipped
     differs: str | None = None  # how reading in part differed from reading the whole, where that was asked
+    refused: tuple["Rejected", ...] = ()  # parts of the document that could not be read, while others could
 
     @property
     def known(self) -> int:

@@ -1,8 +1,8 @@
 """What does a visit come to? What was read, or the failure → Outcome: all that changes, to be written at once.
 
-    readings → identity → dedup → features → tagging → topics → Outcome
-    articles    keys       news,    words       tags    membership
-                          stories  and hits
+    readings → furniture → identity → dedup → features → tagging → topics → Outcome
+    articles   cut off      keys       news,    words       tags    membership
+                                      stories  and hits
 
 The past that the stages need is read here and handed to them.
 """
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aggregator import dedup, identity, outage, schedule, websub
+from aggregator import dedup, furniture, identity, outage, schedule, websub
 from aggregator.config import Config
 from aggregator.errors import DocumentError, SourceError
 from aggregator.judge import Judge
@@ -41,6 +41,7 @@ from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import visits as stored_visits
 from aggregator.words import digest
 
+MAX_NAMED = 50  # parts of a document in one reason
 BATCH = 200  # stories judged anew in one transaction
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,8 @@ class Outcomes:
         `present` are hashes of guids of entries that the source has beside what was read, where a part of it was sent.
         """
         read = _together(found, readings)
-        articles, known, left_out = self._recognised(source, read.articles, (*read.present, *present), now)
+        articles = self._without_furniture(source, read.articles)
+        articles, known, left_out = self._recognised(source, articles, (*read.present, *present), now)
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
         tags, memberships = self._judge(fresh, stories)
@@ -176,6 +178,14 @@ class Outcomes:
                 {story.id: story.lead for story in stories},
             )
             last = stories[-1].id
+
+    def _without_furniture(self, source: Source, articles: list[Article]) -> list[Article]:
+        """The articles without what stands around them: by markers, and in files by what they have in common."""
+        repeated: frozenset[bytes] = frozenset()
+        originals = [article.original for article in articles if article.told and article.original]
+        if originals:
+            repeated = furniture.learned([*originals, *stored_articles.originals(self._database, source.key)])
+        return [furniture.cut(article, self._config.markers, repeated) for article in articles]
 
     def _recognised(
         self, source: Source, articles: list[Article], present: Collection[bytes], now: datetime
@@ -278,6 +288,8 @@ def _together(found: Found, readings: Readings) -> _Read:
             rejected.append(Rejected(document.name, str(reading)))
             continue
         articles += reading.articles
+        if reading.refused:
+            rejected.append(Rejected(document.name, _in_part(reading)))
         if reading.advice is not None:
             state = replace(state, advice=websub.resolved(reading.advice, document.url))
     return _Read(
@@ -299,6 +311,13 @@ def _memory(source: Source, readings: Readings) -> tuple[Memory | None, bool]:
         return None, False
     reading = readings[0][1]
     return reading.memory, reading.whole and reading.memory is None
+
+
+def _in_part(reading: Reading) -> str:
+    """Why a document counts as rejected although some of it was read."""
+    parts = "; ".join(f"{part.name}: {part.reason}" for part in reading.refused[:MAX_NAMED])
+    more = f"; and {len(reading.refused) - MAX_NAMED} more" if len(reading.refused) > MAX_NAMED else ""
+    return f"{len(reading.articles)} articles were read, but not: {parts}{more}"
 
 
 def _summary(rejected: list[Rejected]) -> str | None:

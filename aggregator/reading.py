@@ -51,6 +51,7 @@ def read(document: Document, request: Request, *, in_passing: bool = False) -> R
         dropped=parsed.dropped,
         memory=memory,
         whole=whole,
+        refused=parsed.refused,
     )
 
 

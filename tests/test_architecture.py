@@ -10,11 +10,11 @@ PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
     ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness", "batches"],
-    ["untangle", "markup", "significance", "splice", "identity", "metrics"],
+    ["untangle", "markup", "boilerplate", "significance", "splice", "identity", "metrics"],
     ["registry"],
     ["config"],
     ["store", "fetch"],
-    ["language", "boilerplate", "clean", "features", "dedup", "tagging", "topics", "schedule", "compose", "websub"],
+    ["language", "clean", "furniture", "features", "dedup", "tagging", "topics", "schedule", "compose", "websub"],
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["reading", "outcome"],
@@ -26,7 +26,19 @@ LAYERS = [
     ["daemon"],
     ["cli"],
 ]
-PURE = ["words", "sniff", "urls", "language", "boilerplate", "clean", "features", "dedup", "tagging", "topics"]
+PURE = [
+    "words",
+    "sniff",
+    "urls",
+    "language",
+    "boilerplate",
+    "furniture",
+    "clean",
+    "features",
+    "dedup",
+    "tagging",
+    "topics",
+]
 PURE += [
     "judge",
     "outage",

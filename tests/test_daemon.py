@@ -221,7 +221,7 @@ def test_once_check_status_and_explain(config_directory: Path) -> None:
     seed = str(config_directory.parent / "seeds" / "solar-grid-storage.txt")
     explained = aggregator(config_directory, "explain", seed)
     assert "china-russia: not in" in explained.stdout
-    assert json.loads(aggregator(config_directory, "explain", "--json", seed).stdout)[0]["cut"]["line"] > 5
+    assert json.loads(aggregator(config_directory, "explain", "--json", seed).stdout)[0]["cuts"][-1]["start"] > 500
     missing = aggregator(config_directory, "explain", "https://nowhere.example/")
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
 

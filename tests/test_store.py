@@ -64,7 +64,9 @@ def article(key: str = "1", source: str = "a", **changes: Any) -> Article:
         "content_hash": "c" + key,
         "text_hash": "t" + key,
         "word_count": 50,
-        "cut": Cut(3, ("Share this", "Tweet"), "because"),
+        "original": "<p>One.</p><p>Share this</p>",
+        "cuts": (Cut(11, 28, "because"),),
+        "told": (("title", "first line"),),
     }
     return Article(**(fields | changes))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from aggregator.boilerplate import Markers, built_in
 from aggregator.config import concepts, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
@@ -34,6 +35,7 @@ class Config:
     sources: Mapping[str, Source]  # by key
     topics: Mapping[str, Topic]  # by slug
     concepts: Mapping[str, Concept]  # by id
+    markers: Markers  # of what stands around articles on their pages
     example_places: Mapping[tuple[str, str, int], str]  # (topic, match | reject, number) → file:line:column
 
     @property
@@ -89,7 +91,16 @@ def load(
     found = _sources(*source_file, directory.resolve(), state, problems)
     if problems:
         raise ConfigError(problems)
-    return Config(directory, state, main[1], found, topic_file[1].topics, known, dict(_example_places(*topic_file)))
+    return Config(
+        directory,
+        state,
+        main[1],
+        found,
+        topic_file[1].topics,
+        known,
+        built_in(),
+        dict(_example_places(*topic_file)),
+    )
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -7,25 +7,23 @@ from charset_normalizer import from_bytes
 
 from aggregator import sniff
 from aggregator.errors import DocumentError
+from aggregator.furniture import FIRST_LINE
 from aggregator.models import Document, Entry, Markup, Parsed
 from aggregator.registry import Parser
 
 QUICK_BYTES = 64_000
 DAMAGE = 0.05  # share of unreadable characters at which bytes stop being text
-MAX_TITLE = 300  # a longer first line is a paragraph: the text has no title of its own
 
 
 def parse(document: Document) -> Parsed:
     """One entry. Raises DocumentError for bytes that are no text."""
-    text = _decoded(document).strip()
-    first, _, rest = text.partition("\n")
-    title, content = (first, rest) if len(first) <= MAX_TITLE else ("", text)
     entry = Entry(
         guid=document.identity,
         base=document.url,
-        title=Markup(title),
-        content=Markup(content),
+        content=Markup(_decoded(document).strip()),
         published_at=document.modified_at,
+        framed=True,
+        told=(("title", FIRST_LINE), ("published", "file time")),
     )
     return Parsed((entry,))
 

@@ -13,6 +13,7 @@ from aggregator.store.rows import fields_of
 from aggregator.store.schema import articles, sources, tags
 from aggregator.store.schema import stories as story_table
 
+COMPARED = 60  # articles of a source in which lines are looked for that all of its pages have
 RECENT = 500  # articles of a source among which one with a new key is looked for
 
 _CHUNK = 500  # values in one IN (…): far below what either database allows
@@ -52,6 +53,12 @@ _SHARING = union(  # each has an index of its own
     select(articles.c.story).where(articles.c.text_hash.in_(_among("text_hashes"))),
 )
 _COPIES_SHARING = _COPIES.where(articles.c.story.in_(_SHARING))
+_ORIGINALS = (
+    select(articles.c.original)
+    .where(articles.c.source == bindparam("source"), articles.c.original.is_not(None))
+    .order_by(articles.c.first_seen_at.desc(), articles.c.key)
+    .limit(COMPARED)
+)
 _BY_KEYS = select(articles).where(articles.c.key.in_(_among("keys")))
 
 
@@ -93,6 +100,12 @@ def copies(
             sought = dict(zip(("keys", "links", "text_hashes"), some, strict=True))
             found |= {row.key: _copy(row) for row in connection.execute(_COPIES_SHARING, sought)}
     return list(found.values())
+
+
+def originals(database: Database, source: str) -> list[str]:
+    """What the latest articles of a source were before anything was cut from them."""
+    with database.reading() as connection:
+        return list(connection.execute(_ORIGINALS, {"source": source}).scalars())
 
 
 def get(database: Database, key_or_link: str) -> Article | None:
@@ -157,7 +170,7 @@ def row_of(article: Article, copy: Copy) -> dict[str, Any]:
         "enclosures": [fields_of(enclosure) for enclosure in article.enclosures],
         "links": [fields_of(link) for link in article.links],
         "origin": fields_of(article.origin) if article.origin else None,
-        "cut": fields_of(article.cut) if article.cut else None,
+        "cuts": [fields_of(cut) for cut in article.cuts],
         "dated_at": article.dated_at,
         "story": copy.story,
         "rule": copy.placement.rule,
@@ -169,7 +182,6 @@ def row_of(article: Article, copy: Copy) -> dict[str, Any]:
 
 def article_of(row: Row[Any]) -> Article:
     """The article in a row that has all columns of the table."""
-    cut = row.cut
     return Article(
         key=row.key,
         source=row.source,
@@ -197,7 +209,9 @@ def article_of(row: Row[Any]) -> Article:
         news_hash=row.news_hash,
         text_hash=row.text_hash,
         word_count=row.word_count,
-        cut=Cut(cut["line"], tuple(cut["removed"]), cut["reason"]) if cut else None,
+        original=row.original,
+        cuts=tuple(Cut(**cut) for cut in row.cuts),
+        told=tuple((name, place) for name, place in row.told),
         silent_changes=row.silent_changes,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -96,6 +97,19 @@ sources = Table(
     Index(None, "host", "leased_until"),  # claim: what is being visited on each host
 )
 
+files = Table(
+    "files",
+    metadata,
+    Column("source", String(2100), ForeignKey("sources.id"), primary_key=True),
+    Column("name", String(255), primary_key=True, comment="of a file that stays in its folder"),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("modified_ns", BigInteger, nullable=False, comment="its time, in nanoseconds since 1970"),
+    Column("beside", Text, nullable=False, comment="likewise, of the file with facts beside it; may be empty"),
+    Column("digest", String(32), nullable=False, comment="of its content and of the facts beside it"),
+    Column("guid", Text, nullable=False, comment="of its article: stays when it is corrected or renamed"),
+    Column("reason", Text, comment="why it could not be used"),
+)
+
 hosts = Table(
     "hosts",
     metadata,
@@ -176,7 +190,9 @@ articles = Table(
     Column("comments", Text, comment="URL of the page where people talk about it"),
     Column("origin", JSON(none_as_null=True), comment="where its publisher has it from"),
     Column("licence", Text, comment="a URL, or words"),
-    Column("cut", JSON(none_as_null=True), comment="the furniture that was removed, from which line, and why"),
+    Column("original", Text, comment="the HTML before anything was cut; empty where nothing is looked for"),
+    Column("cuts", JSON, nullable=False, server_default="[]", comment="start, end in `original`, and why"),
+    Column("told", JSON, nullable=False, server_default="[]", comment="of a file: which field was found where"),
     Column("language", String(3)),
     Column("published_at", UtcDateTime, comment="as claimed, if believable"),
     Column("updated_at", UtcDateTime, comment="when something that readers would call news was last changed in it"),
