@@ -1,125 +1,111 @@
-"""Where does the article end and the page's furniture begin? Pure.
+"""Which lines of a text are the article, and which the furniture of the page around it? Pure.
 
-Lines are scored by how much they look like furniture; the best-scoring end of the text is cut off if a marker confirms
-it near its beginning, else everything from the first marker in the later part is. Without a marker nothing is cut:
-losing article text costs more than keeping a tail.
+Behind the article: lines are scored by how much they look like furniture; the best-scoring end of the text that begins
+at a marker, or a few lines before one, goes. Before it: a run of short lines that are markers, or lie between such. In
+the middle: single lines that are nothing but furniture. Without a marker everything stays: losing article text costs
+more than keeping a tail.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import accumulate
 
+from aggregator.markers import AMID, BEFORE, BEHIND, MENU, Markers, built_in
 from aggregator.models import Cut
+from aggregator.words import folded, short_hash
 
 CONFIRMED_WITHIN = 6  # lines from the start of the tail in which a marker must stand
 BODY_SHARE = 0.35  # of the words: before that, a marker alone cuts nothing
 LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose even without a full stop
+SHORT = 12
+MENU_RUN = 3
+MOST = 0.6
 
-# What stands behind articles and hardly ever inside them. Each must match a whole line, or begin one.
-_MARKER_PATTERNS = r"""
-source link
-check also
-leave a (?:reply|comment)
-your email address will not
-required fields
-(?:related|recommended|similar|more|latest) (?:articles?|posts?|stor(?:y|ies)|news|reading|from|in|on)\b.{0,60}$
-(?:popular|trending|recent) (?:articles?|posts?|stor(?:y|ies)|news|content|topics?|videos?)\b.{0,60}$
-(?:read|see) (?:more|also|next)\b.{0,80}$
-you (?:may|might) (?:also )?(?:like|be interested).{0,30}$
-also read\b.{0,100}$
-share (?:this|on|via|with)\b.{0,60}$
-share:?$
-(?:follow|like|find) us\b.{0,80}
-tweet$
-facebook$
-twitter$
-whatsapp$
-pinterest$
-linkedin$
-reddit$
-(?:sign|signed) up\b.{0,100}
-subscribe\b.{0,100}
-get (?:the|our) .{0,40}newsletter.{0,80}
-.{0,40}\bnewsletters?$
-(?:most|editor.?s) (?:read|popular|viewed|shared|picks?)\b.{0,20}$
-up next$
-advertisement$
-sponsored(?: content)?$
-promoted$
-previous (?:article|post|story)\b.{0,120}$
-next (?:article|post|story)\b.{0,120}$
-about the (?:author|writer)s?\b.{0,40}$
-(?:filed under|tags?|topics?|categor(?:y|ies)|tagged) ?:?.{0,120}$
-posted in\b.{0,80}$
-(?:©|\(c\)|copyright\b).{0,150}
-all rights reserved.{0,60}
-.{0,100}all rights reserved\.?$
-(?:add|post|write|view|show|leave) (?:a |your |all )?comments?\b.{0,40}$
-comments?(?: \(?\d+\)?)?$
-\d+ comments?$
-no comments yet.{0,40}$
-this site uses (?:akismet|cookies).{0,200}
-(?:save|notify) m[ye]\b.{0,120}
-click (?:here|to)\b.{0,100}$
-print(?: this page)?$
-e?-?mail(?: this)?$
-(?:privacy policy|terms (?:of (?:use|service)|and conditions)|cookie (?:policy|settings))\b.{0,80}$
-for media inquiries.{0,100}
-the post .{0,200} (?:appeared first|first appeared) on\b.{0,100}
-(?:image|photo|picture|featured image) (?:credit|source|by)s?:?.{0,100}$
-have (?:a|any) (?:tip|question|story)\b.{0,120}
-(?:download|get) (?:the|our) app\b.{0,60}
-back to top$
-load more.{0,20}$
-trending(?: now)?$
-related$
-related topics?\b.{0,40}$
-(?:our |the )?latest (?:articles?|posts?|stor(?:y|ies)|news|headlines|videos?)$
-more \w+(?: \w+)? (?:news|stories|headlines)$
-like this (?:article|story|post)\?.{0,80}
-if you (?:enjoyed|liked) this (?:article|story|post)\b.{0,200}
-stay (?:up to date|informed|connected)(?: with .{1,40})?$
-(?:follow|find) .{1,30} on$
-(?:previous|next) \w+ (?:news|article|story|post)$
-\d[\d.,]*k? shares?$
-[\w.+-]+@[\w-]+(?:\.[\w-]+)+$
-(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+$
-th(?:is|e) (?:article|content|document|material) is subject to copyright.{0,200}
-th(?:is|e) (?:article|content|document|material) may not be (?:published|reproduced).{0,200}
-citation: .{1,280}
-"""
-_MARKERS = re.compile(r"^\W*(?:" + "|".join(_MARKER_PATTERNS.split("\n")[1:-1]) + r")\W*$", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?。！？]['\"”’»)\]]*$")
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Lines that are furniture, from `start` up to but without `end`, the first line of the text being 0."""
+
+    start: int
+    end: int
+    reason: str
+
+
+_SENTENCE_END = re.compile(r"[.!?。！？؟۔]['\"”’»)\]」』]*$")
 _ITEM = re.compile(r"(?:[-*•‣▪–—]|\d{1,3}[.)])\s")
 _TIMED_END = re.compile(r"(?:END\b\W*)?\d{1,2}[:.]\d\d\s*[AP]\.?M\b.{0,12}$")  # below an official transcript
 _ELLIPSIS = re.compile(r"(?:…|\.\.\.)\W*$")
 _AFTER_COLON = " '\"”’»)]-–—"
+_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?[\w.+-]{1,60}(?:@[\w-]{1,60}(?:\.[\w-]{1,60}){1,4}|\.(?:com|org|net)/\S{1,200})")
+_HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_THAI = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _END = 300  # characters at the end of a line that tell how it ends: a line may be a million long
 
 
+def line_hash(line: str) -> bytes:
+    return short_hash(folded(line).encode("utf-8", "surrogatepass"))
+
+
 def cut(lines: Sequence[str]) -> Cut | None:
-    """Where to cut a text's lines (or paragraphs), the first being line 0; None to leave it whole."""
-    counts = [len(line.split()) for line in lines]
-    markers = {number for number, line in enumerate(lines) if number and is_marker(line)}
-    if not markers:
+    """Where to cut a text's lines, the first being line 0; None to leave it whole."""
+    found = furniture(lines, built_in(), titled=True)
+    if found and found[-1].end == len(lines):
+        return Cut(found[-1].start, tuple(lines[found[-1].start :]), found[-1].reason)
+    return None
+
+
+def furniture(lines, markers, *, repeated=frozenset(), titled=False):
+    counts = [_count(line) for line in lines]
+    kinds = [markers.kinds(line) for line in lines]
+    tail = _tail(lines, counts, kinds)
+    return (tail,) if tail else ()
+
+
+def _tail(lines, counts, kinds):
+    marked = {n for n, line in enumerate(lines) if n and (kinds[n] & BEHIND or _ADDRESS.fullmatch(line.strip()))}
+    marked |= _menus(lines, counts, kinds)
+    if not marked:
         return None
-    start = _best_tail(
-        [3.0 if number in markers else _score(line, counts[number]) for number, line in enumerate(lines)]
-    )
-    confirming = next((number for number in range(start, start + CONFIRMED_WITHIN) if number in markers), None)
-    if start and confirming:
-        return _cut(lines, start, f"the end of the text looks like furniture, as {_quoted(lines[confirming])} confirms")
-    before = 0
+    scores = [3.0 if n in marked or kinds[n] & AMID else _score(line, counts[n]) for n, line in enumerate(lines)]
+    sums = list(accumulate(reversed(scores)))[::-1]
+    best, start = 0.0, 0
+    nxt = len(lines) + 100
+    for n in range(len(lines) - 1, 0, -1):
+        if n in marked: nxt = n
+        if nxt - n < CONFIRMED_WITHIN and sums[n] > best:
+            best, start, confirming = sums[n], n, nxt
     total = sum(counts)
-    for number, count in enumerate(counts):
-        if number in markers and before >= BODY_SHARE * total:
-            return _cut(lines, number, f"{_quoted(lines[number])} marks the end of the article")
+    if start:
+        return Range(start, len(lines), f"looks like furniture, as {_quoted(lines[confirming])} confirms")
+    before = 0
+    for n, count in enumerate(counts):
+        if n in marked and before >= BODY_SHARE * total:
+            return Range(n, len(lines), "marks")
         before += count
     return None
 
 
-def is_marker(line: str) -> bool:
-    """Whether a line is of a kind that stands behind articles and hardly ever inside them."""
-    return len(line) < 300 and _MARKERS.match(line.strip()) is not None
+def _menus(lines, counts, kinds):
+    found = set()
+    run = []
+    for n in range(1, len(lines) + 1):
+        if n < len(lines) and counts[n] <= 4 and not _SENTENCE_END.search(lines[n][-_END:]):
+            run.append(n)
+            continue
+        menu = [m for m in run if kinds[m] & MENU]
+        if len(menu) >= MENU_RUN:
+            found.update(menu)
+        run = []
+    return found
+
+
+def _count(line: str) -> int:
+    count = len(line.split())
+    if line.isascii():
+        return count
+    return count + len(_HAN.findall(line)) // 2 + len(_THAI.findall(line)) // 5
 
 
 def _score(line: str, count: int) -> float:
@@ -131,25 +117,11 @@ def _score(line: str, count: int) -> float:
         return -1.0
     if _ELLIPSIS.search(end):
         return 1.0
-    if count <= 12 and not ends:
+    if count <= SHORT and not ends:
         return 0.8
     if not ends:
         return 0.2
-    return -1.0 if count <= 12 else -min(4.0, count / 6)
-
-
-def _best_tail(scores: Sequence[float]) -> int:
-    """Where the suffix with the greatest sum begins; 0 when no suffix has a positive sum."""
-    best, start, total = 0.0, 0, 0.0
-    for number in range(len(scores) - 1, 0, -1):
-        total += scores[number]
-        if total > best:
-            best, start = total, number
-    return start
-
-
-def _cut(lines: Sequence[str], start: int, reason: str) -> Cut:
-    return Cut(start, tuple(lines[start:]), reason)
+    return -1.0 if count <= SHORT else -min(4.0, count / 6)
 
 
 def _quoted(line: str) -> str:
