@@ -22,6 +22,7 @@ LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose ev
 SHORT = 12
 MENU_RUN = 3
 MOST = 0.6
+DENSE = 1 / 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def cut(lines: Sequence[str]) -> Cut | None:
 
 def furniture(lines, markers, *, repeated=frozenset(), titled=False):
     counts = [_count(line) for line in lines]
-    kinds = [markers.kinds(line) for line in lines]
+    kinds = [0 if _continues(lines, counts, n) else markers.kinds(line) for n, line in enumerate(lines)]
     tail = _tail(lines, counts, kinds)
     return (tail,) if tail else ()
 
@@ -68,7 +69,7 @@ def _tail(lines, counts, kinds):
     marked |= _menus(lines, counts, kinds)
     if not marked:
         return None
-    scores = [3.0 if n in marked or kinds[n] & AMID else _score(line, counts[n]) for n, line in enumerate(lines)]
+    scores = [-1.0 if (_continues(lines, counts, n) or n+1 < len(lines) and _continues(lines, counts, n+1)) else 3.0 if n in marked or kinds[n] & AMID else _score(line, counts[n]) for n, line in enumerate(lines)]
     sums = list(accumulate(reversed(scores)))[::-1]
     best, start = 0.0, 0
     nxt = len(lines) + 100
@@ -81,10 +82,20 @@ def _tail(lines, counts, kinds):
         return Range(start, len(lines), f"looks like furniture, as {_quoted(lines[confirming])} confirms")
     before = 0
     for n, count in enumerate(counts):
-        if n in marked and before >= BODY_SHARE * total:
+        if n in marked and not kinds[n] & AMID and before >= BODY_SHARE * total and dense(marked, n, len(lines)):
             return Range(n, len(lines), "marks")
         before += count
     return None
+
+
+def dense(marked, n, end):
+    return sum(m >= n for m in marked) >= DENSE * (end - n)
+
+
+def _continues(lines, counts, n):
+    """Whether a line goes on with the sentence of the line before, as where a text is wrapped."""
+    line = lines[n].lstrip()
+    return n > 0 and line[:1].islower() and counts[n-1] > 5 and not _SENTENCE_END.search(lines[n - 1][-_END:])
 
 
 def _menus(lines, counts, kinds):

@@ -3,7 +3,7 @@
 A pattern is the words of a line. Case, punctuation, Latin accents and possessives do not matter. What else it may hold:
 
     read more …         anything or nothing in place of … (or ...), at the beginning, in the middle or at the end
-    # shares            any number in place of #, or of any number: "3 shares" is the same
+    3 shares            a number stands for any number
     leave (a) reply     what is in brackets may be absent
     read/see more       either word; within brackets, either phrase
     tags: …             the words before a line's first colon, or a line that ends with that colon
@@ -110,12 +110,14 @@ def _patterns(lists: Iterable[Lists]) -> Iterator[tuple[int, str]]:
                 raise ValueError(f"“{name}” is no kind of marker; there are {', '.join(KINDS)}")
             for written in patterns or ():
                 if not isinstance(written, str):
-                    raise ValueError(f"{written!r} in “{name}” is no pattern: put it in quotes, as YAML wants it for #")
+                    raise ValueError(f"{written!r} in “{name}” is no pattern: perhaps YAML wants quotes around it")
                 yield KINDS[name], written
 
 
 def _compiled(written: str) -> Iterator[tuple[bool, tuple[str, ...]]]:
     """Each variant of a pattern: whether it is a label, and its runs of words, each between spaces."""
+    if "#" in written:  # is what a comment begins with in YAML: without quotes, half the pattern would be lost
+        raise ValueError(f"“{written}”: for any number write a number, 3")
     before, colon, after = _split_label(written)
     if colon and _GAP.sub("", after).strip():
         raise ValueError(f"“{written}”: after a colon only … can stand")
@@ -170,7 +172,7 @@ def _variants(text: str, written: str) -> Iterator[str]:
 def _form(text: str) -> str:
     """A line's words as they are compared, with single spaces between them, and # for numbers, however many."""
     form: list[str] = []
-    for word in folds(words(text.replace("#", " 0 ").replace("©", " copyright "))):
+    for word in folds(words(text.replace("©", " copyright "))):
         token = "#" if word[0].isdecimal() else word
         if token != "#" or not form or form[-1] != "#":
             form.append(token)
