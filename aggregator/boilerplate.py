@@ -23,6 +23,7 @@ SHORT = 12
 MENU_RUN = 3
 MOST = 0.6
 DENSE = 1 / 6
+WRAPPED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,19 @@ def cut(lines: Sequence[str]) -> Cut | None:
 
 def furniture(lines, markers, *, repeated=frozenset(), titled=False):
     counts = [_count(line) for line in lines]
-    kinds = [0 if _continues(lines, counts, n) else markers.kinds(line) for n, line in enumerate(lines)]
-    tail = _tail(lines, counts, kinds)
+    cont = {n for n in range(len(lines)) if _continues(lines, counts, n)}
+    if len(cont) < WRAPPED * len(lines): cont = set()
+    kinds = [0 if n in cont else markers.kinds(line) for n, line in enumerate(lines)]
+    tail = _tail(lines, counts, kinds, cont)
     return (tail,) if tail else ()
 
 
-def _tail(lines, counts, kinds):
+def _tail(lines, counts, kinds, cont):
     marked = {n for n, line in enumerate(lines) if n and (kinds[n] & BEHIND or _ADDRESS.fullmatch(line.strip()))}
     marked |= _menus(lines, counts, kinds)
     if not marked:
         return None
-    scores = [-1.0 if (_continues(lines, counts, n) or n+1 < len(lines) and _continues(lines, counts, n+1)) else 3.0 if n in marked or kinds[n] & AMID else _score(line, counts[n]) for n, line in enumerate(lines)]
+    scores = [-1.0 if n in cont or n+1 in cont else 3.0 if n in marked or kinds[n] & AMID else _score(line, counts[n]) for n, line in enumerate(lines)]
     sums = list(accumulate(reversed(scores)))[::-1]
     best, start = 0.0, 0
     nxt = len(lines) + 100
@@ -95,7 +98,7 @@ def dense(marked, n, end):
 def _continues(lines, counts, n):
     """Whether a line goes on with the sentence of the line before, as where a text is wrapped."""
     line = lines[n].lstrip()
-    return n > 0 and line[:1].islower() and counts[n-1] > 5 and not _SENTENCE_END.search(lines[n - 1][-_END:])
+    return n > 0 and line[:1].islower() and counts[n-1] > 3 and not _SENTENCE_END.search(lines[n - 1][-_END:])
 
 
 def _menus(lines, counts, kinds):
