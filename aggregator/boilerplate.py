@@ -16,13 +16,14 @@ from aggregator.markers import AMID, BEFORE, BEHIND, MENU, Markers, built_in
 from aggregator.models import Cut
 from aggregator.words import folded, short_hash
 
-CONFIRMED_WITHIN = 6  # lines from the start of the tail in which a marker must stand
+CONFIRMED_WITHIN = 6
 BODY_SHARE = 0.35  # of the words: before that, a marker alone cuts nothing
 LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose even without a full stop
 SHORT = 12
 MENU_RUN = 3
 MOST = 0.6
 DENSE = 1 / 6
+NAME = 3
 WRAPPED = 0.25
 
 
@@ -75,20 +76,25 @@ def _tail(lines, counts, kinds, cont):
     scores = [-1.0 if n in cont or n+1 in cont else 3.0 if n in marked or kinds[n] & AMID else _score(line, counts[n]) for n, line in enumerate(lines)]
     sums = list(accumulate(reversed(scores)))[::-1]
     best, start = 0.0, 0
-    nxt = len(lines) + 100
     for n in range(len(lines) - 1, 0, -1):
-        if n in marked: nxt = n
-        if nxt - n < CONFIRMED_WITHIN and sums[n] > best:
-            best, start, confirming = sums[n], n, nxt
+        if n in marked and sums[n] > best:
+            best, start = sums[n], n
     total = sum(counts)
     if start:
-        return Range(start, len(lines), f"looks like furniture, as {_quoted(lines[confirming])} confirms")
+        return Range(_stretch(start, counts, scores), len(lines), f"looks like furniture, as {_quoted(lines[start])} confirms")
     before = 0
     for n, count in enumerate(counts):
         if n in marked and not kinds[n] & AMID and before >= BODY_SHARE * total and dense(marked, n, len(lines)):
             return Range(n, len(lines), "marks")
         before += count
     return None
+
+
+def _stretch(start, counts, scores):
+    n = start
+    while n > 1 and start - n <= CONFIRMED_WITHIN and counts[n - 1] <= NAME and scores[n - 1] > 0:
+        n -= 1
+    return n if start - n <= CONFIRMED_WITHIN else start
 
 
 def dense(marked, n, end):
