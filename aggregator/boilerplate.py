@@ -1,148 +1,270 @@
 """Which lines of a text are the article, and which the furniture of the page around it? Pure.
 
-Behind the article: lines are scored by how much they look like furniture; the best-scoring end of the text that begins
-at a marker, or a few lines before one, goes. Before it: a run of short lines that are markers, or lie between such. In
-the middle: single lines that are nothing but furniture. Without a marker everything stays: losing article text costs
-more than keeping a tail.
+Behind the article: lines are scored by how much they look like furniture; of the ends of the text that begin at a
+marker, the best-scoring one goes, with the names directly before it (of an author, of tags, of sections). Before it:
+short lines at the top that are markers, or names between such; never the title. In the middle: lines that are markers
+of the kind that stands by itself. Without a marker everything stays: losing article text costs more than keeping some
+furniture.
 """
 
 import re
-from collections.abc import Collection, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby, pairwise
 
-from aggregator.markers import AMID, BEFORE, BEHIND, MENU, Markers, built_in
+from aggregator.markers import AMID, BEFORE, BEHIND, LONGEST, MENU, Markers, built_in
 from aggregator.models import Cut
 from aggregator.words import folded, short_hash
 
-CONFIRMED_WITHIN = 6
-BODY_SHARE = 0.35  # of the words: before that, a marker alone cuts nothing
+NAME = 3  # words: the name of an author, a tag or a section has hardly more
+SHORT = 12  # words: a sentence with more is prose
 LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose even without a full stop
-SHORT = 12
-MENU_RUN = 3
-MOST = 0.6
-DENSE = 1 / 6
-NAME = 3
-WRAPPED = 0.25
+NAMES_BEFORE = 6  # lines: more names before a marker are a list in the article
+NAMES_BETWEEN = 2  # lines, between two markers at the top
+MENU_LINES = 3  # sections among names: from that number on they are a menu
+BODY_SHARE = 0.35  # of the words: before that, a marker with prose behind it cuts nothing
+DENSE = 1 / 6  # of the lines behind a marker: where that many are markers, no article goes on
+MOST = 0.6  # of the words: more than that goes only where markers are dense
+WRAPPED = 0.25  # of the lines begin within a sentence: such a text's lines are not its paragraphs
+TOP = 30  # lines, within which an article has to begin if anything before it shall be found
+TITLE = 5  # words: a first line with more is a title, though it may read like a marker
 
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Lines that are furniture, from `start` up to but without `end`, the first line of the text being 0."""
-
-    start: int
-    end: int
-    reason: str
-
-
-_SENTENCE_END = re.compile(r"[.!?。！？؟۔]['\"”’»)\]」』]*$")
+_SURE = 16  # a kind of line, beside those of the markers: furniture at any length, and no title
+_SENTENCE_END = re.compile(r"[.!?。！？؟۔।]['\"”’»)\]」』]*$")
+_ELLIPSIS = re.compile(r"(?:…|\.\.)\W*$")
 _ITEM = re.compile(r"(?:[-*•‣▪–—]|\d{1,3}[.)])\s")
 _TIMED_END = re.compile(r"(?:END\b\W*)?\d{1,2}[:.]\d\d\s*[AP]\.?M\b.{0,12}$")  # below an official transcript
-_ELLIPSIS = re.compile(r"(?:…|\.\.\.)\W*$")
 _AFTER_COLON = " '\"”’»)]-–—"
-_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?[\w.+-]{1,60}(?:@[\w-]{1,60}(?:\.[\w-]{1,60}){1,4}|\.(?:com|org|net)/\S{1,200})")
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+")
+_NUMBERS = re.compile(r"[\W\d_]*\d[\W\d_]*")
+_YEAR = re.compile(r"\d{4}")
+_CRUMBS = re.compile(r"\s*[>›»→]\s*")
+_COLUMNS = re.compile(r"\s+[|/·•]\s+")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _THAI = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _END = 300  # characters at the end of a line that tell how it ends: a line may be a million long
 
 
-def line_hash(line: str) -> bytes:
-    return short_hash(folded(line).encode("utf-8", "surrogatepass"))
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Lines that are furniture: from line `start` up to but without line `end`; the text's first line is 0."""
+
+    start: int
+    end: int
+    reason: str  # for people; quotes the line that gave it away
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What is looked at in a line."""
+
+    text: str
+    count: int  # of words
+    kinds: int  # of markers, as bits
+    score: float  # as furniture: above zero it looks like it, below like prose
+    prose: bool
+
+    @property
+    def name(self) -> bool:
+        return self.count <= NAME and self.score > 0
+
+
+def furniture(
+    lines: Sequence[str], markers: Markers, *, repeated: Collection[bytes] = frozenset(), titled: bool = False
+) -> tuple[Range, ...]:
+    """The furniture among a text's lines: ranges in their order, none touching words of another, never all words.
+
+    `repeated` holds the `line_hash` of lines that other texts of the same source have too. Where the title is known
+    apart from the text `titled` is true; else it is looked for among the first lines, and kept.
+    """
+    found = _looked_at(lines, markers, repeated)
+    tail = _tail(found)
+    body = found[: tail.start] if tail else found
+    head = _head(body, titled)
+    taken = {n for part in head for n in range(part.start, part.end)}
+    alone = (n for n, line in enumerate(body) if n and line.kinds & AMID and not line.prose and n not in taken)
+    ranges = [*head, *_ranges(body, alone, "stands by itself in articles"), *([tail] if tail else [])]
+    kept = sum(line.count for line in found) - sum(
+        line.count for part in ranges for line in found[part.start : part.end]
+    )
+    return tuple(sorted(ranges, key=lambda part: part.start)) if kept else ()
 
 
 def cut(lines: Sequence[str]) -> Cut | None:
-    """Where to cut a text's lines, the first being line 0; None to leave it whole."""
-    found = furniture(lines, built_in(), titled=True)
-    if found and found[-1].end == len(lines):
-        return Cut(found[-1].start, tuple(lines[found[-1].start :]), found[-1].reason)
-    return None
-
-
-def furniture(lines, markers, *, repeated=frozenset(), titled=False):
-    counts = [_count(line) for line in lines]
-    cont = {n for n in range(len(lines)) if _continues(lines, counts, n)}
-    if len(cont) < WRAPPED * len(lines): cont = set()
-    kinds = [0 if n in cont else markers.kinds(line) for n, line in enumerate(lines)]
-    tail = _tail(lines, counts, kinds, cont)
-    return (tail,) if tail else ()
-
-
-def _tail(lines, counts, kinds, cont):
-    marked = {n for n, line in enumerate(lines) if n and (kinds[n] & BEHIND or _ADDRESS.fullmatch(line.strip()))}
-    marked |= _menus(lines, counts, kinds)
-    if not marked:
+    """Where to cut a text's lines (or paragraphs), the first being line 0; None to leave it whole."""
+    ranges = furniture(lines, built_in(), titled=True)
+    if not ranges or ranges[-1].end < len(lines):
         return None
-    scores = [-1.0 if n in cont or n+1 in cont else 3.0 if n in marked or kinds[n] & AMID else _score(line, counts[n]) for n, line in enumerate(lines)]
-    sums = list(accumulate(reversed(scores)))[::-1]
-    best, start = 0.0, 0
-    for n in range(len(lines) - 1, 0, -1):
-        if n in marked and sums[n] > best:
-            best, start = sums[n], n
-    total = sum(counts)
-    if start:
-        return Range(_stretch(start, counts, scores), len(lines), f"looks like furniture, as {_quoted(lines[start])} confirms")
-    before = 0
-    for n, count in enumerate(counts):
-        if n in marked and not kinds[n] & AMID and before >= BODY_SHARE * total and dense(marked, n, len(lines)):
-            return Range(n, len(lines), "marks")
-        before += count
-    return None
+    return Cut(ranges[-1].start, tuple(lines[ranges[-1].start :]), ranges[-1].reason)
 
 
-def _stretch(start, counts, scores):
-    n = start
-    while n > 1 and start - n <= CONFIRMED_WITHIN and counts[n - 1] <= NAME and scores[n - 1] > 0:
-        n -= 1
-    return n if start - n <= CONFIRMED_WITHIN else start
+def line_hash(line: str) -> bytes:
+    """Eight bytes, equal for lines of the same words."""
+    return short_hash(folded(line).encode("utf-8", "surrogatepass"))
 
 
-def dense(marked, n, end):
-    return sum(m >= n for m in marked) >= DENSE * (end - n)
-
-
-def _continues(lines, counts, n):
-    """Whether a line goes on with the sentence of the line before, as where a text is wrapped."""
-    line = lines[n].lstrip()
-    return n > 0 and line[:1].islower() and counts[n-1] > 3 and not _SENTENCE_END.search(lines[n - 1][-_END:])
-
-
-def _menus(lines, counts, kinds):
-    found = set()
-    run = []
-    for n in range(1, len(lines) + 1):
-        if n < len(lines) and counts[n] <= 4 and not _SENTENCE_END.search(lines[n][-_END:]):
-            run.append(n)
+def _looked_at(lines: Sequence[str], markers: Markers, repeated: Collection[bytes]) -> list[_Line]:
+    counts = [_count(line) for line in lines]
+    ends = [bool(_SENTENCE_END.search(line[-_END:].rstrip())) for line in lines]
+    inner = {
+        n for n in range(1, len(lines)) if lines[n].lstrip()[:1].islower() and counts[n - 1] > NAME and not ends[n - 1]
+    }
+    if len(inner) < WRAPPED * len(lines):
+        inner = set()
+    again = _repeated(lines, counts, repeated)
+    found = []
+    for n, line in enumerate(lines):
+        if n in inner or n + 1 in inner:
+            found.append(_Line(line[:LONGEST], counts[n], 0, -1.0, prose=True))
             continue
-        menu = [m for m in run if kinds[m] & MENU]
-        if len(menu) >= MENU_RUN:
-            found.update(menu)
-        run = []
+        kinds = _kinds(line.strip(), markers) | (_SURE | BEFORE | BEHIND if n in again else 0)
+        prose = counts[n] > (SHORT if ends[n] else LONG) and not kinds & _SURE
+        score = 3.0 if n and kinds & (BEHIND | AMID) else _score(line, counts[n], ends[n])
+        found.append(_Line(line[:LONGEST], counts[n], kinds, score, prose))
+    return _with_menus(found)
+
+
+def _repeated(lines: Sequence[str], counts: Sequence[int], hashes: Collection[bytes]) -> set[int]:
+    """The lines that other texts have too; none if they are half of the text, which then is a copy of another."""
+    if not hashes:
+        return set()
+    found = {n for n, line in enumerate(lines) if counts[n] and line_hash(line) in hashes}
+    return found if 2 * sum(counts[n] for n in found) < sum(counts) else set()
+
+
+def _kinds(line: str, markers: Markers) -> int:
+    if not line or len(line) > LONGEST:
+        return 0
+    kinds = markers.kinds(line)
+    if _ADDRESS.fullmatch(line):
+        kinds |= BEFORE | BEHIND
+    if _NUMBERS.fullmatch(line):
+        kinds |= BEFORE
+    if _is_breadcrumb(line):
+        kinds |= BEFORE | _SURE
+    return kinds
+
+
+def _is_breadcrumb(line: str) -> bool:
+    """Whether a line is a way through a site, "Home > World", or a row of its sections."""
+    for separator, least in ((_CRUMBS, 2), (_COLUMNS, 3)):
+        parts = separator.split(line)
+        if len(parts) >= least and all(part and len(part.split()) <= NAME for part in parts):
+            return True
+    return False
+
+
+def _with_menus(found: list[_Line]) -> list[_Line]:
+    """The lines, with sections that stand together as markers."""
+    for is_name, run in groupby(range(1, len(found)), key=lambda n: found[n].name):
+        sections = [n for n in run if found[n].kinds & MENU] if is_name else []
+        for n in sections if len(sections) >= MENU_LINES else []:
+            found[n] = replace(found[n], kinds=found[n].kinds | BEFORE | BEHIND, score=3.0)
     return found
 
 
 def _count(line: str) -> int:
+    """About how many words a line has, where a script writes no spaces too: two Han or five Thai letters make one."""
     count = len(line.split())
-    if line.isascii():
-        return count
-    return count + len(_HAN.findall(line)) // 2 + len(_THAI.findall(line)) // 5
+    return count if line.isascii() else count + len(_HAN.findall(line)) // 2 + len(_THAI.findall(line)) // 5
 
 
-def _score(line: str, count: int) -> float:
-    """How much a line that is no marker looks like furniture: above zero it does, below it looks like prose."""
+def _score(line: str, count: int, ends: bool) -> float:
     end = line[-_END:]
-    ends = bool(_SENTENCE_END.search(end))
-    announces = end.rstrip(_AFTER_COLON).endswith(":")  # a list
+    announces = end.rstrip(_AFTER_COLON).endswith((":", "："))  # a list
     if not ends and (count > LONG or announces or _ITEM.match(line) or _TIMED_END.match(line)):
         return -1.0
     if _ELLIPSIS.search(end):
         return 1.0
-    if count <= SHORT and not ends:
-        return 0.8
     if not ends:
-        return 0.2
+        return 0.8 if count <= SHORT else 0.2
     return -1.0 if count <= SHORT else -min(4.0, count / 6)
 
 
-def _quoted(line: str) -> str:
-    return f"“{line.strip()[:60]}”"
+def _tail(found: Sequence[_Line]) -> Range | None:
+    marked = [bool(n and line.kinds & BEHIND) for n, line in enumerate(found)]
+    scores = _sums_to_end(line.score for line in found)
+    words = _sums_to_end(line.count for line in found)
+    markers = _sums_to_end(marked)
+
+    def may_go(start: int) -> bool:
+        return words[start] <= MOST * words[0] or dense(start)
+
+    def dense(start: int) -> bool:
+        return markers[start] >= DENSE * (len(found) - start)
+
+    starts = [n for n, is_marker in enumerate(marked) if is_marker]
+    best = max(starts, key=lambda n: scores[n], default=0)
+    if best and scores[best] > 0 and may_go(best):
+        reason = f"the end of the text looks like furniture, as {_quoted(found[best])} confirms"
+        return Range(_with_names(found, best), len(found), reason)
+    for start in starts:
+        is_late = words[0] - words[start] >= BODY_SHARE * words[0]
+        if is_late and dense(start) and not found[start].kinds & AMID:
+            return Range(start, len(found), f"{_quoted(found[start])} marks the end of the article")
+    return None
+
+
+def _with_names(found: Sequence[_Line], start: int) -> int:
+    """Where the names begin that stand directly before a line; that line if they are many, or there are none."""
+    first = start
+    while first > 1 and found[first - 1].name and start - first <= NAMES_BEFORE:
+        first -= 1
+    return first if start - first <= NAMES_BEFORE else start
+
+
+def _head(body: Sequence[_Line], titled: bool) -> list[Range]:
+    top = body[: _beginning(body)]
+    title = None if titled else _title(top)
+    heads = [n for n, line in enumerate(top) if n != title and _is_head(line)]
+    between: list[int] = []
+    for last, following in pairwise(heads):
+        gap = range(last + 1, following)
+        if len(gap) <= NAMES_BETWEEN and all(n != title and top[n].name for n in gap):
+            between += gap
+    return _ranges(body, sorted(heads + between), "stands before articles")
+
+
+def _beginning(body: Sequence[_Line]) -> int:
+    """The number of the first line of prose, not counting a summary before the author and the date; 0 if it is far."""
+    prose = [n for n, line in enumerate(body[:TOP]) if line.prose]
+    if len(prose) > 1 and all(map(_is_head, body[prose[0] + 1 : prose[0] + 3])):
+        return prose[1]
+    return prose[0] if prose else 0
+
+
+def _title(top: Sequence[_Line]) -> int:
+    """The first line, unless it is what sites write above titles: then the longest line that is not of that kind."""
+    if (
+        not top
+        or not _is_head(top[0])
+        or (top[0].count > TITLE and not top[0].kinds & _SURE and not _YEAR.search(top[0].text))
+    ):
+        return 0
+    others = [n for n, line in enumerate(top) if not line.prose and not _is_head(line)]
+    return max(others, key=lambda n: top[n].count, default=0)
+
+
+def _is_head(line: _Line) -> bool:
+    short = line.count <= SHORT and (line.score > -1.0 or any(map(str.isdecimal, line.text)))
+    return bool(line.kinds & _SURE or (line.kinds & (BEFORE | AMID) and short))
+
+
+def _ranges(found: Sequence[_Line], numbers: Iterable[int], why: str) -> list[Range]:
+    """Ranges of the lines with these numbers, given in their order."""
+    ranges: list[Range] = []
+    for n in numbers:
+        if ranges and ranges[-1].end == n:
+            ranges[-1] = replace(ranges[-1], end=n + 1)
+        else:
+            ranges.append(Range(n, n + 1, f"{_quoted(found[n])} {why}"))
+    return ranges
+
+
+def _sums_to_end(values: Iterable[float]) -> list[float]:
+    """For each value, the sum of it and all that follow."""
+    return list(accumulate(reversed(list(values))))[::-1]
+
+
+def _quoted(line: _Line) -> str:
+    return f"“{line.text.strip()[:60]}”"
