@@ -122,12 +122,11 @@ def _compiled(written: str) -> Iterator[tuple[bool, tuple[str, ...]]]:
     if colon and _GAP.sub("", after).strip():
         raise ValueError(f"“{written}”: after a colon only … can stand")
     for variant in _variants(before, written):
-        pieces = [_form(piece) for piece in (_GAP.split(variant) if not colon else [variant])]
-        if not any(pieces):
+        first, *others = [_form(piece) for piece in (_GAP.split(variant) if not colon else [variant])]
+        runs = [first, *filter(None, others[:-1]), *others[-1:]]
+        if not any(runs):
             raise ValueError(f"“{written}” holds no word, or may hold none")
-        if any(not piece for piece in pieces[1:-1]):
-            raise ValueError(f"“{written}” has nothing between two gaps")
-        yield bool(colon), tuple(f" {piece} " if piece else "" for piece in pieces)
+        yield bool(colon), tuple(f" {run} " if run else "" for run in runs)
 
 
 def _split_label(written: str) -> tuple[str, str, str]:
