@@ -38,11 +38,11 @@ _AFTER_COLON = " '\"”’»)]-–—"
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+")
 _NUMBERS = re.compile(r"[\W\d_]*\d[\W\d_]*")
 _YEAR = re.compile(r"\d{4}")
-_CRUMBS = re.compile(r"\s*[>›»→]\s*")
-_COLUMNS = re.compile(r"\s+[|/·•]\s+")
+_CRUMB = re.compile(r"[>›»→]")
+_COLUMN = re.compile(r"\s[|/·•]\s")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _THAI = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-_END = 300  # characters at the end of a line that tell how it ends: a line may be a million long
+_END = 60  # characters at the end of a line that tell how it ends: a line may be a million long
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,9 @@ def _kinds(line: str, markers: Markers) -> int:
 
 def _is_breadcrumb(line: str) -> bool:
     """Whether a line is a way through a site, "Home > World", or a row of its sections."""
-    for separator, least in ((_CRUMBS, 2), (_COLUMNS, 3)):
-        parts = separator.split(line)
-        if len(parts) >= least and all(part and len(part.split()) <= NAME for part in parts):
+    for separator, least in ((_CRUMB, 2), (_COLUMN, 3)):
+        parts = separator.split(line) if separator.search(line) else []
+        if len(parts) >= least and all(1 <= len(part.split()) <= NAME for part in parts):
             return True
     return False
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import product
+from math import prod
 
 import yaml
 
@@ -30,21 +31,26 @@ Lists = Mapping[str, Sequence[str]]
 _VARIANTS = 1000  # of one pattern with many brackets and slashes
 _GAP = re.compile(r"(?:…|\.\.\.)+")
 _COLON = re.compile(r"[:：]")
-_TOKEN = re.compile(r"\(|\)|/|[^()/\s]+")
+_NUMBERS = re.compile(r"(?<!\S)\d\S*(?: \d\S*)*")
+_PART = re.compile(r"\(([^()]*)\)|([^()\s]+)")
+
+
+_Gapped = Mapping[str, Sequence[tuple[Sequence[str], int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Markers:
     """Patterns by where they are looked up; each with the kinds of line that it marks.
 
-    `opening` and `inside` hold, by their first word, patterns with gaps: the runs of words between the gaps, the first
-    or last run being empty when the pattern begins or ends with one.
+    Patterns with gaps are runs of words, each between spaces. Those that begin with words are in `opening`, by their
+    first run; those that begin with a gap in `inside`, by the first word of the run that follows it.
     """
 
     whole: Mapping[str, int]
     labels: Mapping[str, int]
-    opening: Mapping[str, Sequence[tuple[Sequence[str], int]]]
-    inside: Mapping[str, Sequence[tuple[Sequence[str], int]]]
+    opening: _Gapped
+    inside: _Gapped
+    longest: int  # words in the first run of one that is in `opening`
 
     @classmethod
     def of(cls, *lists: Lists) -> "Markers":
@@ -54,38 +60,35 @@ class Markers:
         """
         whole: dict[str, int] = {}
         labels: dict[str, int] = {}
-        opening: dict[str, dict[tuple[str, ...], int]] = {}
-        inside: dict[str, dict[tuple[str, ...], int]] = {}
+        opening: dict[str, list[tuple[Sequence[str], int]]] = {}
+        inside: dict[str, list[tuple[Sequence[str], int]]] = {}
         for kind, written in _patterns(lists):
-            for is_label, runs in _compiled(written):
-                if is_label or len(runs) == 1:
+            for is_label, (first, *others) in _variants(written):
+                if not others:
                     exact = labels if is_label else whole
-                    exact[runs[0].strip()] = exact.get(runs[0].strip(), 0) | kind
+                    exact[first.strip()] = exact.get(first.strip(), 0) | kind
+                elif first:
+                    opening.setdefault(first, []).append((others, kind))
                 else:
-                    index = opening if runs[0] else inside
-                    same = index.setdefault(next(filter(None, runs)).split()[0], {})
-                    same[runs] = same.get(runs, 0) | kind
-        return cls(whole, labels, _frozen(opening), _frozen(inside))
+                    inside.setdefault(others[0].split()[0], []).append((others, kind))
+        return cls(whole, labels, opening, inside, max((len(run.split()) for run in opening), default=0))
 
     def kinds(self, line: str) -> int:
         """Which kinds of marker a line is: a sum of BEHIND, BEFORE, AMID and MENU; 0 if none."""
-        if len(line) > LONGEST:
-            return 0
-        form = _form(line)
+        form = _form(line) if len(line) <= LONGEST else ""
         if not form:
             return 0
         found = self.whole.get(form, 0)
         if label := _COLON.search(line):
             found |= self.labels.get(_form(line[: label.start()]), 0)
-        tokens = form.split()
-        padded = f" {form} "
-        for runs, kind in self.opening.get(tokens[0], ()):
-            if _fits(padded, runs):
-                found |= kind
+        tokens = form.split(" ")
+        run = " "
+        for token in tokens[: self.longest]:
+            run += f"{token} "
+            if run in self.opening:
+                found |= _fitting(f" {form} "[len(run) - 1 :], self.opening[run])
         for token in self.inside.keys() & tokens:
-            for runs, kind in self.inside[token]:
-                if _fits(padded, runs):
-                    found |= kind
+            found |= _fitting(f" {form} ", self.inside[token])
         return found
 
 
@@ -114,85 +117,58 @@ def _patterns(lists: Iterable[Lists]) -> Iterator[tuple[int, str]]:
                 yield KINDS[name], written
 
 
-def _compiled(written: str) -> Iterator[tuple[bool, tuple[str, ...]]]:
-    """Each variant of a pattern: whether it is a label, and its runs of words, each between spaces."""
-    if "#" in written:  # is what a comment begins with in YAML: without quotes, half the pattern would be lost
+def _variants(written: str) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    """All that a pattern stands for: whether it is a label, and its runs of words, each between spaces."""
+    if "#" in written:  # begins a comment in YAML: without quotes around it, half of the pattern would be lost
         raise ValueError(f"“{written}”: for any number write a number, 3")
-    before, colon, after = _split_label(written)
-    if colon and _GAP.sub("", after).strip():
+    text, *after = _COLON.split(_GAP.sub(" … ", written), maxsplit=1)
+    if after and after[0].strip(" …"):
         raise ValueError(f"“{written}”: after a colon only … can stand")
-    for variant in _variants(before, written):
-        first, *others = [_form(piece) for piece in (_GAP.split(variant) if not colon else [variant])]
+    for chosen in _chosen(text, written):
+        first, *others = [_form(piece) for piece in chosen.split("…")]
+        if after and others:
+            raise ValueError(f"“{written}”: before a colon no … can stand")
         runs = [first, *filter(None, others[:-1]), *others[-1:]]
         if not any(runs):
-            raise ValueError(f"“{written}” holds no word, or may hold none")
-        yield bool(colon), tuple(f" {run} " if run else "" for run in runs)
+            raise ValueError(f"“{written}” holds no word, or need not hold one")
+        yield bool(after), tuple(f" {run} " if run else "" for run in runs)
 
 
-def _split_label(written: str) -> tuple[str, str, str]:
-    colon = _COLON.search(written)
-    return (written[: colon.start()], ":", written[colon.end() :]) if colon else (written, "", "")
-
-
-def _variants(text: str, written: str) -> Iterator[str]:
-    """The text with each choice of what its brackets and slashes allow."""
-    choices: list[list[str]] = []
-    group: list[str] | None = None  # the phrases of an open bracket
-    after_slash = False
-    for token in _TOKEN.findall(_GAP.sub(" … ", text)):
-        if token == "(" and group is None and not after_slash:
-            group = [""]
-        elif token == ")" and group is not None:
-            choices.append(["", *group])
-            group = None
-        elif token == "/" and group is not None:
-            group.append("")
-        elif token == "/" and choices and not after_slash:
-            after_slash = True
-        elif token in "()/":
-            raise ValueError(f"“{written}”: a “{token}” does not belong where it is")
-        elif group is not None:
-            group[-1] += f" {token}"
-        elif after_slash:
-            choices[-1].append(token)
-            after_slash = False
-        else:
-            choices.append([token])
-    if group is not None or after_slash:
-        raise ValueError(f"“{written}”: something is missing at its end")
-    number = 1
-    for choice in choices:
-        number *= len(choice)
-    if number > _VARIANTS:
+def _chosen(text: str, written: str) -> Iterator[str]:
+    """The text with each choice that its brackets and slashes leave."""
+    choices = []
+    for phrases, word in _PART.findall(text):
+        options = (phrases or word).split("/")
+        if not all(map(str.strip, options)):
+            raise ValueError(f"“{written}”: something is missing beside a slash, or in brackets")
+        choices.append([*options, ""] if phrases else options)
+    if _PART.sub("", text).strip():
+        raise ValueError(f"“{written}”: a bracket has no other, or stands within others")
+    if prod(map(len, choices)) > _VARIANTS:
         raise ValueError(f"“{written}” stands for more than {_VARIANTS} patterns")
-    return (" ".join(chosen) for chosen in product(*choices))
+    return map(" ".join, product(*choices))
 
 
 def _form(text: str) -> str:
     """A line's words as they are compared, with single spaces between them, and # for numbers, however many."""
-    form: list[str] = []
-    for word in folds(words(text.replace("©", " copyright "))):
-        token = "#" if word[0].isdecimal() else word
-        if token != "#" or not form or form[-1] != "#":
-            form.append(token)
-    return " ".join(form)
+    return _NUMBERS.sub("#", " ".join(folds(words(text.replace("©", " copyright ")))))
 
 
-def _fits(padded: str, runs: Sequence[str]) -> bool:
-    """Whether the runs stand in the text in their order, the first at its beginning and the last at its end."""
-    if not padded.startswith(runs[0]):
-        return False
-    end = len(padded) - len(runs[-1]) + bool(runs[-1])  # one space may serve two runs
-    if not padded.endswith(runs[-1]):
-        return False
-    position = max(0, len(runs[0]) - 1)
-    for run in runs[1:-1]:
-        found = padded.find(run, position)
+def _fitting(text: str, patterns: Sequence[tuple[Sequence[str], int]]) -> int:
+    found = 0
+    for runs, kind in patterns:
+        if _fits(text, runs):
+            found |= kind
+    return found
+
+
+def _fits(text: str, runs: Sequence[str]) -> bool:
+    """Whether the runs stand in the text in their order, the last at its end; a space may belong to two of them."""
+    *inner, last = runs
+    position = 0
+    for run in inner:
+        found = text.find(run, position)
         if found < 0:
             return False
-        position = found + len(run) - 1
-    return position < end
-
-
-def _frozen(index: Mapping[str, Mapping[tuple[str, ...], int]]) -> Mapping[str, Sequence[tuple[Sequence[str], int]]]:
-    return {word: tuple(found.items()) for word, found in index.items()}
+        position = max(0, found + len(run) - 1)
+    return text.endswith(last) and position <= len(text) - len(last)
