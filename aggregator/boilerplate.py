@@ -23,12 +23,13 @@ NAMES_BEFORE = 6  # lines: more names before a marker are a list in the article
 NAMES_BETWEEN = 2  # lines, between two markers at the top
 MENU_LINES = 3  # sections among names: from that number on they are a menu
 BODY_SHARE = 0.35  # of the words: before that, a marker with prose behind it cuts nothing
-DENSE = 1 / 6  # of the lines behind a marker: where that many are markers, no article goes on
-MOST = 0.6  # of the words: more than that goes only where markers are dense
+DENSE = 1 / 4  # of the lines behind a marker: where that many are markers, no article goes on
+MOST = 0.5  # of the words: more than that goes only where markers are dense
 WRAPPED = 0.25  # of the lines begin within a sentence: such a text's lines are not its paragraphs
 TOP = 30  # lines, within which an article has to begin if anything before it shall be found
 TITLE = 5  # words: a first line with more is a title, though it may read like a marker
 
+_MARKED = 3.0  # the score of a marker
 _SURE = 16  # a kind of line, beside those of the markers: furniture at any length, and no title
 _SENTENCE_END = re.compile(r"[.!?。！？؟۔।]['\"”’»)\]」』]*$")
 _ELLIPSIS = re.compile(r"(?:…|\.\.)\W*$")
@@ -60,9 +61,14 @@ class _Line:
 
     text: str
     count: int  # of words
+    ends: bool  # a sentence
     kinds: int  # of markers, as bits
     score: float  # as furniture: above zero it looks like it, below like prose
     prose: bool
+
+    @property
+    def goes_on(self) -> bool:
+        return self.count > NAME and not self.ends
 
     @property
     def name(self) -> bool:
@@ -104,32 +110,41 @@ def line_hash(line: str) -> bytes:
 
 
 def _looked_at(lines: Sequence[str], markers: Markers, repeated: Collection[bytes]) -> list[_Line]:
-    counts = [_count(line) for line in lines]
-    ends = [bool(_SENTENCE_END.search(line[-_END:].rstrip())) for line in lines]
-    inner = {
-        n for n in range(1, len(lines)) if lines[n].lstrip()[:1].islower() and counts[n - 1] > NAME and not ends[n - 1]
-    }
-    if len(inner) < WRAPPED * len(lines):
-        inner = set()
-    again = _repeated(lines, counts, repeated)
-    found = []
-    for n, line in enumerate(lines):
-        if n in inner or n + 1 in inner:
-            found.append(_Line(line[:LONGEST], counts[n], 0, -1.0, prose=True))
-            continue
-        kinds = _kinds(line.strip(), markers) | (_SURE | BEFORE | BEHIND if n in again else 0)
-        prose = counts[n] > (SHORT if ends[n] else LONG) and not kinds & _SURE
-        score = 3.0 if n and kinds & (BEHIND | AMID) else _score(line, counts[n], ends[n])
-        found.append(_Line(line[:LONGEST], counts[n], kinds, score, prose))
-    return _with_menus(found)
+    found = [_look(line.strip(), markers) for line in lines]
+    return _with_menus(_with_repeated(_with_wrapped(found), lines, repeated))
 
 
-def _repeated(lines: Sequence[str], counts: Sequence[int], hashes: Collection[bytes]) -> set[int]:
-    """The lines that other texts have too; none if they are half of the text, which then is a copy of another."""
+def _look(line: str, markers: Markers) -> _Line:
+    count = _count(line)
+    ends = bool(_SENTENCE_END.search(line[-_END:]))
+    kinds = _kinds(line, markers)
+    score = _MARKED if kinds & (BEHIND | AMID) else _score(line, count, ends)
+    return _Line(line[:LONGEST], count, ends, kinds, score, prose=count > (SHORT if ends else LONG))
+
+
+def _with_wrapped(found: list[_Line]) -> list[_Line]:
+    """The lines, as prose where a sentence goes on into the next one, if that is so in much of the text."""
+    inner = {n for n, (last, line) in enumerate(pairwise(found), 1) if last.goes_on and line.text[:1].islower()}
+    if len(inner) < WRAPPED * len(found):
+        return found
+    return [
+        replace(line, kinds=0, score=-1.0, prose=True) if n in inner or n + 1 in inner else line
+        for n, line in enumerate(found)
+    ]
+
+
+def _with_repeated(found: list[_Line], lines: Sequence[str], hashes: Collection[bytes]) -> list[_Line]:
+    """The lines, with those that other texts have as markers; but not if most prose is: then it is a copy's."""
     if not hashes:
-        return set()
-    found = {n for n, line in enumerate(lines) if counts[n] and line_hash(line) in hashes}
-    return found if 2 * sum(counts[n] for n in found) < sum(counts) else set()
+        return found
+    again = {n for n, line in enumerate(lines) if found[n].count and line_hash(line) in hashes}
+    prose = {n for n, line in enumerate(found) if line.prose}
+    if 2 * sum(found[n].count for n in again & prose) > sum(found[n].count for n in prose):
+        return found
+    return [
+        replace(line, kinds=line.kinds | _SURE | BEFORE | BEHIND, score=_MARKED, prose=False) if n in again else line
+        for n, line in enumerate(found)
+    ]
 
 
 def _kinds(line: str, markers: Markers) -> int:
@@ -149,17 +164,17 @@ def _is_breadcrumb(line: str) -> bool:
     """Whether a line is a way through a site, "Home > World", or a row of its sections."""
     for separator, least in ((_CRUMB, 2), (_COLUMN, 3)):
         parts = separator.split(line) if separator.search(line) else []
-        if len(parts) >= least and all(1 <= len(part.split()) <= NAME for part in parts):
+        if len(parts) >= least and all(1 <= _count(part) <= NAME for part in parts):
             return True
     return False
 
 
 def _with_menus(found: list[_Line]) -> list[_Line]:
     """The lines, with sections that stand together as markers."""
-    for is_name, run in groupby(range(1, len(found)), key=lambda n: found[n].name):
+    for is_name, run in groupby(range(len(found)), key=lambda n: found[n].name):
         sections = [n for n in run if found[n].kinds & MENU] if is_name else []
         for n in sections if len(sections) >= MENU_LINES else []:
-            found[n] = replace(found[n], kinds=found[n].kinds | BEFORE | BEHIND, score=3.0)
+            found[n] = replace(found[n], kinds=found[n].kinds | BEFORE | BEHIND, score=_MARKED)
     return found
 
 
@@ -246,7 +261,7 @@ def _title(top: Sequence[_Line]) -> int:
 
 
 def _is_head(line: _Line) -> bool:
-    short = line.count <= SHORT and (line.score > -1.0 or any(map(str.isdecimal, line.text)))
+    short = line.count <= SHORT and (not line.ends or any(map(str.isdecimal, line.text)))
     return bool(line.kinds & _SURE or (line.kinds & (BEFORE | AMID) and short))
 
 

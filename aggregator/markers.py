@@ -28,6 +28,7 @@ BEHIND, BEFORE, AMID, MENU = 1, 2, 4, 8  # kinds of markers, as bits
 KINDS = {"behind": BEHIND, "before": BEFORE, "amid": AMID, "menu": MENU}
 Lists = Mapping[str, Sequence[str]]
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VARIANTS = 1000  # of one pattern with many brackets and slashes
 _GAP = re.compile(r"(?:…|\.\.\.)+")
 _COLON = re.compile(r"[:：]")
@@ -97,7 +98,7 @@ def packaged() -> tuple[Lists, ...]:
     """The lists that come with the program, one for each language: the only reading of files in this module."""
     folder = resources.files("aggregator") / "furniture"
     found = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return tuple(yaml.safe_load(file.read_text(encoding="utf-8")) for file in found)
+    return tuple(yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader) for file in found)  # noqa: S506
 
 
 @cache
