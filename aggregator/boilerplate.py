@@ -230,8 +230,8 @@ def _with_names(found: Sequence[_Line], start: int) -> int:
 
 def _head(body: Sequence[_Line], titled: bool) -> list[Range]:
     top = body[: _beginning(body)]
-    title = None if titled else _title(top)
-    heads = [n for n, line in enumerate(top) if n != title and _is_head(line)]
+    title = -1 if titled else _title(top)
+    heads = [n for n, line in enumerate(top) if n != title and (_is_head(line) or (n < title and line.kinds & MENU))]
     between: list[int] = []
     for last, following in pairwise(heads):
         gap = range(last + 1, following)
