@@ -29,7 +29,8 @@ WRAPPED = 0.25  # of the lines begin within a sentence: such a text's lines are 
 TOP = 30  # lines, within which an article has to begin if anything before it shall be found
 TITLE = 5  # words: a first line with more is a title, though it may read like a marker
 
-_MARKED = 3.0  # the score of a marker
+_MARKER = 3.0  # the score of a marker
+_WEAK = 1.0  # of one that follows another, as in a row of buttons, or that stands amid articles too
 _SURE = 16  # a kind of line, beside those of the markers: furniture at any length, and no title
 _SENTENCE_END = re.compile(r"[.!?。！？؟۔।]['\"”’»)\]」』]*$")
 _ELLIPSIS = re.compile(r"(?:…|\.\.)\W*$")
@@ -118,7 +119,7 @@ def _look(line: str, markers: Markers) -> _Line:
     count = _count(line)
     ends = bool(_SENTENCE_END.search(line[-_END:]))
     kinds = _kinds(line, markers)
-    score = _MARKED if kinds & (BEHIND | AMID) else _score(line, count, ends)
+    score = _WEAK if kinds & AMID else _MARKER if kinds & BEHIND else _score(line, count, ends)
     return _Line(line[:LONGEST], count, ends, kinds, score, prose=count > (SHORT if ends else LONG))
 
 
@@ -142,7 +143,7 @@ def _with_repeated(found: list[_Line], lines: Sequence[str], hashes: Collection[
     if 2 * sum(found[n].count for n in again & prose) > sum(found[n].count for n in prose):
         return found
     return [
-        replace(line, kinds=line.kinds | _SURE | BEFORE | BEHIND, score=_MARKED, prose=False) if n in again else line
+        replace(line, kinds=line.kinds | _SURE | BEFORE | BEHIND, score=_MARKER, prose=False) if n in again else line
         for n, line in enumerate(found)
     ]
 
@@ -174,7 +175,7 @@ def _with_menus(found: list[_Line]) -> list[_Line]:
     for is_name, run in groupby(range(len(found)), key=lambda n: found[n].name):
         sections = [n for n in run if found[n].kinds & MENU] if is_name else []
         for n in sections if len(sections) >= MENU_LINES else []:
-            found[n] = replace(found[n], kinds=found[n].kinds | BEFORE | BEHIND, score=_MARKED)
+            found[n] = replace(found[n], kinds=found[n].kinds | BEFORE | BEHIND, score=_MARKER)
     return found
 
 
@@ -198,7 +199,7 @@ def _score(line: str, count: int, ends: bool) -> float:
 
 def _tail(found: Sequence[_Line]) -> Range | None:
     marked = [bool(n and line.kinds & BEHIND) for n, line in enumerate(found)]
-    scores = _sums_to_end(line.score for line in found)
+    scores = _sums_to_end(min(line.score, _WEAK) if n and marked[n - 1] else line.score for n, line in enumerate(found))
     words = _sums_to_end(line.count for line in found)
     markers = _sums_to_end(marked)
 
