@@ -22,11 +22,11 @@ LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose ev
 NAMES_BEFORE = 6  # lines: more names before a marker are a list in the article
 NAMES_BETWEEN = 2  # lines, between two markers at the top
 MENU_LINES = 3  # sections among names: from that number on they are a menu
-BODY_SHARE = 0.35  # of the words: before that, a marker with prose behind it cuts nothing
-DENSE = 1 / 4  # of the lines behind a marker: where that many are markers, no article goes on
+DENSE = 1 / 4  # of the lines: where that many are markers
 MOST = 0.5  # of the words: more than that goes only where markers are dense
 WRAPPED = 0.25  # of the lines begin within a sentence: such a text's lines are not its paragraphs
 TOP = 30  # lines, within which an article has to begin if anything before it shall be found
+MANY = 10_000  # lines: a text with more is no article; nothing is looked for in it
 TITLE = 5  # words: a first line with more is a title, though it may read like a marker
 
 _MARKER = 3.0  # the score of a marker
@@ -79,22 +79,21 @@ class _Line:
 def furniture(
     lines: Sequence[str], markers: Markers, *, repeated: Collection[bytes] = frozenset(), titled: bool = False
 ) -> tuple[Range, ...]:
-    """The furniture among a text's lines: ranges in their order, none touching words of another, never all words.
+    """The furniture among a text's lines (or paragraphs): ranges in their order that do not overlap.
 
-    `repeated` holds the `line_hash` of lines that other texts of the same source have too. Where the title is known
-    apart from the text `titled` is true; else it is looked for among the first lines, and kept.
+    They never take all of a text's words. `repeated` holds the `line_hash` of lines that other texts of the same source
+    have too. Where the title is known apart from the text, `titled` is true; else the title is looked for among the
+    first lines, and kept.
     """
+    if len(lines) > MANY:
+        return ()
     found = _looked_at(lines, markers, repeated)
     tail = _tail(found)
     body = found[: tail.start] if tail else found
     head = _head(body, titled)
-    taken = {n for part in head for n in range(part.start, part.end)}
-    alone = (n for n, line in enumerate(body) if n and line.kinds & AMID and not line.prose and n not in taken)
-    ranges = [*head, *_ranges(body, alone, "stands by itself in articles"), *([tail] if tail else [])]
-    kept = sum(line.count for line in found) - sum(
-        line.count for part in ranges for line in found[part.start : part.end]
-    )
-    return tuple(sorted(ranges, key=lambda part: part.start)) if kept else ()
+    ranges = [*head, *_amid(body, head), *([tail] if tail else [])]
+    gone = sum(line.count for part in ranges for line in found[part.start : part.end])
+    return tuple(sorted(ranges, key=lambda part: part.start)) if gone < sum(line.count for line in found) else ()
 
 
 def cut(lines: Sequence[str]) -> Cut | None:
@@ -120,7 +119,8 @@ def _look(line: str, markers: Markers) -> _Line:
     ends = bool(_SENTENCE_END.search(line[-_END:]))
     kinds = _kinds(line, markers)
     score = _WEAK if kinds & AMID else _MARKER if kinds & BEHIND else _score(line, count, ends)
-    return _Line(line[:LONGEST], count, ends, kinds, score, prose=count > (SHORT if ends else LONG))
+    prose = count > (SHORT if ends else LONG) and kinds & (BEHIND | AMID) != BEHIND
+    return _Line(line[:LONGEST], count, ends, kinds, score, prose)
 
 
 def _with_wrapped(found: list[_Line]) -> list[_Line]:
@@ -200,25 +200,14 @@ def _score(line: str, count: int, ends: bool) -> float:
 def _tail(found: Sequence[_Line]) -> Range | None:
     marked = [bool(n and line.kinds & BEHIND) for n, line in enumerate(found)]
     scores = _sums_to_end(min(line.score, _WEAK) if n and marked[n - 1] else line.score for n, line in enumerate(found))
-    words = _sums_to_end(line.count for line in found)
-    markers = _sums_to_end(marked)
-
-    def may_go(start: int) -> bool:
-        return words[start] <= MOST * words[0] or dense(start)
-
-    def dense(start: int) -> bool:
-        return markers[start] >= DENSE * (len(found) - start)
-
-    starts = [n for n, is_marker in enumerate(marked) if is_marker]
-    best = max(starts, key=lambda n: scores[n], default=0)
-    if best and scores[best] > 0 and may_go(best):
-        reason = f"the end of the text looks like furniture, as {_quoted(found[best])} confirms"
-        return Range(_with_names(found, best), len(found), reason)
-    for start in starts:
-        is_late = words[0] - words[start] >= BODY_SHARE * words[0]
-        if is_late and dense(start) and not found[start].kinds & AMID:
-            return Range(start, len(found), f"{_quoted(found[start])} marks the end of the article")
-    return None
+    best = max((n for n, is_marker in enumerate(marked) if is_marker), key=lambda n: scores[n], default=0)
+    if not best or scores[best] <= 0:
+        return None
+    words = [sum(line.count for line in part) for part in (found[best:], found)]
+    if words[0] > MOST * words[1] and sum(marked[best:]) < DENSE * (len(found) - best):
+        return None
+    reason = f"the end of the text looks like furniture, as {_quoted(found[best])} confirms"
+    return Range(_with_names(found, best), len(found), reason)
 
 
 def _with_names(found: Sequence[_Line], start: int) -> int:
@@ -264,6 +253,12 @@ def _title(top: Sequence[_Line]) -> int:
 def _is_head(line: _Line) -> bool:
     short = line.count <= SHORT and (not line.ends or any(map(str.isdecimal, line.text)))
     return bool(line.kinds & _SURE or (line.kinds & (BEFORE | AMID) and short))
+
+
+def _amid(body: Sequence[_Line], head: Sequence[Range]) -> list[Range]:
+    taken = {n for part in head for n in range(part.start, part.end)}
+    alone = (n for n, line in enumerate(body) if n and line.kinds & AMID and not line.prose and n not in taken)
+    return _ranges(body, alone, "stands by itself in articles")
 
 
 def _ranges(found: Sequence[_Line], numbers: Iterable[int], why: str) -> list[Range]:
