@@ -200,12 +200,18 @@ def _score(line: str, count: int, ends: bool) -> float:
 def _tail(found: Sequence[_Line]) -> Range | None:
     marked = [bool(n and line.kinds & BEHIND) for n, line in enumerate(found)]
     scores = _sums_to_end(min(line.score, _WEAK) if n and marked[n - 1] else line.score for n, line in enumerate(found))
-    best = max((n for n, is_marker in enumerate(marked) if is_marker), key=lambda n: scores[n], default=0)
-    if not best or scores[best] <= 0:
+    words = _sums_to_end(line.count for line in found)
+    prose = _sums_to_end(line.count * line.prose for line in found)
+    markers = _sums_to_end(marked)
+
+    def may_go(start: int) -> bool:
+        is_dense = markers[start] >= DENSE * (len(found) - start)
+        return 2 * prose[start] <= prose[0] and (is_dense or words[start] <= MOST * words[0])
+
+    starts = [n for n, is_marker in enumerate(marked) if is_marker and scores[n] > 0 and may_go(n)]
+    if not starts:
         return None
-    words = [sum(line.count for line in part) for part in (found[best:], found)]
-    if words[0] > MOST * words[1] and sum(marked[best:]) < DENSE * (len(found) - best):
-        return None
+    best = max(starts, key=lambda n: scores[n])
     reason = f"the end of the text looks like furniture, as {_quoted(found[best])} confirms"
     return Range(_with_names(found, best), len(found), reason)
 

@@ -99,6 +99,10 @@ class TestTail:
         tail = ["Check also", "Gulls leave the market for the winter", "Share this", "Wind takes a roof off the school"]
         assert found([PROSE, *tail * 5]) == [(1, 21)]
 
+    def test_a_long_menu_above_a_short_article_does_not_take_it_for_its_end(self) -> None:
+        menu = ["World", "Politics", "Business", "Sports", "Science", "Health", "Travel", "Weather"]
+        assert found([*menu, TITLE, PROSE, PROSE, "Share this"], titled=False) == [(0, 8), (11, 12)]
+
     def test_teasers_go_with_the_marker_above_them(self) -> None:
         teaser = "The council of the port has told everyone at several places along the quay that they should …"
         assert found([PROSE, PROSE, "Check Also", "Ice on the quay", teaser, "Leave a Reply"]) == [(2, 6)]
