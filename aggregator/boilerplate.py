@@ -20,7 +20,7 @@ NAME = 3  # words: the name of an author, a tag or a section has hardly more
 SHORT = 12  # words: a sentence with more is prose
 LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose even without a full stop
 NAMES_BEFORE = 6  # lines: more names before a marker are a list in the article
-NAMES_BETWEEN = 2  # lines, between two markers at the top
+NAMES_TOGETHER = 2  # lines, before a marker at the top
 MENU_LINES = 3  # sections among names: from that number on they are a menu
 DENSE = 1 / 4  # of the lines: where that many are markers
 MOST = 0.5  # of the words: more than that goes only where markers are dense
@@ -228,12 +228,12 @@ def _head(body: Sequence[_Line], titled: bool) -> list[Range]:
     top = body[: _beginning(body)]
     title = -1 if titled else _title(top)
     heads = [n for n, line in enumerate(top) if n != title and (_is_head(line) or (n < title and line.kinds & MENU))]
-    between: list[int] = []
-    for last, following in pairwise(heads):
+    names: list[int] = []
+    for last, following in pairwise(sorted([title, *heads])):
         gap = range(last + 1, following)
-        if len(gap) <= NAMES_BETWEEN and all(n != title and top[n].name for n in gap):
-            between += gap
-    return _ranges(body, sorted(heads + between), "stands before articles")
+        if following != title and len(gap) <= NAMES_TOGETHER and all(top[n].name for n in gap):
+            names += gap
+    return _ranges(body, sorted(heads + names), "stands before articles")
 
 
 def _beginning(body: Sequence[_Line]) -> int:

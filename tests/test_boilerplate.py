@@ -136,10 +136,11 @@ class TestHead:
         lines = ["Home > News", TITLE, "By Ana Silva", "3 March 2026", "1,204 views", PROSE, PROSE]
         assert found(lines, titled=False) == [(0, 1), (2, 5)]
 
-    def test_names_between_markers_go_with_them(self) -> None:
-        lines = [TITLE, "Written by", "Ana Silva", "3 min read", PROSE, PROSE]
-        assert found(["By", *lines[2:]], titled=True) == [(0, 3)]
+    def test_names_above_a_marker_go_with_it(self) -> None:
         assert found([TITLE, "By", "Ana Silva", "3 min read", PROSE, PROSE], titled=False) == [(1, 4)]
+        assert found([TITLE, "Ana Silva", "3 min read", PROSE, PROSE], titled=False) == [(1, 3)]
+        assert found(["Ana Silva", "3 min read", PROSE, PROSE]) == [(0, 2)]
+        assert found(["3 min read", "Ana Silva", PROSE, PROSE]) == [(0, 1)]
 
     @pytest.mark.parametrize("title", ["Photos: dawn comes up over the harbour", "Live", "By the sea", "Search"])
     def test_the_title_stays_though_it_reads_like_a_marker(self, title: str) -> None:
