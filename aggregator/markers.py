@@ -14,7 +14,7 @@ Without … the pattern has to be the whole line. A line of more than LONGEST ch
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import product
 from math import prod
@@ -23,7 +23,7 @@ import yaml
 
 from aggregator.words import folds, words
 
-LONGEST = 300  # characters of a line that can be a marker
+LONGEST = 400  # characters of a line that can be a marker
 BEHIND, BEFORE, AMID, MENU = 1, 2, 4, 8  # kinds of markers, as bits
 KINDS = {"behind": BEHIND, "before": BEFORE, "amid": AMID, "menu": MENU}
 Lists = Mapping[str, Sequence[str]]
@@ -32,7 +32,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VARIANTS = 1000  # of one pattern with many brackets and slashes
 _GAP = re.compile(r"(?:…|\.\.\.)+")
 _COLON = re.compile(r"[:：]")
-_NUMBERS = re.compile(r"(?<!\S)\d\S*(?: \d\S*)*")
+_NUMBERS = re.compile(r"#(?: #)+")
 _PART = re.compile(r"\(([^()]*)\)|([^()\s]+)")
 
 
@@ -152,7 +152,13 @@ def _chosen(text: str, written: str) -> Iterator[str]:
 
 def _form(text: str) -> str:
     """A line's words as they are compared, with single spaces between them, and # for numbers, however many."""
-    return _NUMBERS.sub("#", " ".join(folds(words(text.replace("©", " copyright ")))))
+    form = " ".join(filter(None, map(_folded_piece, text.split())))
+    return _NUMBERS.sub("#", form) if "# #" in form else form
+
+
+@lru_cache(maxsize=10_000)  # most of a text is words that are used all the time
+def _folded_piece(piece: str) -> str:
+    return " ".join("#" if word[0].isdecimal() else word for word in folds(words(piece.replace("©", " copyright "))))
 
 
 def _fitting(text: str, patterns: Sequence[tuple[Sequence[str], int]]) -> int:
