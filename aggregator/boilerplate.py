@@ -39,6 +39,7 @@ _TIMED_END = re.compile(r"(?:END\b\W*)?\d{1,2}[:.]\d\d\s*[AP]\.?M\b.{0,12}$")  #
 _AFTER_COLON = " '\"”’»)]-–—"
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+")
 _NUMBERS = re.compile(r"[\W\d_]*\d[\W\d_]*")
+_DATED_END = re.compile(r"\d.{0,8}\b\w{1,2}\.$")  # 10 a.m., 2026 г.
 _YEAR = re.compile(r"\d{4}")
 _CRUMB = re.compile(r"[>›»→]")
 _COLUMN = re.compile(r"\s[|/·•]\s")
@@ -257,8 +258,8 @@ def _title(top: Sequence[_Line]) -> int:
 
 
 def _is_head(line: _Line) -> bool:
-    short = line.count <= SHORT and (not line.ends or any(map(str.isdecimal, line.text)))
-    return bool(line.kinds & _SURE or (line.kinds & (BEFORE | AMID) and short))
+    is_short = line.count <= SHORT and (not line.ends or bool(_DATED_END.search(line.text)))
+    return bool(line.kinds & _SURE or (line.kinds & (BEFORE | AMID) and is_short))
 
 
 def _amid(body: Sequence[_Line], head: Sequence[Range]) -> list[Range]:

@@ -158,7 +158,8 @@ def _form(text: str) -> str:
 
 @lru_cache(maxsize=10_000)  # most of a text is words that are used all the time
 def _folded_piece(piece: str) -> str:
-    return " ".join("#" if word[0].isdecimal() else word for word in folds(words(piece.replace("©", " copyright "))))
+    found = filter(None, folds(words(piece.replace("©", " copyright "))))  # a mark without a letter folds to nothing
+    return " ".join("#" if word[0].isdecimal() else word for word in found)
 
 
 def _fitting(text: str, patterns: Sequence[tuple[Sequence[str], int]]) -> int:

@@ -155,6 +155,8 @@ class TestHead:
 
     def test_sentences_are_not_the_head(self) -> None:
         assert found([TITLE, "By then it was over.", PROSE, PROSE], titled=False) == []
+        assert found([TITLE, "March 11, the harbour said.", PROSE, PROSE], titled=False) == []
+        assert found([TITLE, "Updated March 11, 2026, at 10 a.m.", PROSE, PROSE], titled=False) == [(1, 2)]
 
     def test_no_head_without_an_article_below(self) -> None:
         assert found(["Home", "By Ana Silva", "3 March 2026", TITLE], titled=False) == []

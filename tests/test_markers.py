@@ -68,7 +68,7 @@ def test_a_line_can_be_of_several_kinds() -> None:
     markers = Markers.of({"behind": ["share", "more …"], "menu": ["more"]}, {"before": ["Share"], "amid": ["… more"]})
     assert markers.kinds("share") == BEHIND | BEFORE
     assert markers.kinds("More") == BEHIND | MENU | AMID
-    assert markers.kinds("") == markers.kinds("***") == 0
+    assert markers.kinds("") == markers.kinds("***") == markers.kinds("\u0301") == 0
     assert Markers.of().kinds("share") == 0
 
 
