@@ -112,7 +112,7 @@ def _patterns(lists: Iterable[Lists]) -> Iterator[tuple[int, str]]:
         for name, patterns in names.items():
             if name not in KINDS:
                 raise ValueError(f"“{name}” is no kind of marker; there are {', '.join(KINDS)}")
-            for written in patterns or ():
+            for written in [patterns] if isinstance(patterns, str) else patterns or ():
                 if not isinstance(written, str):
                     raise ValueError(f"{written!r} in “{name}” is no pattern: perhaps YAML wants quotes around it")
                 yield KINDS[name], written

@@ -104,7 +104,8 @@ def test_what_is_no_pattern_at_all_is_named() -> None:
         Markers.of({"above": ["share"]})
 
 
-def test_a_list_may_be_empty() -> None:
+def test_a_list_may_be_empty_or_one_pattern() -> None:
+    assert Markers.of({"behind": "share"}).kinds("share") == BEHIND
     assert Markers.of({"behind": None, "menu": []}).kinds("share") == 0  # type: ignore[dict-item]
 
 
