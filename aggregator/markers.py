@@ -30,6 +30,7 @@ Lists = Mapping[str, Sequence[str]]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VARIANTS = 1000  # of one pattern with many brackets and slashes
+_OFTEN = 40  # characters of a piece of text that may come again
 _GAP = re.compile(r"(?:…|\.\.\.)+")
 _COLON = re.compile(r"[:：]")
 _NUMBERS = re.compile(r"#(?: #)+")
@@ -152,14 +153,18 @@ def _chosen(text: str, written: str) -> Iterator[str]:
 
 def _form(text: str) -> str:
     """A line's words as they are compared, with single spaces between them, and # for numbers, however many."""
-    form = " ".join(filter(None, map(_folded_piece, text.split())))
+    pieces = text.split()
+    fold = _folded_again if max(map(len, pieces), default=0) <= _OFTEN else _folded
+    form = " ".join(filter(None, map(fold, pieces)))
     return _NUMBERS.sub("#", form) if "# #" in form else form
 
 
-@lru_cache(maxsize=10_000)  # most of a text is words that are used all the time
-def _folded_piece(piece: str) -> str:
+def _folded(piece: str) -> str:
     found = filter(None, folds(words(piece.replace("©", " copyright "))))  # a mark without a letter folds to nothing
     return " ".join("#" if word[0].isdecimal() else word for word in found)
+
+
+_folded_again = lru_cache(maxsize=50_000)(_folded)  # most of a text is words that are used all the time
 
 
 def _fitting(text: str, patterns: Sequence[tuple[Sequence[str], int]]) -> int:
