@@ -1,186 +1,279 @@
-"""Where does the article end and the page's furniture begin? Pure.
+"""Which lines of a text are the article, and which the furniture of the page around it? Pure.
 
-Lines are scored by how much they look like furniture; the best-scoring end of the text is cut off if a marker confirms
-it near its beginning, else everything from the first marker in the later part is. Without a marker nothing is cut:
-losing article text costs more than keeping a tail.
+Behind the article: lines are scored by how much they look like furniture; of the ends of the text that begin at a
+marker, the best-scoring one goes, with the names directly before it (of an author, of tags, of sections). Before it:
+short lines at the top that are markers, or names between such; never the title. In the middle: lines that are markers
+of the kind that stands by itself. Without a marker everything stays: losing article text costs more than keeping some
+furniture.
 """
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby, pairwise
 
+from aggregator.markers import AMID, BEFORE, BEHIND, LONGEST, MENU, Markers
 from aggregator.words import folded, short_hash
 
-CONFIRMED_WITHIN = 6  # lines from the start of the tail in which a marker must stand
-BODY_SHARE = 0.35  # of the words: before that, a marker alone cuts nothing
+NAME = 3  # words: the name of an author, a tag or a section has hardly more
+SHORT = 12  # words: a sentence with more is prose
 LONG = 30  # words: a headline or teaser has fewer, so a longer line is prose even without a full stop
+NAMES_BEFORE = 6  # lines: more names before a marker are a list in the article
+NAMES_TOGETHER = 2  # lines, before a marker at the top
+MENU_LINES = 3  # sections among names: from that number on they are a menu
+DENSE = 1 / 4  # of the lines: where that many are markers
+MOST = 0.5  # of the words: more than that goes only where markers are dense
+WRAPPED = 0.25  # of the lines begin within a sentence: such a text's lines are not its paragraphs
+TOP = 30  # lines, within which an article has to begin if anything before it shall be found
+MANY = 10_000  # lines: a text with more is no article; nothing is looked for in it
+TITLE = 5  # words: a first line with more is a title, though it may read like a marker
 
-# What stands behind articles and hardly ever inside them. Each must match a whole line, or begin one.
-_MARKER_PATTERNS = r"""
-source link
-check also
-leave a (?:reply|comment)
-your email address will not
-required fields
-(?:related|recommended|similar|more|latest) (?:articles?|posts?|stor(?:y|ies)|news|reading|from|in|on)\b.{0,60}$
-(?:popular|trending|recent) (?:articles?|posts?|stor(?:y|ies)|news|content|topics?|videos?)\b.{0,60}$
-(?:read|see) (?:more|also|next)\b.{0,80}$
-you (?:may|might) (?:also )?(?:like|be interested).{0,30}$
-also read\b.{0,100}$
-share (?:this|on|via|with)\b.{0,60}$
-share:?$
-(?:follow|like|find) us\b.{0,80}
-tweet$
-facebook$
-twitter$
-whatsapp$
-pinterest$
-linkedin$
-reddit$
-(?:sign|signed) up\b.{0,100}
-subscribe\b.{0,100}
-get (?:the|our) .{0,40}newsletter.{0,80}
-.{0,40}\bnewsletters?$
-(?:most|editor.?s) (?:read|popular|viewed|shared|picks?)\b.{0,20}$
-up next$
-advertisement$
-sponsored(?: content)?$
-promoted$
-previous (?:article|post|story)\b.{0,120}$
-next (?:article|post|story)\b.{0,120}$
-about the (?:author|writer)s?\b.{0,40}$
-(?:filed under|tags?|topics?|categor(?:y|ies)|tagged) ?:?.{0,120}$
-posted in\b.{0,80}$
-(?:©|\(c\)|copyright\b).{0,150}
-all rights reserved.{0,60}
-.{0,100}all rights reserved\.?$
-(?:add|post|write|view|show|leave) (?:a |your |all )?comments?\b.{0,40}$
-comments?(?: \(?\d+\)?)?$
-\d+ comments?$
-no comments yet.{0,40}$
-this site uses (?:akismet|cookies).{0,200}
-(?:save|notify) m[ye]\b.{0,120}
-click (?:here|to)\b.{0,100}$
-print(?: this page)?$
-e?-?mail(?: this)?$
-(?:privacy policy|terms (?:of (?:use|service)|and conditions)|cookie (?:policy|settings))\b.{0,80}$
-for media inquiries.{0,100}
-the post .{0,200} (?:appeared first|first appeared) on\b.{0,100}
-(?:image|photo|picture|featured image) (?:credit|source|by)s?:?.{0,100}$
-have (?:a|any) (?:tip|question|story)\b.{0,120}
-(?:download|get) (?:the|our) app\b.{0,60}
-back to top$
-load more.{0,20}$
-trending(?: now)?$
-related$
-related topics?\b.{0,40}$
-(?:our |the )?latest (?:articles?|posts?|stor(?:y|ies)|news|headlines|videos?)$
-more \w+(?: \w+)? (?:news|stories|headlines)$
-like this (?:article|story|post)\?.{0,80}
-if you (?:enjoyed|liked) this (?:article|story|post)\b.{0,200}
-stay (?:up to date|informed|connected)(?: with .{1,40})?$
-(?:follow|find) .{1,30} on$
-(?:previous|next) \w+ (?:news|article|story|post)$
-\d[\d.,]*k? shares?$
-[\w.+-]+@[\w-]+(?:\.[\w-]+)+$
-(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+$
-th(?:is|e) (?:article|content|document|material) is subject to copyright.{0,200}
-th(?:is|e) (?:article|content|document|material) may not be (?:published|reproduced).{0,200}
-citation: .{1,280}
-"""
-_MARKERS = re.compile(r"^\W*(?:" + "|".join(_MARKER_PATTERNS.split("\n")[1:-1]) + r")\W*$", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?。！？]['\"”’»)\]]*$")
+_MARKER = 3.0  # the score of a marker
+_WEAK = 1.0  # of one that follows another, as in a row of buttons, or that stands amid articles too
+_SURE = 16  # a kind of line, beside those of the markers: furniture at any length, and no title
+_SENTENCE_END = re.compile(r"[.!?。！？؟۔।]['\"”’»)\]」』]*$")
+_ELLIPSIS = re.compile(r"(?:…|\.\.)\W*$")
 _ITEM = re.compile(r"(?:[-*•‣▪–—]|\d{1,3}[.)])\s")
 _TIMED_END = re.compile(r"(?:END\b\W*)?\d{1,2}[:.]\d\d\s*[AP]\.?M\b.{0,12}$")  # below an official transcript
-_ELLIPSIS = re.compile(r"(?:…|\.\.\.)\W*$")
 _AFTER_COLON = " '\"”’»)]-–—"
-_END = 300  # characters at the end of a line that tell how it ends: a line may be a million long
-
-
-@dataclass(frozen=True, slots=True)
-class Markers:
-    """Lines that stand around articles."""
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+")
+_NUMBERS = re.compile(r"[\W\d_]*\d[\W\d_]*")
+_DATED_END = re.compile(r"\d.{0,8}\b\w{1,2}\.$")  # 10 a.m., 2026 г.
+_YEAR = re.compile(r"\d{4}")
+_CRUMB = re.compile(r"[>›»→]")
+_COLUMN = re.compile(r"\s[|/·•]\s")
+_HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_THAI = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+_END = 60  # characters at the end of a line that tell how it ends: a line may be a million long
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Lines [start, end) and why they are no part of the article."""
+    """Lines that are furniture: from line `start` up to but without line `end`; the text's first line is 0."""
 
     start: int
     end: int
-    reason: str
+    reason: str  # for people; quotes the line that gave it away
 
 
-def built_in() -> Markers:
-    return Markers()
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What is looked at in a line."""
 
+    text: str
+    count: int  # of words
+    ends: bool  # a sentence
+    kinds: int  # of markers, as bits
+    score: float  # as furniture: above zero it looks like it, below like prose
+    prose: bool
 
-def line_hash(line: str) -> bytes:
-    return short_hash(folded(line).encode())
+    @property
+    def goes_on(self) -> bool:
+        return self.count > NAME and not self.ends
+
+    @property
+    def name(self) -> bool:
+        return self.count <= NAME and self.score > 0
 
 
 def furniture(
     lines: Sequence[str], markers: Markers, *, repeated: Collection[bytes] = frozenset(), titled: bool = False
 ) -> tuple[Range, ...]:
-    found = cut(lines)
-    return (Range(found[0], len(lines), found[1]),) if found else ()
+    """The furniture among a text's lines (or paragraphs): ranges in their order that do not overlap.
+
+    They never take all of a text's words. `repeated` holds the `line_hash` of lines that other texts of the same source
+    have too. Where the title is known apart from the text, `titled` is true; else the title is looked for among the
+    first lines, and kept.
+    """
+    if len(lines) > MANY:
+        return ()
+    found = _looked_at(lines, markers, repeated)
+    tail = _tail(found)
+    body = found[: tail.start] if tail else found
+    head = _head(body, titled)
+    ranges = [*head, *_amid(body, head), *([tail] if tail else [])]
+    gone = sum(line.count for part in ranges for line in found[part.start : part.end])
+    return tuple(sorted(ranges, key=lambda part: part.start)) if gone < sum(line.count for line in found) else ()
 
 
-def cut(lines: Sequence[str]) -> tuple[int, str] | None:
-    """Where to cut a text's lines (or paragraphs), the first being line 0; None to leave it whole."""
-    counts = [len(line.split()) for line in lines]
-    markers = {number for number, line in enumerate(lines) if number and is_marker(line)}
-    if not markers:
-        return None
-    start = _best_tail(
-        [3.0 if number in markers else _score(line, counts[number]) for number, line in enumerate(lines)]
-    )
-    confirming = next((number for number in range(start, start + CONFIRMED_WITHIN) if number in markers), None)
-    if start and confirming:
-        return _cut(lines, start, f"the end of the text looks like furniture, as {_quoted(lines[confirming])} confirms")
-    before = 0
-    total = sum(counts)
-    for number, count in enumerate(counts):
-        if number in markers and before >= BODY_SHARE * total:
-            return _cut(lines, number, f"{_quoted(lines[number])} marks the end of the article")
-        before += count
-    return None
+def line_hash(line: str) -> bytes:
+    """Eight bytes, equal for lines of the same words."""
+    return short_hash(folded(line).encode("utf-8", "surrogatepass"))
 
 
-def is_marker(line: str) -> bool:
-    """Whether a line is of a kind that stands behind articles and hardly ever inside them."""
-    return len(line) < 300 and _MARKERS.match(line.strip()) is not None
+def _looked_at(lines: Sequence[str], markers: Markers, repeated: Collection[bytes]) -> list[_Line]:
+    found = [_look(line.strip(), markers) for line in lines]
+    return _with_menus(_with_repeated(_with_wrapped(found), lines, repeated))
 
 
-def _score(line: str, count: int) -> float:
-    """How much a line that is no marker looks like furniture: above zero it does, below it looks like prose."""
+def _look(line: str, markers: Markers) -> _Line:
+    count = _count(line)
+    ends = bool(_SENTENCE_END.search(line[-_END:]))
+    kinds = _kinds(line, markers)
+    score = _WEAK if kinds & AMID else _MARKER if kinds & BEHIND else _score(line, count, ends)
+    prose = count > (SHORT if ends else LONG) and kinds & (BEHIND | AMID) != BEHIND
+    return _Line(line[:LONGEST], count, ends, kinds, score, prose)
+
+
+def _with_wrapped(found: list[_Line]) -> list[_Line]:
+    """The lines, as prose where a sentence goes on into the next one, if that is so in much of the text."""
+    inner = {n for n, (last, line) in enumerate(pairwise(found), 1) if last.goes_on and line.text[:1].islower()}
+    if len(inner) < WRAPPED * len(found):
+        return found
+    return [
+        replace(line, kinds=0, score=-1.0, prose=True) if n in inner or n + 1 in inner else line
+        for n, line in enumerate(found)
+    ]
+
+
+def _with_repeated(found: list[_Line], lines: Sequence[str], hashes: Collection[bytes]) -> list[_Line]:
+    """The lines, with those that other texts have as markers; but not if most prose is: then it is a copy's."""
+    if not hashes:
+        return found
+    again = {n for n, line in enumerate(lines) if found[n].count and line_hash(line) in hashes}
+    prose = {n for n, line in enumerate(found) if line.prose}
+    if 2 * sum(found[n].count for n in again & prose) > sum(found[n].count for n in prose):
+        return found
+    return [
+        replace(line, kinds=line.kinds | _SURE | BEFORE | BEHIND, score=_MARKER, prose=False) if n in again else line
+        for n, line in enumerate(found)
+    ]
+
+
+def _kinds(line: str, markers: Markers) -> int:
+    if not line or len(line) > LONGEST:
+        return 0
+    kinds = markers.kinds(line)
+    if _ADDRESS.fullmatch(line):
+        kinds |= BEFORE | BEHIND
+    if _NUMBERS.fullmatch(line):
+        kinds |= BEFORE
+    if _is_breadcrumb(line):
+        kinds |= BEFORE | _SURE
+    return kinds
+
+
+def _is_breadcrumb(line: str) -> bool:
+    """Whether a line is a way through a site, "Home > World", or a row of its sections."""
+    for separator, least in ((_CRUMB, 2), (_COLUMN, 3)):
+        parts = separator.split(line) if separator.search(line) else []
+        if len(parts) >= least and all(1 <= _count(part) <= NAME for part in parts):
+            return True
+    return False
+
+
+def _with_menus(found: list[_Line]) -> list[_Line]:
+    """The lines, with sections that stand together as markers."""
+    for is_name, run in groupby(range(len(found)), key=lambda n: found[n].name):
+        sections = [n for n in run if found[n].kinds & MENU] if is_name else []
+        for n in sections if len(sections) >= MENU_LINES else []:
+            found[n] = replace(found[n], kinds=found[n].kinds | BEFORE | BEHIND, score=_MARKER)
+    return found
+
+
+def _count(line: str) -> int:
+    """About how many words a line has, where a script writes no spaces too: two Han or five Thai letters make one."""
+    count = len(line.split())
+    return count if line.isascii() else count + len(_HAN.findall(line)) // 2 + len(_THAI.findall(line)) // 5
+
+
+def _score(line: str, count: int, ends: bool) -> float:
     end = line[-_END:]
-    ends = bool(_SENTENCE_END.search(end))
-    announces = end.rstrip(_AFTER_COLON).endswith(":")  # a list
+    announces = end.rstrip(_AFTER_COLON).endswith((":", "："))  # a list
     if not ends and (count > LONG or announces or _ITEM.match(line) or _TIMED_END.match(line)):
         return -1.0
     if _ELLIPSIS.search(end):
         return 1.0
-    if count <= 12 and not ends:
-        return 0.8
     if not ends:
-        return 0.2
-    return -1.0 if count <= 12 else -min(4.0, count / 6)
+        return 0.8 if count <= SHORT else 0.2
+    return -1.0 if count <= SHORT else -min(4.0, count / 6)
 
 
-def _best_tail(scores: Sequence[float]) -> int:
-    """Where the suffix with the greatest sum begins; 0 when no suffix has a positive sum."""
-    best, start, total = 0.0, 0, 0.0
-    for number in range(len(scores) - 1, 0, -1):
-        total += scores[number]
-        if total > best:
-            best, start = total, number
-    return start
+def _tail(found: Sequence[_Line]) -> Range | None:
+    marked = [bool(n and line.kinds & BEHIND) for n, line in enumerate(found)]
+    scores = _sums_to_end(min(line.score, _WEAK) if n and marked[n - 1] else line.score for n, line in enumerate(found))
+    words = _sums_to_end(line.count for line in found)
+    prose = _sums_to_end(line.count * line.prose for line in found)
+    markers = _sums_to_end(marked)
+
+    def may_go(start: int) -> bool:
+        is_dense = markers[start] >= DENSE * (len(found) - start)
+        return 2 * prose[start] <= prose[0] and (is_dense or words[start] <= MOST * words[0])
+
+    starts = [n for n, is_marker in enumerate(marked) if is_marker and scores[n] > 0 and may_go(n)]
+    if not starts:
+        return None
+    best = max(starts, key=lambda n: scores[n])
+    reason = f"the end of the text looks like furniture, as {_quoted(found[best])} confirms"
+    return Range(_with_names(found, best), len(found), reason)
 
 
-def _cut(lines: Sequence[str], start: int, reason: str) -> tuple[int, str]:
-    return start, reason
+def _with_names(found: Sequence[_Line], start: int) -> int:
+    """Where the names begin that stand directly before a line; that line if they are many, or there are none."""
+    first = start
+    while first > 1 and found[first - 1].name and start - first <= NAMES_BEFORE:
+        first -= 1
+    return first if start - first <= NAMES_BEFORE else start
 
 
-def _quoted(line: str) -> str:
-    return f"“{line.strip()[:60]}”"
+def _head(body: Sequence[_Line], titled: bool) -> list[Range]:
+    top = body[: _beginning(body)]
+    title = -1 if titled else _title(top)
+    heads = [n for n, line in enumerate(top) if n != title and (_is_head(line) or (n < title and line.kinds & MENU))]
+    names: list[int] = []
+    for last, following in pairwise(sorted([title, *heads])):
+        gap = range(last + 1, following)
+        if following != title and len(gap) <= NAMES_TOGETHER and all(top[n].name for n in gap):
+            names += gap
+    return _ranges(body, sorted(heads + names), "stands before articles")
+
+
+def _beginning(body: Sequence[_Line]) -> int:
+    """The number of the first line of prose, not counting a summary before the author and the date; 0 if it is far."""
+    prose = [n for n, line in enumerate(body[:TOP]) if line.prose]
+    if len(prose) > 1 and all(map(_is_head, body[prose[0] + 1 : prose[0] + 3])):
+        return prose[1]
+    return prose[0] if prose else 0
+
+
+def _title(top: Sequence[_Line]) -> int:
+    """The first line, unless it is what sites write above titles: then the longest line that is not of that kind."""
+    if (
+        not top
+        or not _is_head(top[0])
+        or (top[0].count > TITLE and not top[0].kinds & _SURE and not _YEAR.search(top[0].text))
+    ):
+        return 0
+    others = [n for n, line in enumerate(top) if not line.prose and not _is_head(line)]
+    return max(others, key=lambda n: top[n].count, default=0)
+
+
+def _is_head(line: _Line) -> bool:
+    is_short = line.count <= SHORT and (not line.ends or bool(_DATED_END.search(line.text)))
+    return bool(line.kinds & _SURE or (line.kinds & (BEFORE | AMID) and is_short))
+
+
+def _amid(body: Sequence[_Line], head: Sequence[Range]) -> list[Range]:
+    taken = {n for part in head for n in range(part.start, part.end)}
+    alone = (n for n, line in enumerate(body) if n and line.kinds & AMID and not line.prose and n not in taken)
+    return _ranges(body, alone, "stands by itself in articles")
+
+
+def _ranges(found: Sequence[_Line], numbers: Iterable[int], why: str) -> list[Range]:
+    """Ranges of the lines with these numbers, given in their order."""
+    ranges: list[Range] = []
+    for n in numbers:
+        if ranges and ranges[-1].end == n:
+            ranges[-1] = replace(ranges[-1], end=n + 1)
+        else:
+            ranges.append(Range(n, n + 1, f"{_quoted(found[n])} {why}"))
+    return ranges
+
+
+def _sums_to_end(values: Iterable[float]) -> list[float]:
+    """For each value, the sum of it and all that follow."""
+    return list(accumulate(reversed(list(values))))[::-1]
+
+
+def _quoted(line: _Line) -> str:
+    return f"“{line.text.strip()[:60]}”"

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
 from aggregator import boilerplate
-from aggregator.boilerplate import Markers, line_hash
+from aggregator.boilerplate import line_hash
 from aggregator.clean import with_body, without_derived
+from aggregator.markers import Markers
 from aggregator.markup import blocks, paragraphs
 from aggregator.models import Article, Cut
 from aggregator.words import folded

@@ -18,10 +18,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 
-from aggregator import boilerplate, config, dedup  # noqa: E402
+from aggregator import config, dedup  # noqa: E402
+from aggregator.boilerplate import furniture  # noqa: E402
 from aggregator.clean import clean  # noqa: E402
 from aggregator.config.topics import Topic  # noqa: E402
 from aggregator.judge import Judge  # noqa: E402
+from aggregator.markers import built_in  # noqa: E402
 from aggregator.models import Article, Entry, Markup  # noqa: E402
 from aggregator.tagging import ABOUT  # noqa: E402
 
@@ -63,8 +65,9 @@ def main(cases: Path, out: Path, config_dir: Path) -> None:
 
 def cut(case: Row) -> Row:
     """Where the article ends: how many of its lines are kept."""
-    found = boilerplate.cut(case["lines"])
-    return {"id": case["id"], "cut": found.line if found else len(case["lines"])}
+    lines = case["lines"]
+    ends = [part.start for part in furniture(lines, built_in()) if part.end == len(lines)]
+    return {"id": case["id"], "cut": ends[0] if ends else len(lines)}
 
 
 def pair(case: Row, texts: Mapping[str, Row]) -> Row:

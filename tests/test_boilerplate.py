@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aggregator.boilerplate import CONFIRMED_WITHIN, cut, is_marker
+from aggregator.boilerplate import MANY, NAMES_BEFORE, Range, furniture, line_hash
+from aggregator.markers import Markers, built_in
 
 SEEDS = Path(__file__).parent.parent / "seeds"
+PAGES = Path(__file__).parent / "furniture"  # lines that are furniture begin with "> "
 FURNITURE = {  # by file: the first line that is not the article's
     "beijing-moscow-gas-talks": "Source link",
     "beijing-moscow-gas-talks-reprint": "Related Articles",
@@ -20,74 +24,229 @@ FURNITURE = {  # by file: the first line that is not the article's
     "yuan-rouble-settlement": "About the Author",
 }
 PROSE = "The ministers of the two countries met on Monday for the third time in as many weeks to talk about gas."
+TITLE = "Ferry to the northern islands runs again"
+
+
+def found(lines: list[str], titled: bool = True, repeated: tuple[str, ...] = ()) -> list[tuple[int, int]]:
+    ranges = furniture(lines, built_in(), repeated={line_hash(line) for line in repeated}, titled=titled)
+    return [(part.start, part.end) for part in ranges]
 
 
 @pytest.mark.parametrize("path", sorted(SEEDS.glob("*.txt")), ids=lambda path: path.stem)
 def test_furniture_is_cut_exactly(path: Path) -> None:
     lines = [line for line in path.read_text().splitlines()[1:] if line]
-    found = cut(lines)
+    result = furniture(lines, built_in(), titled=True)
     expected = FURNITURE[path.stem]
     if expected is None:
-        assert found is None
+        assert result == ()
     else:
-        assert found is not None
-        assert found[0] == lines.index(expected)
-        assert "“" in found[1]
+        assert (result[-1].start, result[-1].end) == (lines.index(expected), len(lines))
+        assert "“" in result[-1].reason
 
 
-def test_without_a_marker_nothing_is_cut() -> None:
-    assert cut([PROSE, PROSE, "Ferry operators agree", "Coffee growers count", "Village shop …"]) is None
+@pytest.mark.parametrize("path", sorted(PAGES.glob("*.txt")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", ["", "\u200f"], ids=["plain", "marked right-to-left"])
+def test_a_page_is_told_from_its_article(path: Path, script: str) -> None:
+    written = path.read_text(encoding="utf-8").splitlines()
+    lines = [script + line.removeprefix("> ") for line in written]
+    gone = {n for start, end in found(lines, titled=False) for n in range(start, end)}
+    assert [line for n, line in enumerate(lines) if n not in gone] == [
+        script + line for line in written if not line.startswith("> ")
+    ]
 
 
-def test_a_marker_in_the_first_line_is_the_text_itself() -> None:
-    assert cut(["Share this", PROSE, PROSE]) is None
-    assert cut([]) is None
+@pytest.mark.parametrize("path", sorted(PAGES.glob("*.txt")), ids=lambda path: path.stem)
+def test_an_article_without_furniture_stays_whole(path: Path) -> None:
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("> ")]
+    assert found(lines, titled=False) == []
+    assert found(lines[1:], titled=True) == []
 
 
-def test_a_marker_early_in_the_text_cuts_nothing() -> None:
-    assert cut([PROSE, "Advertisement", *[PROSE] * 8]) is None
+def test_a_reason_quotes_the_line_that_gave_it_away() -> None:
+    lines = ["Skip to content", TITLE, PROSE, "Advertisement", PROSE, PROSE, PROSE, "Check also", "Gulls leave"]
+    assert furniture(lines, built_in()) == (
+        Range(0, 1, "“Skip to content” stands before articles"),
+        Range(3, 4, "“Advertisement” stands by itself in articles"),
+        Range(7, 9, "the end of the text looks like furniture, as “Check also” confirms"),
+    )
 
 
-def test_a_marker_late_in_the_text_cuts_though_prose_follows() -> None:
-    found = cut([*[PROSE] * 4, "Related Articles", PROSE, PROSE])
-    assert found is not None
-    assert found[0] == 4
+class TestTail:
+    def test_without_a_marker_nothing_goes(self) -> None:
+        assert found([PROSE, PROSE, "Ferry operators agree", "Coffee growers count", "Village shop …"]) == []
+
+    def test_a_marker_in_the_first_line_is_no_tail(self) -> None:
+        assert found(["Share this", PROSE, PROSE]) == [(0, 1)]
+        assert found([]) == []
+        assert found(["Source link"]) == []
+        assert found(["Source link", "Check also", "Leave a reply"]) == [(1, 3)]
+
+    def test_a_marker_early_in_the_text_takes_nothing_with_it(self) -> None:
+        assert found([PROSE, "Related Articles", *[PROSE] * 8]) == []
+
+    def test_a_row_of_buttons_in_a_short_article_takes_no_paragraph_with_it(self) -> None:
+        assert found([PROSE, PROSE, "Share", "Facebook", "Twitter", PROSE, PROSE]) == []
+
+    def test_prose_behind_a_marker_keeps_it(self) -> None:
+        assert found([*[PROSE] * 6, "Related", PROSE]) == []
+
+    def test_a_marker_above_a_list_that_is_all_of_the_text_takes_nothing_with_it(self) -> None:
+        assert found([TITLE, "Share this", *[f"Heat {n}: the boats and their times" for n in range(40)]]) == []
+
+    def test_most_of_a_text_goes_where_markers_are_dense(self) -> None:
+        tail = ["Check also", "Gulls leave the market for the winter", "Share this", "Wind takes a roof off the school"]
+        assert found([PROSE, *tail * 5]) == [(1, 21)]
+
+    def test_a_long_menu_above_a_short_article_does_not_take_it_for_its_end(self) -> None:
+        menu = ["World", "Politics", "Business", "Sports", "Science", "Health", "Travel", "Weather"]
+        assert found([*menu, TITLE, PROSE, PROSE, "Share this"], titled=False) == [(0, 8), (11, 12)]
+
+    def test_teasers_go_with_the_marker_above_them(self) -> None:
+        teaser = "The council of the port has told everyone at several places along the quay that they should …"
+        assert found([PROSE, PROSE, "Check Also", "Ice on the quay", teaser, "Leave a Reply"]) == [(2, 6)]
+
+    def test_names_before_a_marker_go_with_it(self) -> None:
+        assert found([PROSE, PROSE, "Ana Silva", "Coast reporter", "Herring", "Share this"]) == [(2, 6)]
+
+    def test_a_long_list_before_a_marker_stays(self) -> None:
+        names = [f"Boat number {n}" for n in range(NAMES_BEFORE + 1)]
+        assert found([PROSE, PROSE, *names, "Leave a Reply"]) == [(len(names) + 2, len(names) + 3)]
+
+    def test_headlines_before_a_marker_stay(self) -> None:
+        assert found([PROSE, PROSE, "What the harbour master said of it", "Leave a Reply"]) == [(3, 4)]
+
+    def test_sections_that_stand_together_are_a_marker(self) -> None:
+        assert found([PROSE, PROSE, "Herring", "World", "Ice", "Politics", "Science"]) == [(2, 7)]
+        assert found([PROSE, PROSE, "Herring", "World", "Ice", "Politics", "Boats"]) == []
+
+    def test_a_wrapped_text_is_prose(self) -> None:
+        wrapped = [
+            "The harbour master said that the paper was",
+            "published today, and that he would not",
+            "share it with",
+        ]
+        assert found([*wrapped * 5, "the fishermen."]) == []
+        assert found([*wrapped * 5, "the fishermen.", "Source link"]) == [(16, 17)]
 
 
-def test_headlines_long_before_a_marker_are_not_taken_with_it() -> None:
-    headlines = [f"A heading number {number}" for number in range(CONFIRMED_WITHIN + 2)]
-    found = cut([PROSE, PROSE, *headlines, "Leave a Reply"])
-    assert found is not None
+class TestHead:
+    def test_what_stands_above_and_below_the_title_goes(self) -> None:
+        lines = ["Home > News", TITLE, "By Ana Silva", "3 March 2026", "1,204 views", PROSE, PROSE]
+        assert found(lines, titled=False) == [(0, 1), (2, 5)]
+
+    def test_names_above_a_marker_go_with_it(self) -> None:
+        assert found([TITLE, "By", "Ana Silva", "3 min read", PROSE, PROSE], titled=False) == [(1, 4)]
+        assert found([TITLE, "Ana Silva", "3 min read", PROSE, PROSE], titled=False) == [(1, 3)]
+        assert found(["Ana Silva", "3 min read", PROSE, PROSE]) == [(0, 2)]
+        assert found(["3 min read", "Ana Silva", PROSE, PROSE]) == [(0, 1)]
+
+    @pytest.mark.parametrize("title", ["Photos: dawn comes up over the harbour", "Live", "By the sea", "Search"])
+    def test_the_title_stays_though_it_reads_like_a_marker(self, title: str) -> None:
+        assert found([title, PROSE, PROSE], titled=False) == []
+        assert found([title, "By Ana Silva", PROSE, PROSE], titled=False) == [(1, 2)]
+
+    def test_a_summary_may_stand_before_the_author_and_the_date(self) -> None:
+        assert found([TITLE, PROSE, "By Ana Silva", "3 March 2026", PROSE, PROSE], titled=False) == [(2, 4)]
+
+    def test_a_marker_among_paragraphs_is_not_the_head(self) -> None:
+        assert found([TITLE, PROSE, "10:15", PROSE, "By Ana Silva", PROSE, PROSE], titled=False) == []
+
+    def test_sentences_are_not_the_head(self) -> None:
+        assert found([TITLE, "By then it was over.", PROSE, PROSE], titled=False) == []
+        assert found([TITLE, "March 11, the harbour said.", PROSE, PROSE], titled=False) == []
+        assert found([TITLE, "Updated March 11, 2026, at 10 a.m.", PROSE, PROSE], titled=False) == [(1, 2)]
+
+    def test_no_head_without_an_article_below(self) -> None:
+        assert found(["Home", "By Ana Silva", "3 March 2026", TITLE], titled=False) == []
+
+
+class TestAmid:
+    def test_single_lines_go_anywhere(self) -> None:
+        lines = [PROSE, "Advertisement", PROSE, "Read more: Gulls leave the market", "Story continues below", PROSE]
+        assert found(lines) == [(1, 2), (3, 5)]
+
+    def test_sentences_stay(self) -> None:
+        assert found([PROSE, f"Related: {PROSE}", PROSE]) == []
+
+
+class TestRepeated:
+    NOTICE = "Whoever finds a mistake in what we write is asked to come to the quay and say so to one of us."
+
+    def test_repeated_lines_are_markers_at_the_end(self) -> None:
+        assert found([PROSE, PROSE, "Herring and ice", self.NOTICE], repeated=(self.NOTICE,)) == [(2, 4)]
+        assert found([PROSE, self.NOTICE, PROSE, PROSE], repeated=(self.NOTICE,)) == []
+
+    def test_repeated_lines_are_markers_at_the_top(self) -> None:
+        lines = ["The Harbour Post, since 1903", TITLE, PROSE, PROSE]
+        assert found(lines, titled=False, repeated=(lines[0],)) == [(0, 1)]
+        assert found(lines, titled=False) == []
+
+    def test_a_line_is_the_same_in_other_spaces_and_case(self) -> None:
+        assert line_hash("The  Harbour Post ") == line_hash("THE HARBOUR\tPOST")
+        assert line_hash("The Harbour Post") != line_hash("The Harbour")
+        assert len(line_hash("")) == 8
+
+    def test_a_copy_of_another_text_stays(self) -> None:
+        lines = [TITLE, *(f"{PROSE} And so on, {n} times." for n in range(6))]
+        assert found(lines, repeated=tuple(lines)) == []
+        assert found(["Ferry stops again", *lines[1:], PROSE], repeated=tuple(lines)) == []
+
+
+class TestUnspacedScripts:
+    def test_sentences_without_spaces_are_prose(self) -> None:
+        chinese = "市议会星期一决定把防洪基金剩下的钱全部用来修补海堤好让鱼市在风浪里也能保持干燥。"
+        japanese = "市議会は月曜日に残っている洪水基金をすべて魚市場を守る堤防の修理に使うことを決めました。"
+        thai = "สภาเมืองตัดสินใจเมื่อวันจันทร์ว่าจะใช้เงินที่เหลือจากกองทุนน้ำท่วมเพื่อซ่อมกำแพงที่ปกป้องตลาดปลาจากน้ำทะเลในฤดูหนาวนี้และปีต่อไปโดยไม่ต้องรอความช่วยเหลือจากที่อื่นอีก"
+        for prose in (chinese, japanese, thai):
+            assert found([prose, "Share this", *[prose] * 8]) == []
+            assert found([*[prose] * 4, "灯塔", "相关阅读", "海鸥"]) == [(4, 7)]
 
 
 @pytest.mark.parametrize(
     "line",
-    ["Related Articles", "  — Share this: ", "© 2026 Harbour Post.", "SUBSCRIBE", "3 comments", "Tags: gas, oil"],
+    ["…" * 1_000_000 + "x", ":" * 1_000_000 + "x", "> " * 500_000, "a" * 1_000_000, "1 " * 500_000, "字" * 1_000_000],
+    ids=["points", "colons", "crumbs", "letters", "numbers", "han"],
 )
-def test_markers(line: str) -> None:
-    assert is_marker(line)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "Related stories of loss ran through the village that winter, and no family in it was spared by them at all.",
-        "Facebook said on Monday that it would appeal.",
-        "Tweets were deleted.",
-        "Comments on the rule are open until 18 December.",
-        "The next call is planned for 14 January 2027.",
-        "Subscribers left in droves.",
-    ],
-)
-def test_sentences_that_begin_like_markers(line: str) -> None:
-    assert not is_marker(line)
-
-
-@pytest.mark.parametrize("line", ["…" * 1_000_000 + "x", ":" * 1_000_000 + "x"], ids=["points", "colons"])
 def test_a_long_line_is_read_once(line: str) -> None:
-    found = cut([PROSE, PROSE, line, "Source link"])  # hours, if it were tried from each character to the end
-    assert found is not None
+    result = found([PROSE, PROSE, line, "Source link"])  # hours, if it were tried from each character to the end
+    assert result == [] or result[0][1] == 4
+    furniture([line, PROSE, line], built_in(), repeated={line_hash(line)})
 
 
-def test_many_markers_are_looked_up_not_searched() -> None:
-    assert cut(["Tweet"] * 100_000 + [PROSE] * 100_000) is None
+@pytest.mark.parametrize("line", ["Tweet", "World", "Ana Silva", PROSE, ""])
+def test_many_lines_are_looked_up_not_searched(line: str) -> None:
+    assert found([*[line] * (MANY - 2), PROSE, PROSE]) == []
+    found([PROSE, *[line] * (MANY - 2), "Source link"])
+    assert found([PROSE, *[line] * 1_000_000, "Source link"]) == []
+
+
+LINES = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["Share", "Home", "World", "Sport", "Advertisement", "By Ana", "Source link", "3 shares", "", "—"]
+        ),
+        st.sampled_from(
+            [PROSE, TITLE, "Ana Silva", "and so on with the herring", "What comes next …", "它们：", "10:15"]
+        ),
+        st.text(max_size=40),
+    ),
+    max_size=30,
+)
+
+
+@given(LINES, st.booleans(), st.sets(st.integers(0, 29)))
+def test_ranges_are_in_order_apart_and_never_everything(lines: list[str], titled: bool, again: set[int]) -> None:
+    repeated = {line_hash(lines[n]) for n in again if n < len(lines)}
+    ranges = furniture(lines, built_in(), repeated=repeated, titled=titled)
+    ends = [0, *(part.end for part in ranges)]
+    assert all(last <= part.start < part.end for last, part in zip(ends, ranges, strict=False))
+    assert ends[-1] <= len(lines)
+    gone = {n for part in ranges for n in range(part.start, part.end)}
+    assert not gone or any(line.split() for n, line in enumerate(lines) if n not in gone)
+    assert all("“" in part.reason for part in ranges)
+
+
+@given(LINES, st.booleans())
+def test_without_markers_only_numbers_and_ways_through_a_site_go(lines: list[str], titled: bool) -> None:
+    lines = [line for line in lines if not set(line) & set("0123456789@>›»→|/·•") and not any(map(str.isdecimal, line))]
+    assert furniture(lines, Markers.of(), titled=titled) == ()

@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator.boilerplate import Markers, built_in
 from aggregator.config import concepts, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
 from aggregator.config.yamlfile import YamlFile, suggest
 from aggregator.errors import ConfigError, SourceError
+from aggregator.markers import Markers, built_in
 from aggregator.registry import Source
 
 log = logging.getLogger(__name__)

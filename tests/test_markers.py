@@ -1,0 +1,177 @@
+"""Patterns of lines that sites put around articles."""
+
+import re
+from importlib import resources
+
+import pytest
+
+from aggregator.markers import AMID, BEFORE, BEHIND, KINDS, LONGEST, MENU, Markers, built_in, packaged
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lines"),
+    [
+        ("source link", ["Source link", "  — SOURCE LINK: ", "source-link"]),
+        ("read more …", ["Read more", "READ MORE: ships leave harbour", "Read more »"]),
+        ("… newsletter", ["Newsletter", "The Harbour Newsletter"]),
+        ("… your inbox …", ["Your inbox", "News in your inbox every day", "Check your inbox"]),
+        (
+            "the post … appeared first on …",
+            ["The post A Quiet Sea appeared first on Harbour.", "The post appeared first on"],
+        ),
+        ("follow ... on", ["Follow the fleet on", "follow on"]),
+        ("3 shares", ["12 shares", "1,204 shares", "1.2K shares"]),
+        ("updated 3 pm", ["Updated 10:15 pm"]),
+        ("leave (a) reply", ["Leave reply", "Leave a reply"]),
+        ("comments (are closed/off)", ["Comments", "Comments are closed.", "comments off"]),
+        ("related articles/posts/stories …", ["Related posts", "Related Stories for you"]),
+        ("tags: …", ["Tags:", "Tags: herring, ice", "TAGS : herring"]),
+        ("© …", ["© 2026 Harbour Post", "Copyright Harbour Post"]),
+        ("editor’s picks", ["Editor's Picks", "EDITOR’S PICKS"]),
+        ("mots-clés", ["Mots clés", "mots-cles"]),
+        ("责任编辑：…", ["责任编辑：苏墨", "责任编辑: 苏墨"]),
+        ("相关阅读", ["相关阅读", "【相关阅读】"]),
+        ("关于我们 …", ["关于我们", "关于我们联系方式"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_pattern_matches(pattern: str, lines: list[str]) -> None:
+    markers = Markers.of({"behind": [pattern]})
+    assert [line for line in lines if not markers.kinds(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        ("source link", "Source link of the chain"),
+        ("source link", "The source link"),
+        ("read more …", "Readers read more"),
+        ("… newsletter", "Newsletters"),
+        ("… your inbox …", "In yours, inbox"),
+        ("the post … appeared first on …", "Appeared first on the post"),
+        ("… one two … two three …", "one two three one"),
+        ("a b … b c", "a b c"),
+        ("3 shares", "shares"),
+        ("3 shares", "many shares"),
+        ("tags: …", "Tags are for coats"),
+        ("tags: …", "The tags: blue"),
+        ("leave (a) reply", "Leave the reply"),
+        ("read …", "read " + "x" * LONGEST),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_a_pattern_does_not_match(pattern: str, line: str) -> None:
+    assert Markers.of({"behind": [pattern]}).kinds(line) == 0
+
+
+def test_a_line_can_be_of_several_kinds() -> None:
+    markers = Markers.of({"behind": ["share", "more …"], "menu": ["more"]}, {"before": ["Share"], "amid": ["… more"]})
+    assert markers.kinds("share") == BEHIND | BEFORE
+    assert markers.kinds("More") == BEHIND | MENU | AMID
+    assert markers.kinds("") == markers.kinds("***") == markers.kinds("\u0301") == 0
+    assert Markers.of().kinds("share") == 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("", "no word"),
+        ("…", "no word"),
+        ("(a/b) …", "no word"),
+        ("!!!", "no word"),
+        ("read (more", "bracket"),
+        ("read more)", "bracket"),
+        ("read ((all) more)", "bracket"),
+        ("read ()", "missing"),
+        ("read/", "missing"),
+        ("read / see", "missing"),
+        ("(read/) more", "missing"),
+        ("tags: of the day", "colon"),
+        ("more … tags: …", "colon"),
+        ("# shares", "write a number"),
+        (" ".join(["a/b/c/d/e/f/g/h/i/j"] * 4), "more than"),
+    ],
+)
+def test_a_bad_pattern_is_named(pattern: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"“{re.escape(pattern)}”.*{why}"):
+        Markers.of({"behind": [pattern]})
+
+
+def test_what_is_no_pattern_at_all_is_named() -> None:
+    with pytest.raises(ValueError, match="None in “before”"):
+        Markers.of({"before": [None]})  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="“above” is no kind of marker; there are behind, before, amid, menu"):
+        Markers.of({"above": ["share"]})
+
+
+def test_a_list_may_be_empty_or_one_pattern() -> None:
+    assert Markers.of({"behind": "share"}).kinds("share") == BEHIND
+    assert Markers.of({"behind": None, "menu": []}).kinds("share") == 0  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("line", ["a b " * 75, "a" * LONGEST, "1 " * 150, "…" * 300, ":" * 300, "a: " * 100])
+def test_no_line_takes_long(line: str) -> None:
+    markers = Markers.of({"behind": ["… a … a … a … a … a … a … b … c …", "a … a … a … a … d", "1 … 1 …"]})
+    for _ in range(1000):  # hours, if each gap were tried at each length
+        markers.kinds(line)
+
+
+def test_built_in_lists_have_the_shape_that_is_documented() -> None:
+    files = sorted(file.name for file in (resources.files("aggregator") / "data" / "furniture").iterdir())
+    assert files == ["ar.yaml", "de.yaml", "en.yaml", "es.yaml", "fr.yaml", "ru.yaml", "zh.yaml"]
+    assert [set(lists) for lists in packaged()] == [set(KINDS)] * len(files)
+    assert built_in() is built_in()
+
+
+def test_no_pattern_of_the_built_in_lists_is_cut_short_by_a_comment() -> None:
+    for file in (resources.files("aggregator") / "data" / "furniture").iterdir():
+        text = file.read_text(encoding="utf-8")
+        assert re.findall(r"^ *[^#\s].*\s#", text, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Related Articles",
+        "  — Share this: ",
+        "© 2026 Harbour Post.",
+        "SUBSCRIBE",
+        "3 comments",
+        "Tags: gas, oil",
+        "The post Gas flows again appeared first on Harbour Post.",
+        "Reporting by Ana Silva; Editing by Joan Reed",
+        "Das könnte Sie auch interessieren",
+        "Cet article est apparu en premier sur Le Quai.",
+        "Te puede interesar: los fareros",
+        "Подпишитесь на наш канал в Telegram",
+        "未经授权，不得转载",
+        "جميع الحقوق محفوظة © 2026",
+    ],
+)
+def test_markers_behind_articles(line: str) -> None:
+    assert built_in().kinds(line) & BEHIND
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Facebook said on Monday that it would appeal.",
+        "Tweets were deleted.",
+        "Comments on the rule are open until 18 December.",
+        "The next call is planned for 14 January 2027.",
+        "Subscribers left in droves.",
+        "More than 100 people read the news.",
+        "Published research says otherwise.",
+        "About 40 boats came back.",
+        "Folgen des Streits sind noch nicht absehbar.",
+        "Teilen der Stadt fehlt seit Montag der Strom.",
+        "Plus de 100 bateaux sont rentrés lundi.",
+        "Más de 100 barcos volvieron el lunes.",
+        "Нашли и второй корабль.",
+        "شارك في الاجتماع وزراء من سبع دول.",
+        "برعاية الملك انطلقت أعمال المؤتمر.",
+        "记者：你们为什么还要等？",
+    ],
+)
+def test_sentences_that_begin_like_markers(line: str) -> None:
+    assert built_in().kinds(line) == 0
