@@ -188,6 +188,27 @@ def explain(directory: Path | None, what: str, as_json: bool) -> None:
                 click.echo("\n".join(explaining.lines(trace, config)))
 
 
+@main.command()
+@click.pass_obj
+def retag(directory: Path | None) -> None:
+    """Apply the rules as they are now to all that is stored: furniture, tags, topics. Then publish what changed.
+
+    Needed after new files have shown which lines a site repeats. Other changes of the rules are applied by themselves,
+    when the daemon starts or reloads. Example: aggregator retag
+    """
+    with _failing_well():
+        from aggregator import runtime
+
+        config = _config_of(directory)
+        with (
+            runtime.locked(config.state),
+            runtime.opened(config) as database,
+            _progress(runtime.to_retag(database), lambda count: None, "applying the rules") as done,
+        ):
+            cut, changed = runtime.retag(config, database, done)
+        click.echo(f"{cut} articles cut in another way; {changed} files changed")
+
+
 @contextmanager
 def _reading(config: "Config") -> "Iterator[Database]":
     """The store, which must be there: a command that only looks makes none. Raises StateError."""
@@ -220,8 +241,10 @@ def _announce(config: "Config") -> None:
 
 
 @contextmanager
-def _progress(total: int, done: Callable[[Any], None]) -> Iterator[Callable[[Any], None]]:
-    """A bar on a terminal, nothing in a pipe."""
+def _progress(
+    total: int, done: Callable[[Any], None], doing: str = "visiting sources"
+) -> Iterator[Callable[[Any], None]]:
+    """A bar on a terminal, nothing in a pipe. What it gives is called once for each step, or with a number of steps."""
     if not sys.stderr.isatty():
         yield done
         return
@@ -229,11 +252,11 @@ def _progress(total: int, done: Callable[[Any], None]) -> Iterator[Callable[[Any
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("visiting sources", total=total)
+        task = progress.add_task(doing, total=total)
 
-        def step(visit: Any) -> None:
-            progress.advance(task)
-            done(visit)
+        def step(what: Any) -> None:
+            progress.advance(task, what if isinstance(what, int) else 1)
+            done(what)
 
         yield step
 

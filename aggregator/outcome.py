@@ -38,11 +38,9 @@ from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import retention as stored_retention
 from aggregator.store import subscriptions as stored_subscriptions
-from aggregator.store import visits as stored_visits
 from aggregator.words import digest
 
 MAX_NAMED = 50  # parts of a document in one reason
-BATCH = 200  # stories judged anew in one transaction
 
 log = logging.getLogger(__name__)
 
@@ -163,21 +161,6 @@ class Outcomes:
             log.warning("%s: look at it: %s", source.title, trouble)
         visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))
         return Outcome(visit, state, plan.due_at, failures, plan=plan.reason, rest_until=now + rest if rest else None)
-
-    def judge_all(self) -> None:
-        """Apply the rules to the whole store, piece by piece: who leads, what it is about, where it belongs."""
-        last = ""
-        while batch := stored_articles.stories(self._database, after=last, limit=BATCH):
-            stories = [Story(story, dedup.lead(copies).key, tuple(copies)) for story, copies in batch.items()]
-            articles = stored_articles.by_keys(self._database, [copy.key for story in stories for copy in story.copies])
-            judgements = {key: self._judge_of.judge(article) for key, article in articles.items()}
-            stored_visits.save_judgement(
-                self._database,
-                {key: judgement.all_tags for key, judgement in judgements.items()},
-                {story.id: judgements[story.lead].memberships(story.id) for story in stories},
-                {story.id: story.lead for story in stories},
-            )
-            last = stories[-1].id
 
     def _without_furniture(self, source: Source, articles: list[Article]) -> list[Article]:
         """The articles without what stands around them: by markers, and in files by what they have in common."""

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from aggregator import compose, metrics, outage, publish, reading, registry, samples, schedule
+from aggregator import compose, metrics, outage, publish, reading, registry, retag, samples, schedule
 from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
@@ -109,15 +109,27 @@ class Pipeline:
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         publish.withdraw(set(self.config.topics), self.config.public)
-        if outdated:
-            self._outcomes.judge_all()
-            stored_topics.note_rules(self.database, self.judge.rules_hash)
+        cut_rules = retag.cut_rules(self.config.markers)
+        cuts_outdated = stored_topics.is_outdated(self.database, "furniture", cut_rules)
+        if cuts_outdated:
+            changed = retag.cut_all(self.database, self.config.markers)
+            if changed:
+                log.info("other rules of what is furniture: %d articles are cut in another way", changed)
+        if outdated or cuts_outdated:
+            retag.judge_all(self.database, self.judge)
+            stored_topics.note_rules(self.database, self.judge.rules_hash, furniture=cut_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, repr(self.config.topics)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         missing = [slug for slug in self.config.topics if not publish.is_published(slug, self.config.public)]
         stored_topics.republish(self.database, missing)
+
+    def retag(self, progress: retag.Progress = lambda count: None) -> int:
+        """Apply all rules to everything that is stored; the number of articles from which something else is cut."""
+        changed = retag.cut_all(self.database, self.config.markers, progress)
+        retag.judge_all(self.database, self.judge, progress)
+        return changed
 
     def adopt(self, config: Config) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""

@@ -18,7 +18,9 @@ from aggregator.housekeeping import keep_house
 from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, utc_now
 from aggregator.readers import Readers
+from aggregator.retag import Progress
 from aggregator.store import Database
+from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
 
 log = logging.getLogger(__name__)
@@ -192,6 +194,19 @@ async def once(
             _report_left_out(database)
         await keep_house(pipeline)
         return pipeline.publish()
+
+
+def to_retag(database: Database) -> int:
+    """How many steps `retag` takes."""
+    return stored_articles.count_originals(database) + stored_articles.count(database)[1]
+
+
+def retag(config: Config, database: Database, progress: Progress) -> tuple[int, int]:
+    """Apply all rules to what is stored, and publish; from how many articles something else is cut, changed files."""
+    with executor() as pool, Readers(config.settings.parse) as readers:
+        pipeline = Pipeline(config, database, pool, readers)
+        pipeline.prepare()
+        return pipeline.retag(progress), pipeline.publish()
 
 
 async def _visit_lists(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:

@@ -18,7 +18,7 @@ LAYERS = [
     ["language", "clean", "furniture", "features", "dedup", "tagging", "topics", "schedule", "compose", "websub"],
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
-    ["reading", "outcome"],
+    ["reading", "outcome", "retag"],
     ["reader_process", "readers", "samples"],
     ["pipeline"],
     ["housekeeping"],

@@ -12,7 +12,13 @@ from jsonschema import Draft202012Validator
 from aggregator.config import schemas
 
 CONFIG = Path(__file__).parent.parent / "config"
-FILES = [CONFIG / "aggregator.yaml", CONFIG / "sources.yaml", CONFIG / "topics.yaml", *(CONFIG / "concepts").glob("*")]
+FILES = [
+    CONFIG / "aggregator.yaml",
+    CONFIG / "sources.yaml",
+    CONFIG / "topics.yaml",
+    *(CONFIG / "concepts").glob("*"),
+    *(CONFIG / "furniture").glob("*"),
+]
 
 
 class AsEditors(yaml.SafeLoader):

@@ -166,6 +166,26 @@ def test_changed_article_keeps_its_first_sight(store: Database) -> None:
     assert found and (found.title, found.first_seen_at) == ("New", NOW)
 
 
+def test_what_is_cut_from_stored_articles_can_change(store: Database) -> None:
+    one, other, alone = article("1"), article("2", link=None, text_hash="t2"), article("3", link=None, original=None)
+    visits.save(store, lease := lease_of(store), visited(lease, one, other, alone))
+    (slug, published) = next((topic.slug, topic) for topic in topics.dirty(store, NOW) if topic.slug == "one")
+    topics.mark_published(store, published, None)
+    assert articles.count_originals(store) == 2
+    assert articles.with_originals(store, limit=1) == [one]
+    assert articles.with_originals(store, after=one.key, limit=9) == [other]
+    assert articles.originals(store, "a") == [one.original, other.original]
+    assert articles.originals(store, "b") == []
+    whole = replace(one, title="Whole", cuts=(), html="<p>All</p>", text="All", content_hash="new", text_hash="tn")
+    raced = replace(other, title="Lost")
+    visits.save_cuts(store, [(whole, one), (raced, replace(other, content_hash="changed meanwhile"))])
+    assert articles.get(store, one.key) == whole
+    assert articles.get(store, other.key) == other
+    assert slug in {topic.slug for topic in topics.dirty(store, NOW)}
+    (copy,) = articles.copies(store, keys=[], links=[], text_hashes=["tn"])
+    assert copy.title == "whole"
+
+
 def test_save_is_all_or_nothing(store: Database) -> None:
     lease = lease_of(store)
     outcome = visited(lease, article())

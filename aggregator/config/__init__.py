@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator.config import concepts, settings, sources, topics, yamlfile
+from aggregator.config import concepts, furniture, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
 from aggregator.config.yamlfile import YamlFile, suggest
 from aggregator.errors import ConfigError, SourceError
-from aggregator.markers import Markers, built_in
+from aggregator.markers import Markers, built_in, packaged
 from aggregator.registry import Source
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ def load(
     main = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, environment)
     source_file = _read(directory / source_file_name, sources.schema(), problems, environment)
     known = _concepts(directory / "concepts", problems, environment)
+    markers = _markers(directory / "furniture", problems, environment)
     topic_file = _read(
         directory / "topics.yaml",
         topics.SCHEMA,
@@ -98,7 +99,7 @@ def load(
         found,
         topic_file[1].topics,
         known,
-        built_in(),
+        markers,
         dict(_example_places(*topic_file)),
     )
 
@@ -110,6 +111,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "sources": sources.schema(),
         "topics": topics.SCHEMA,
         "concepts": concepts.SCHEMA,
+        "furniture": furniture.SCHEMA,
     }
     return {f"{name}.schema.json": adapter.json_schema() for name, adapter in adapters.items()}
 
@@ -164,6 +166,13 @@ def _concepts(folder: Path, problems: list[str], environment: Mapping[str, str])
                 problems.append(file.problem(("concepts", name), f"the concept '{name}' is in another file as well"))
             known[name] = concept
     return None if None in files else known
+
+
+def _markers(folder: Path, problems: list[str], environment: Mapping[str, str]) -> Markers:
+    """What comes with the program, and the lists of the folder."""
+    files = [_read(path, furniture.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
+    lists = [parsed.model_dump() for _, parsed in filter(None, files)]
+    return Markers.of(*packaged(), *lists) if lists else built_in()
 
 
 def _unknown_concepts(file: YamlFile, known: Mapping[str, Concept] | None) -> Iterator[str]:

@@ -108,6 +108,20 @@ def originals(database: Database, source: str) -> list[str]:
         return list(connection.execute(_ORIGINALS, {"source": source}).scalars())
 
 
+def with_originals(database: Database, *, after: str = "", limit: int) -> list[Article]:
+    """Articles from which something could be cut, in the order of their keys, to walk them piece by piece."""
+    is_framed = articles.c.original.is_not(None)
+    some = select(articles).where(is_framed, articles.c.key > after).order_by(articles.c.key).limit(limit)
+    with database.reading() as connection:
+        return [article_of(row) for row in connection.execute(some)]
+
+
+def count_originals(database: Database) -> int:
+    """How many articles `with_originals` leads through."""
+    with database.reading() as connection:
+        return connection.execute(select(func.count()).where(articles.c.original.is_not(None))).scalar_one()
+
+
 def get(database: Database, key_or_link: str) -> Article | None:
     """An article by its key, or the latest one with this canonical link."""
     return by_keys(database, [key_or_link]).get(key_or_link) or _at(database, key_or_link)

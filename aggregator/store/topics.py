@@ -81,10 +81,11 @@ def register(database: Database, slugs: Iterable[str], rules_hash: str, now: dat
         return value_of(connection, "rules") != rules_hash
 
 
-def note_rules(database: Database, rules_hash: str) -> None:
+def note_rules(database: Database, rules_hash: str, **others: str) -> None:
     """Remember that the whole store has been judged by these rules, and that every topic may look different."""
     with database.writing() as connection:
-        put(database, connection, "rules", rules_hash)
+        for name, value in {"rules": rules_hash, **others}.items():
+            put(database, connection, name, value)
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
 
 
@@ -96,6 +97,12 @@ def touch_all_if(database: Database, name: str, value: str) -> None:
     with database.writing() as connection:
         put(database, connection, name, value)
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
+
+
+def is_outdated(database: Database, name: str, value: str) -> bool:
+    """Whether something was last done by other rules than these."""
+    with database.reading() as connection:
+        return value_of(connection, name) != value
 
 
 def republish(database: Database, slugs: Collection[str]) -> None:

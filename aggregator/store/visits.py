@@ -14,6 +14,7 @@ from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import UtcDateTime, articles, hosts, memberships, sources, stories, tags, topics, visits
 from aggregator.store.sources import row_of as row_of_state
+from aggregator.words import folded
 
 KEPT_VISITS = 30  # per source
 
@@ -40,6 +41,9 @@ _HOSTS = select(sources.c.id, sources.c.host).where(_IN_SOURCES, sources.c.host.
 _FREE_SOONER = hosts.c.free_at < bindparam("rest_until")
 _PLACES = ("key", "source", "guid", "story", "rule", "rival", "first_seen_at")  # of an article: they never change
 _REPLACED = [column.name for column in articles.c if column.name not in _PLACES]
+_CUT = {"title", "text", "html", "summary", "content_hash", "news_hash", "text_hash", "word_count"}
+_RECUT = update(articles).where(articles.c.key == bindparam("at"), articles.c.content_hash == bindparam("was"))
+_STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", expanding=True)))
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
 _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), memberships.c.story == bindparam("by"))
@@ -95,6 +99,22 @@ def save_judgement(
         _replace_tags(database, connection, tags_by_article)
         before, after = _replace_memberships(database, connection, memberships_by_story)
         touch(connection, {membership.topic for membership in before ^ after})
+
+
+def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) -> None:
+    """Articles from which more or less is cut now, each with what it was: what has changed meanwhile stays as it is."""
+    rows = [
+        {"was": before.content_hash, "at": article.key, "folded_title": folded(article.title)}
+        | {name: value for name, value in fields_of(article).items() if name in _CUT}
+        | {"cuts": [fields_of(cut) for cut in article.cuts]}
+        for article, before in changed
+    ]
+    if not rows:
+        return
+    with database.writing() as connection:
+        connection.execute(_RECUT, sorted(rows, key=lambda row: str(row["at"])))
+        stories = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
+        touch(connection, _topics_of(connection, stories))
 
 
 def touch(connection: Connection, slugs: Iterable[str]) -> None:
@@ -199,6 +219,10 @@ def _replace_memberships(
     if begun:
         connection.execute(database.upsert(memberships, "score", "reasons"), begun)
     return before, after
+
+
+def _stories(connection: Connection, keys: Collection[str]) -> Iterable[str]:
+    return connection.execute(_STORIES, {"keys": keys}).scalars()
 
 
 def _topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:

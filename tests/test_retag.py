@@ -1,0 +1,84 @@
+"""Newer rules, applied to what is stored: what is cut, what it is about, what is published."""
+
+from pathlib import Path
+
+from aggregator import config, runtime
+from aggregator.models import Article
+from aggregator.store import articles
+from tests.test_pipeline import drop, feed, items, once, only_inbox
+
+PROSE = (
+    "China and Russia signed an agreement on rail freight on Monday, after two years of talks.\n\n"
+    "Russia is to supply the steel for the line, and China the signals and the trains.\n\n"
+    "The two presidents, who had met in Beijing in March, did not attend the ceremony.\n\n"
+)
+SITE = "The Harbour Post, since 1871\n\nWeather at the lighthouse\n\nWrite to the harbour master\n\n"
+
+
+def stored(directory: Path) -> list[Article]:
+    found = config.load(directory, {})
+    with runtime.opened(found) as database:
+        return articles.with_originals(database, limit=99)
+
+
+def retag(directory: Path) -> tuple[int, int]:
+    found = config.load(directory, {})
+    with runtime.opened(found) as database:
+        return runtime.retag(found, database, lambda count: None)
+
+
+def story(number: int) -> str:
+    prose = [f"{line[:-1]}, as part {number} of our series tells." for line in PROSE.split("\n\n") if line]
+    return "\n\n".join([f"Rail deal, part {number}", *prose, ""])
+
+
+async def test_lines_learned_later_are_cut_from_earlier_articles(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    drop(inbox, "1.txt", (story(1) + SITE).encode())
+    await once(config_directory)
+    (first,) = stored(config_directory)
+    assert "lighthouse" in first.text
+    for number in (2, 3):
+        drop(inbox, f"{number}.txt", (story(number) + SITE).encode())
+    await once(config_directory)
+    texts = [article.text for article in stored(config_directory)]
+    assert sorted("lighthouse" in text for text in texts) == [False, False, True]
+    ids = {item["id"]: item["date_published"] for item in items(config_directory, "china-russia")}
+
+    assert retag(config_directory)[0] == 1
+    after = {article.key: article for article in stored(config_directory)}
+    assert not any("lighthouse" in article.text for article in after.values())
+    assert after[first.key].original == first.original
+    assert b"lighthouse" not in feed(config_directory, "china-russia", "atom")
+    assert {item["id"]: item["date_published"] for item in items(config_directory, "china-russia")} == ids
+    assert retag(config_directory) == (0, 0)
+
+
+async def test_a_list_of_the_users_is_applied_to_the_past(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    drop(inbox, "1.txt", (story(1) + "Anchors aweigh, dear friends\n\nWrite to the harbour master").encode())
+    await once(config_directory)
+    assert "Anchors" in stored(config_directory)[0].text
+    folder = config_directory / "furniture"
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.yaml").write_text("behind:\n  - anchors aweigh …\n")
+    await once(config_directory)
+    (article,) = stored(config_directory)
+    assert "Anchors" not in article.text
+    assert "harbour master" not in article.text
+    assert "Anchors" in (article.original or "")
+    assert b"Anchors" not in feed(config_directory, "china-russia", "rss")
+
+
+async def test_tags_follow_what_is_cut(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    teaser = "Lighthouse keepers’ corner\n\n" + "India, India and India: India sails to India with India\n\n" * 4
+    drop(inbox, "1.txt", (story(1) + teaser).encode())
+    await once(config_directory)
+    tags = lambda: {tag for item in items(config_directory, "china-russia") for tag in item["tags"]}  # type: ignore[attr-defined]  # noqa: E731
+    assert "India" in tags()
+    folder = config_directory / "furniture"
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.yaml").write_text("behind: [lighthouse keepers’ corner]\n")
+    await once(config_directory)
+    assert "India" not in tags()
