@@ -69,6 +69,7 @@ def test_import_adds_text_and_says_what_it_left_out(directory: Path) -> None:
     assert sorted(entry.name for entry in directory.iterdir()) == [
         "aggregator.yaml",
         "concepts",
+        "furniture",
         "schema",
         "sources.yaml",
         "topics.yaml",
