@@ -8,6 +8,7 @@ FEED = "application/xml+feed"  # RSS of any kind, RDF, Atom, CDF: one parser rea
 JSON_FEED = "application/feed+json"
 SITEMAP = "application/xml+sitemap"
 HTML = "text/html"
+MARKDOWN = "text/markdown"
 XML = "application/xml"
 TEXT = "text/plain"
 BINARY = "application/octet-stream"

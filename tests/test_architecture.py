@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
     ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness", "batches"],
-    ["untangle", "markup", "boilerplate", "significance", "splice", "identity", "metrics"],
+    ["untangle", "markup", "boilerplate", "significance", "splice", "identity", "metrics", "plaintext"],
     ["registry"],
     ["config"],
     ["store", "fetch"],
@@ -52,7 +52,7 @@ PURE += [
     "parsers",
     "websub",
 ]
-PURE += ["opml", "autodiscovery", "untangle", "markup", "significance", "splice", "identity", "reading"]
+PURE += ["plaintext", "opml", "autodiscovery", "untangle", "markup", "significance", "splice", "identity", "reading"]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 

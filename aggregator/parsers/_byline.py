@@ -1,0 +1,214 @@
+"""What a text says of itself: who wrote it, when, and where it was first. Pure.
+
+Only lines near its beginning and end are looked at, and only those that are nothing but such a statement, as
+`_bylines.yaml` has the words for; of the first paragraphs the datelines, too. A sentence that merely speaks of a date
+or a source states nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aggregator import urls
+from aggregator.language import language as language_of
+from aggregator.models import Category, Origin
+from aggregator.parsers._byline_words import words
+from aggregator.parsers._dates_in_words import date_in_words, day_in_words
+
+LOOKED_AT = 15  # lines at each end
+MAX_LINE = 200  # characters of a line that is a statement
+_PARAGRAPHS = 4  # the first ones: a dateline may stand in them
+_HEAD = 6  # lines: further on, lists of other articles have bylines and dates, too
+_LONG = 60  # characters of a line that is a paragraph
+_MAX_SOURCE = 60
+_MAX_TAG_WORDS, _MAX_TAGS = 4, 20
+_URL = re.compile(r"https?://[^\s<>\"“”«»，。；）)]+")
+_SEPARATOR = re.compile(r"\s*[|｜•\t]\s*|\s+[·–—/]\s+|\s{3,}")
+_BY_BEHIND_DATE = re.compile(r"(?<=[\dmMTr])\s+(?=(?:by|von|par|por)\s+[^\W\d_])")
+_DATELINE = re.compile(
+    r"(?P<place>[^\W\d_][^()（）\[\]«»“”\"!?;:：—–]{1,60}?)\s*[,，]?\s*"
+    r"(?:[(（/](?P<agency>[^()（）/\d]{2,40})[)）/]\.?)?\s*(?:—|–|\.?-{1,2}(?=\s))\s*(?P<rest>\S.*)"
+)
+_SLASHED = re.compile(r"(?P<place>[^\W\d_][^()/]{1,60}?)\.?\s*/(?P<agency>[^()/\d]{2,40})/\.?\s*(?P<rest>\S.*)")
+_CHINESE = re.compile(
+    r"[（(【]?(?P<agency>[^\W\d_]{2,6}?[社网])(?P<place>[^\W\d]{0,12}?)(?P<date>\d{1,2}月\d{1,2}日)(?:综合)?[电電讯訊]"
+    r"(?:\s*[（(](?:[^\W\d]{0,6}?记者|記者)\s*(?P<names>[^()（）]{2,30})[)）])?"
+)
+_JAPANESE = re.compile(
+    r"[［【\[](?P<place>[^\W\d_]{1,10})(?:[\s＝=]*(?P<date>(?:\d{1,2}月)?\d{1,2}日))?[\s＝=]*(?P<agency>[^\W\d_]{2,12})[］】\]]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A value for a field of an entry, and where it stands, in words."""
+
+    value: Any
+    place: str
+
+
+def said(lines: Sequence[str], near: datetime | None, language: str | None = None) -> dict[str, Said]:
+    """What the lines of a text say, by the name of the fact: url, author, published, updated, source, tags.
+
+    `near` is a time shortly after it was written: that of its file. Of several statements the first counts.
+    """
+    written = [line for raw in lines if (line := raw.strip(" \t\r\n*_#>"))]
+    if not written:
+        return {}
+    tongue = language or language_of(None, " ".join(written[:40])[:4000])
+    found: dict[str, Said] = {}
+    for name, value in _statements(_looked_at(written), tongue, near):
+        found.setdefault(name, value)
+    return found
+
+
+def _looked_at(lines: Sequence[str]) -> list[tuple[int, str]]:
+    """The lines near both ends, with their numbers: those at the beginning count more."""
+    ends = max(LOOKED_AT, len(lines) - LOOKED_AT)
+    return [*enumerate(lines[:LOOKED_AT]), *enumerate(lines[ends:], ends)]
+
+
+def _statements(
+    lines: Iterable[tuple[int, str]], tongue: str | None, near: datetime | None
+) -> Iterator[tuple[str, Said]]:
+    later: list[tuple[str, Said]] = []
+    paragraphs = 0
+    for number, line in lines:
+        if len(line) <= MAX_LINE:
+            yield from _of_line(line, number, tongue)
+        if paragraphs < _PARAGRAPHS and number < LOOKED_AT and (len(line) >= _LONG or not line.isascii()):
+            paragraphs += 1
+            later += _of_dateline(line[:MAX_LINE], tongue, near)
+    yield from later
+
+
+def _of_line(line: str, number: int, tongue: str | None) -> Iterator[tuple[str, Said]]:
+    first_in = words().first_in(line)
+    if first_in:
+        yield from _of_source(first_in, "where it says it was published first")
+        return
+    for part in _parts(line):
+        statement = list(_of_part(part, number, tongue))
+        if not statement:
+            return
+        yield from statement
+
+
+def _parts(line: str) -> list[str]:
+    """The statements of a line: they stand apart by signs, or each begins with its label."""
+    spread = words().labels.sub(lambda found: f"\t{found[1] or found[2]}: ", line)
+    spread = words().turns.sub("\t", _BY_BEHIND_DATE.sub("\t", spread))
+    return [part for part in _SEPARATOR.split(spread) if part]
+
+
+def _of_part(part: str, number: int, tongue: str | None) -> Iterator[tuple[str, Said]]:
+    label = words().labels.match(part)
+    if label:
+        yield from _labelled(words().kinds(label[1] or label[2]), part[label.end() :].strip(), tongue)
+    elif number < _HEAD:
+        yield from _of_head(part, number, tongue)
+
+
+def _of_head(part: str, number: int, tongue: str | None) -> Iterator[tuple[str, Said]]:
+    """What says so by its form alone: a byline, but not in the place of a title; a date."""
+    dated = words().dated.match(part)
+    kind = "updated" if dated and dated["updated"] else "published"
+    date = date_in_words(part[dated.end() :] if dated else part, tongue)
+    if date:
+        yield kind, Said(date, "the line of the date")
+    elif number:
+        places = [place.start() for place in re.finditer(r",\s", part)]
+        ends = [place for place in places if date_in_words(part[place + 1 :], tongue)]
+        names = words().written_by(part[: ends[0]] if ends else part)
+        if names:
+            yield "author", Said(names, "the byline")
+        if names and ends:
+            yield "published", Said(date_in_words(part[ends[0] + 1 :], tongue), "the byline")
+
+
+def _labelled(kinds: Sequence[str], rest: str, tongue: str | None) -> Iterator[tuple[str, Said]]:
+    if "author" in kinds:
+        names = words().names(rest, fewest=1)
+        if names:
+            yield "author", Said(names, "the byline")
+    for kind in ("published", "updated"):
+        date = date_in_words(rest, tongue) if kind in kinds else None
+        if date:
+            yield kind, Said(date, "the line of the date")
+    if "source" in kinds or "url" in kinds:
+        yield from _of_source(rest, "the line of the source", with_name="source" in kinds)
+    if "tags" in kinds:
+        tags = _tags(rest)
+        if tags:
+            yield "tags", Said(tags, "the line of tags")
+
+
+def _of_source(text: str, place: str, *, with_name: bool = True) -> Iterator[tuple[str, Said]]:
+    """An address, a name, or both."""
+    address = _URL.search(text)
+    url = urls.absolute(address[0].rstrip(".,;")) if address else None
+    if url:
+        yield "url", Said(url, place)
+    name = re.split(r"[.。](?:\s|$)|\s[(（|]", _URL.sub(" ", text).strip(), maxsplit=1)[0].strip(" .,;:()[]（）<>-–—")
+    if with_name and _is_publisher(name):
+        yield "source", Said(Origin(name, None), place)
+
+
+def _is_publisher(name: str) -> bool:
+    """A name is short, and, where there are capitals, has one or looks like a host."""
+    if not 2 <= len(name) <= _MAX_SOURCE or len(name.split()) > 6 or name.endswith((",", ":")):
+        return False
+    return name != name.lower() or not name.isascii() or re.fullmatch(r"[\w-]+(\.[\w-]+)+|\w+", name) is not None
+
+
+def _tags(text: str) -> tuple[Category, ...]:
+    parts = [part.strip(" #.") for part in re.split(r"[,，、;；]|\s(?=#)", text)]
+    parts = [part for part in parts if part]
+    if len(parts) > _MAX_TAGS or any(len(part.split()) > _MAX_TAG_WORDS for part in parts):
+        return ()
+    return tuple(Category(part) for part in parts)
+
+
+def _of_dateline(line: str, tongue: str | None, near: datetime | None) -> Iterator[tuple[str, Said]]:
+    """What stands before the first words of a paragraph: BEIJING, March 12 (Reuters) —"""
+    place = "the dateline"
+    for pattern in (_CHINESE, _JAPANESE):
+        match = pattern.match(line)
+        agency = words().agency(match["agency"]) if match else None
+        if match and (agency or pattern is _CHINESE):
+            yield "source", Said(Origin(agency or match["agency"]), place)
+            date = _dateline_date([match["date"] or ""], tongue, near)
+            if date:
+                yield "published", Said(date, place)
+            names = words().names(match["names"], fewest=1) if pattern is _CHINESE and match["names"] else ()
+            if names:
+                yield "author", Said(names, place)
+            return
+    match = _DATELINE.match(line) or _SLASHED.match(line)
+    if match:
+        yield from _of_western(match, tongue, near)
+
+
+def _of_western(match: re.Match[str], tongue: str | None, near: datetime | None) -> Iterator[tuple[str, Said]]:
+    first, *others = (part.strip() for part in re.split(r"[,،]", match["place"]))
+    date = _dateline_date([", ".join(others[start:]) for start in range(len(others))], tongue, near)
+    written = match["agency"]
+    agency = words().agency(written or "") or (words().agency_before(match["rest"]) if date and not written else None)
+    loud = first.isupper() and len(first) > 2
+    if not (loud and (date or written)) and not (agency and len(first.split()) <= 4):
+        return
+    if agency or (written and _is_publisher(written)):
+        yield "source", Said(Origin(agency or written.strip()), "the dateline")
+    if date:
+        yield "published", Said(date, "the dateline")
+
+
+def _dateline_date(parts: Iterable[str], tongue: str | None, near: datetime | None) -> datetime | None:
+    for part in parts:
+        text = part.strip(" .")
+        found = date_in_words(text, tongue) or (day_in_words(text, tongue, near) if near else None)
+        if found and (near is None or found <= near):
+            return found
+    return None
