@@ -29,7 +29,7 @@ _SEPARATOR = re.compile(r"\s*[|｜•\t]\s*|\s+[·–—/]\s+|\s{3,}")
 _BY_BEHIND_DATE = re.compile(r"(?<=[\dmMTr])\s+(?=(?:by|von|par|por)\s+[^\W\d_])")
 _DATELINE = re.compile(
     r"(?P<place>[^\W\d_][^()（）\[\]«»“”\"!?;:：—–]{1,60}?)\s*[,，]?\s*"
-    r"(?:[(（/](?P<agency>[^()（）/\d]{2,40})[)）/]\.?)?\s*(?:—|–|\.?-{1,2}(?=\s))\s*(?P<rest>\S.*)"
+    r"(?:[(（](?P<agency>[^()（）\d]{2,40})[)）]\.?)?\s*(?:—|–|\.?-{1,2}(?=\s))\s*(?P<rest>\S.*)"
 )
 _SLASHED = re.compile(r"(?P<place>[^\W\d_][^()/]{1,60}?)\.?\s*/(?P<agency>[^()/\d]{2,40})/\.?\s*(?P<rest>\S.*)")
 _CHINESE = re.compile(
@@ -71,13 +71,14 @@ def _looked_at(lines: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _statements(
-    lines: Iterable[tuple[int, str]], tongue: str | None, near: datetime | None
+    lines: Sequence[tuple[int, str]], tongue: str | None, near: datetime | None
 ) -> Iterator[tuple[str, Said]]:
     later: list[tuple[str, Said]] = []
     paragraphs = 0
+    untitled = len(lines) > 1 and any(_of_dateline(lines[1][1][:MAX_LINE], tongue, near))
     for number, line in lines:
         if len(line) <= MAX_LINE:
-            yield from _of_line(line, number, tongue)
+            yield from _of_line(line, number + untitled, tongue)
         if paragraphs < _PARAGRAPHS and number < LOOKED_AT and (len(line) >= _LONG or not line.isascii()):
             paragraphs += 1
             later += _of_dateline(line[:MAX_LINE], tongue, near)
@@ -109,10 +110,12 @@ def _of_part(part: str, number: int, tongue: str | None) -> Iterator[tuple[str, 
         yield from _labelled(words().kinds(label[1] or label[2]), part[label.end() :].strip(), tongue)
     elif number < _HEAD:
         yield from _of_head(part, number, tongue)
+    else:
+        yield from _of_credits(part)
 
 
 def _of_head(part: str, number: int, tongue: str | None) -> Iterator[tuple[str, Said]]:
-    """What says so by its form alone: a byline, but not in the place of a title; a date."""
+    """What says so by its form alone: a byline, but not in the place of a title (line 0); a date."""
     dated = words().dated.match(part)
     kind = "updated" if dated and dated["updated"] else "published"
     date = date_in_words(part[dated.end() :] if dated else part, tongue)
@@ -121,11 +124,17 @@ def _of_head(part: str, number: int, tongue: str | None) -> Iterator[tuple[str, 
     elif number:
         places = [place.start() for place in re.finditer(r",\s", part)]
         ends = [place for place in places if date_in_words(part[place + 1 :], tongue)]
-        names = words().written_by(part[: ends[0]] if ends else part)
+        names = words().written_by(part[: ends[0]] if ends else part) or words().credited(part)
         if names:
             yield "author", Said(names, "the byline")
         if names and ends:
             yield "published", Said(date_in_words(part[ends[0] + 1 :], tongue), "the byline")
+
+
+def _of_credits(part: str) -> Iterator[tuple[str, Said]]:
+    names = words().credited(part)
+    if names:
+        yield "author", Said(names, "the credits")
 
 
 def _labelled(kinds: Sequence[str], rest: str, tongue: str | None) -> Iterator[tuple[str, Said]]:
@@ -160,6 +169,8 @@ def _is_publisher(name: str) -> bool:
     """A name is short, and, where there are capitals, has one or looks like a host."""
     if not 2 <= len(name) <= _MAX_SOURCE or len(name.split()) > 6 or name.endswith((",", ":")):
         return False
+    if sum(len(word) > 3 and word.islower() and word.isalpha() for word in name.split()) > 1:
+        return False  # a sentence, or a title
     return name != name.lower() or not name.isascii() or re.fullmatch(r"[\w-]+(\.[\w-]+)+|\w+", name) is not None
 
 

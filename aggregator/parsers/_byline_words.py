@@ -73,12 +73,21 @@ class Words:
         return re.compile(rf"\s+(?:{spaced})\s+|\s*[、・,，;/؛،]\s*(?:(?:{spaced})\s+)?", re.IGNORECASE)
 
     @cached_property
-    def _first_in(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(pattern, re.IGNORECASE) for pattern in self._data["first_in"])
+    def _first_in(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern, re.IGNORECASE) for pattern in self._data["first_in"]]
+
+    @cached_property
+    def _credits(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern, re.IGNORECASE) for pattern in self._data["credits"]]
 
     def first_in(self, line: str) -> str | None:
         """Where a text was first, as a sentence of its own says."""
         return next((match[1] for pattern in self._first_in if (match := pattern.match(line))), None)
+
+    def credited(self, line: str) -> tuple[str, ...]:
+        """The names in a line such as "(Reporting by Jane Doe in Paris; editing by John Roe)"."""
+        found = next((match[1] for pattern in self._credits if (match := pattern.fullmatch(line))), "")
+        return self.names(found, fewest=2) if found else ()
 
     def written_by(self, line: str) -> tuple[str, ...]:
         """The names in a line such as "By Jane Doe and John Roe"; none where it is anything else."""
