@@ -47,6 +47,10 @@ _ZEROS = (  # two characters of ASCII in each (XML 1.0, appendix F)
     (re.compile(rb"\0[^\0]\0[^\0]", re.DOTALL), "utf-16-be"),
     (re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL), "utf-16-le"),
 )
+_FEWEST = 8  # characters
+# The high bytes of the letters and signs of scripts with few letters: Latin, Greek, Cyrillic, …, Thai, punctuation.
+_SCRIPTS = frozenset(b"\0\1\2\3\4\5\6\7\x09\x0e\x10\x1e\x20\x21")
+_ALIKE = 0.95
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
 _ROOTS = dict.fromkeys(("rss", "rdf", "feed", "channel"), FEED) | dict.fromkeys(("urlset", "sitemapindex"), SITEMAP)
@@ -86,7 +90,21 @@ def encoding(body: bytes) -> str | None:
     for mark, name in _MARKS:
         if body.startswith(mark):
             return name
-    return next((name for zeros, name in _ZEROS if zeros.match(body)), None)
+    return next((name for zeros, name in _ZEROS if zeros.match(body)), None) or _wide(body[:_TELLING])
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-32; or UTF-16 of a script with few letters, which have nearly all the same high byte."""
+    if len(head) < 2 * _FEWEST:
+        return None
+    if not head[2::4].strip(b"\0") and not head[3::4].strip(b"\0"):
+        return "utf-32-le"
+    if not head[0::4].strip(b"\0") and not head[1::4].strip(b"\0"):
+        return "utf-32-be"
+    even, odd = (sum(byte in _SCRIPTS for byte in part) / len(part) for part in (head[0::2], head[1::2]))
+    if odd >= _ALIKE and even < 0.5:
+        return "utf-16-le"
+    return "utf-16-be" if even >= _ALIKE and odd < 0.5 else None
 
 
 def describe(kind: str) -> str:

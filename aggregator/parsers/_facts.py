@@ -148,6 +148,8 @@ def _stated(data: Mapping[str, Any]) -> Facts | None:
 
 def _first_usable(field: str, values: Iterable[Any]) -> Any:
     for value in values:
+        if field == "source" and isinstance(value, str) and "://" in value:
+            continue  # the address of the article, as Obsidian writes it
         usable = list(_texts(value)) if field in ("author", "tags") and not isinstance(value, str) else value
         if isinstance(usable, str) and field == "author":
             usable = usable.strip("[] ")
