@@ -25,18 +25,19 @@ from aggregator.parsers._facts import FRONT_MATTER, completed, front_matter, nam
 from aggregator.registry import Parser
 from aggregator.untangle import BLOCKS, WITH_CONTENT_GONE
 
-QUICK_BYTES = 16_000
+QUICK_BYTES = 8_000
 _NESTING = 20  # blocks in blocks: what is deeper, markdown-it leaves out
 FIRST_HEADING = "first heading"
+_LINE = 500  # characters of a line in which facts are looked for
 _TITLE_WITHIN = 5  # blocks: a heading of the first level stands among them; another one is the first
 _SURE = re.compile(
     r"^ {0,3}#{1,6}\s+\S"  # heading
     r"|^ {0,3}\S.*\n {0,3}(?:=+|-{3,})[ \t]*$"  # the same, underlined
     r"|^ {0,3}(?:```|~~~)"
-    r"|!?\[[^\]\n]{0,300}\]\([^()\s]{1,2000}(?:\s+\"[^\"\n]*\")?\)"
+    r"|!?\[[^\]\n]{0,300}\]\([^()\s]{1,500}(?:\s+\"[^\"\n]*\")?\)"
     r"|^ {0,3}\[[^\]\n]{1,300}\]:\s+\S"
     r"|(?<![\w*])\*\*[^\s*][^*\n]{0,300}\*\*(?![\w*])"
-    r"|^ {0,3}\|?(?:\s*:?-{3,}:?\s*\|)+\s*:?-{0,}:?\s*$",
+    r"|^ {0,3}\|?(?:[ \t]*:?-{3,}:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$",
     re.MULTILINE,
 )
 _ITEM = re.compile(r"^ {0,3}(?:[-*+]|\d{1,2}[.)]|>)\s+\S", re.MULTILINE)
@@ -54,7 +55,7 @@ def parse(document: Document) -> Parsed:
     """One entry. Raises DocumentError as `text.parse` does."""
     facts, body = front_matter(text.written(document))
     tokens = _tokens(body) if is_markdown(body) else []
-    if not tokens or max(token.level for token in tokens) >= _NESTING:
+    if not tokens or max(token.level for token in tokens) >= _NESTING - 1:
         return text.parse(document)
     entry = Entry(guid=document.identity, base=document.url, framed=True)
     told = {"title": FIRST_LINE}
@@ -71,7 +72,7 @@ def parse(document: Document) -> Parsed:
     if len(html) > MAX_HTML:
         raise DocumentError(f"{document.name}: longer than {MAX_HTML:,} characters: split it into several files")
     entry = replace(entry, content=Markup(html, html=True))
-    return Parsed((completed(entry, document, told, [_bare(line) for line in body.split("\n")]),))
+    return Parsed((completed(entry, document, told, [_bare(line[:_LINE]) for line in body.split("\n")]),))
 
 
 def is_markdown(body: str) -> bool:
