@@ -2,6 +2,8 @@
 
 import codecs
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 
 FEED = "application/xml+feed"  # RSS of any kind, RDF, Atom, CDF: one parser reads them all
@@ -48,8 +50,7 @@ _ZEROS = (  # two characters of ASCII in each (XML 1.0, appendix F)
     (re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL), "utf-16-le"),
 )
 _FEWEST = 8  # characters
-# The high bytes of the letters and signs of scripts with few letters: Latin, Greek, Cyrillic, …, Thai, punctuation.
-_SCRIPTS = frozenset(b"\0\1\2\3\4\5\6\7\x09\x0e\x10\x1e\x20\x21")
+_EAST = frozenset((*range(0x4E, 0xA0), *range(0xAC, 0xD8)))  # pages of Unicode: Han, Hangul
 _ALIKE = 0.95
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
@@ -94,17 +95,33 @@ def encoding(body: bytes) -> str | None:
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-32; or UTF-16 of a script with few letters, which have nearly all the same high byte."""
-    if len(head) < 2 * _FEWEST:
+    """UTF-16 or UTF-32 without ASCII at its beginning. Bytes that no text has are the sign of it, or of no text."""
+    if len(head) < 2 * _FEWEST or not _CONTROLS.search(head.decode("latin-1")):
         return None
-    if not head[2::4].strip(b"\0") and not head[3::4].strip(b"\0"):
-        return "utf-32-le"
-    if not head[0::4].strip(b"\0") and not head[1::4].strip(b"\0"):
-        return "utf-32-be"
-    even, odd = (sum(byte in _SCRIPTS for byte in part) / len(part) for part in (head[0::2], head[1::2]))
-    if odd >= _ALIKE and even < 0.5:
-        return "utf-16-le"
-    return "utf-16-be" if even >= _ALIKE and odd < 0.5 else None
+    for name, zeros in (("utf-32-le", head[3::4] + head[2::4]), ("utf-32-be", head[0::4] + head[1::4])):
+        if not zeros.strip(b"\0"):
+            return name if _is_readable(_decoded(head, name)) else None
+    texts = {name: _decoded(head, name) for name in ("utf-16-le", "utf-16-be")}
+    fitting = [name for name, text in texts.items() if _is_readable(text) and _is_of_one_script(text)]
+    return min(fitting, key=lambda name: len({ord(sign) >> 8 for sign in texts[name]}), default=None)
+
+
+def _decoded(head: bytes, encoding: str) -> str:
+    return head[: len(head) // 4 * 4].decode(encoding, "replace")
+
+
+def _is_readable(text: str) -> bool:
+    good = sum(unicodedata.category(sign)[0] in "LMNPZ" or sign in "\r\n\t" for sign in text)
+    return good >= _ALIKE * len(text)
+
+
+def _is_of_one_script(text: str) -> bool:
+    """Whether nearly all signs stand close together in Unicode, or are East Asia's, or ASCII and punctuation."""
+    pages = Counter(ord(sign) >> 8 for sign in text)
+    common = sum(pages.pop(page, 0) for page in (0x00, 0x20, 0x30, 0xFF))
+    east = sum(count for page, count in pages.items() if page in _EAST)
+    script = max((count for page, count in pages.items() if page < 0x20), default=0)
+    return max(east, script) + common >= _ALIKE * len(text)
 
 
 def describe(kind: str) -> str:

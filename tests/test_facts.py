@@ -304,6 +304,8 @@ def test_what_a_text_says_of_itself_is_found(body: str, facts: dict[str, object]
         "Obama (Democrat) – the president said that things would be well in the end, and no one else.",
         "IRAN - 12 people were rescued on Monday as the river rose above the town again and again.",
         "记者招待会",
+        "Date: 14 January 2027",
+        "2 March 1987",
         "The source: a man who knows the matter and who asked not to be named",
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator import furniture, plaintext
+from aggregator import furniture, plaintext, sniff
 from aggregator.boilerplate import built_in
 from aggregator.clean import clean
 from aggregator.errors import DocumentError
@@ -152,6 +152,26 @@ def test_other_languages_are_read_whole(tongue: str, said: str) -> None:
     assert article.language == tongue
     assert said in article.text
     assert article.word_count > len(said) / 15
+
+
+UTF_16 = {
+    "en": "The ferry runs again",
+    "ru": "Паром\n\nПаром между островами снова пойдёт — сообщили в порту.",
+    "zh": "标题：渡轮恢复运行\n\n港务局表示，两岛之间的渡轮将于星期一恢复运行。",
+    "ja": "フェリー再開\n港湾局は、二つの島を結ぶフェリーが月曜日に再開すると発表した。",
+    "ko": "페리 재개\n항만청은 두 섬을 잇는 페리가 월요일에 재개된다고 발표했다.",
+    "ar": "قال الرئيس إن المفاوضات ستستمر يوم الاثنين.",
+    "el": "Η κυβέρνηση ανακοίνωσε νέα μέτρα.",
+    "th": "นายกรัฐมนตรีกล่าวเมื่อวันจันทร์ว่า",
+    "hi": "प्रधानमंत्री ने सोमवार को कहा कि वार्ता जारी रहेगी।",
+}
+
+
+@pytest.mark.parametrize("said", UTF_16.values(), ids=UTF_16)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_utf_16_and_utf_32_need_no_mark(said: str, encoding: str) -> None:
+    body = said.encode(encoding)
+    assert (sniff.media_type(body), decoded(body)) == (sniff.TEXT, said)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=400))

@@ -8,10 +8,11 @@ or a source states nothing.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aggregator import urls
+from aggregator.clean import OLDEST_YEAR
 from aggregator.language import language as language_of
 from aggregator.models import Category, Origin
 from aggregator.parsers._byline_words import words
@@ -59,9 +60,15 @@ def said(lines: Sequence[str], near: datetime | None, language: str | None = Non
         return {}
     tongue = language or language_of(None, " ".join(written[:40])[:4000])
     found: dict[str, Said] = {}
-    for name, value in _statements(_looked_at(written), tongue, near):
-        found.setdefault(name, value)
+    for name, fact in _statements(_looked_at(written), tongue, near):
+        if not isinstance(fact.value, datetime) or _can_be(fact.value, near):
+            found.setdefault(name, fact)
     return found
+
+
+def _can_be(date: datetime, near: datetime | None) -> bool:
+    """Whether an article can have been written then: an announced day is a day of something else."""
+    return date.year >= OLDEST_YEAR and (near is None or date <= near + timedelta(days=1))
 
 
 def _looked_at(lines: Sequence[str]) -> list[tuple[int, str]]:
@@ -220,6 +227,6 @@ def _dateline_date(parts: Iterable[str], tongue: str | None, near: datetime | No
     for part in parts:
         text = part.strip(" .")
         found = date_in_words(text, tongue) or (day_in_words(text, tongue, near) if near else None)
-        if found and (near is None or found <= near):
+        if found:
             return found
     return None
