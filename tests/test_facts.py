@@ -226,6 +226,7 @@ SAID = {
         f"Ferry to run again\nURL: https://example.org/1\nAuthor: Jane Doe\nDate: 2024-03-12\n{PROSE}",
         {"url": "https://example.org/1", "author": ("Jane Doe",), "published": at("2024-03-12")},
     ),
+    "en, section": (f"Ferry to run again\nWorld · 12 March 2024 · 5 min read\n{PROSE}", {"published": at("2024-03-12")}),
     "de": (
         "Fähre fährt wieder\nVon Anna Schmidt und Karl von Meier, Berlin\nStand: 12.03.2024, 10:30 Uhr\nDie Fähre zwischen den beiden Inseln fährt ab Montag wieder, sagte das Hafenamt.\nQuelle: dpa",
         {"author": ("Anna Schmidt", "Karl von Meier"), "updated": at("2024-03-12T10:30"), "source": "dpa"},
@@ -304,6 +305,10 @@ def test_what_a_text_says_of_itself_is_found(body: str, facts: dict[str, object]
         "Obama (Democrat) – the president said that things would be well in the end, and no one else.",
         "IRAN - 12 people were rescued on Monday as the river rose above the town again and again.",
         "记者招待会",
+        "Source: Getty Images",
+        "Source: own",
+        "Author: unknown",
+        "Von Berlin nach Paris",
         "Date: 14 January 2027",
         "2 March 1987",
         "The source: a man who knows the matter and who asked not to be named",

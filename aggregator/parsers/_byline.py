@@ -22,6 +22,7 @@ LOOKED_AT = 15  # lines at each end
 MAX_LINE = 200  # characters of a line that is a statement
 _PARAGRAPHS = 4  # the first ones: a dateline may stand in them
 _HEAD = 6  # lines: further on, lists of other articles have bylines and dates, too
+_FEW = 3  # words: a section, a place, a time to read
 _LONG = 60  # characters of a line that is a paragraph
 _MAX_SOURCE = 60
 _MAX_TAG_WORDS, _MAX_TAGS = 4, 20
@@ -99,8 +100,8 @@ def _of_line(line: str, number: int, tongue: str | None) -> Iterator[tuple[str, 
         return
     for part in _parts(line):
         statement = list(_of_part(part, number, tongue))
-        if not statement:
-            return
+        if not statement and len(part.split()) > _FEW:
+            return  # prose
         yield from statement
 
 
@@ -173,12 +174,14 @@ def _of_source(text: str, place: str, *, with_name: bool = True) -> Iterator[tup
 
 
 def _is_publisher(name: str) -> bool:
-    """A name is short, and, where there are capitals, has one or looks like a host."""
-    if not 2 <= len(name) <= _MAX_SOURCE or len(name.split()) > 6 or name.endswith((",", ":")):
+    """A name is short and no sentence; one without capitals is a host, has a figure, or is an agency's."""
+    spoken = name.split()
+    if not 2 <= len(name) <= _MAX_SOURCE or len(spoken) > 6 or name.lower() in words().no_sources:
         return False
-    if sum(len(word) > 3 and word.islower() and word.isalpha() for word in name.split()) > 1:
-        return False  # a sentence, or a title
-    return name != name.lower() or not name.isascii() or re.fullmatch(r"[\w-]+(\.[\w-]+)+|\w+", name) is not None
+    if re.search("[:@(){}<>=]", name) or sum(len(word) > 3 and word.islower() for word in spoken) > 1:
+        return False  # no name; a sentence, or a title
+    small = name.isascii() and name == name.lower()
+    return not small or re.search(r"\d|\w\.\w", name) is not None or words().agency(name) is not None
 
 
 def _tags(text: str) -> tuple[Category, ...]:

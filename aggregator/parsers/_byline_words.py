@@ -31,6 +31,7 @@ class Words:
         for kind in _KINDS:
             for word in _all(data[kind]):
                 self._kinds.setdefault(word, []).append(kind)
+        self.no_sources = frozenset(data["no_sources"])
         self._no_names = frozenset(data["no_names"].split())
         self._roles = frozenset(data["roles"].split())
         self._agencies = {word: name for name, words in data["agencies"].items() for word in words}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
@@ -26,6 +27,14 @@ FRONT_MATTER = "front matter"
 FILE_TIME = "the file's time"
 MAX_BYTES = 64_000  # of what states facts
 _ORDER = "title url author published updated source tags language licence summary".split()
+_FIELDS = {  # of an entry, that a text states
+    "url": "link",
+    "author": "authors",
+    "published": "published_at",
+    "updated": "updated_at",
+    "source": "origin",
+    "tags": "categories",
+}
 _FRONT = re.compile(r"\ufeff?---[ \t]*\n(.*?)(?<=\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 # The keys that site generators write, in the order in which they are believed.
 _WRITTEN = {
@@ -147,19 +156,22 @@ def _stated(data: Mapping[str, Any]) -> Facts | None:
 
 
 def _first_usable(field: str, values: Iterable[Any]) -> Any:
-    for value in values:
-        if field == "source" and isinstance(value, str) and "://" in value:
-            continue  # the address of the article, as Obsidian writes it
-        usable = list(_texts(value)) if field in ("author", "tags") and not isinstance(value, str) else value
-        if isinstance(usable, str) and field == "author":
-            usable = usable.strip("[] ")
+    for value in map(partial(_as_ours, field), values):
         try:
-            Facts.model_validate({field: usable})
+            if value and Facts.model_validate({field: value}):
+                return value
         except ValidationError:
             continue
-        if usable:
-            return usable
     return None
+
+
+def _as_ours(field: str, value: Any) -> Any:
+    """A generator's value as it would stand beside a file."""
+    if field == "source" and isinstance(value, str) and "://" in value:
+        return None  # the address of the article, as Obsidian writes it
+    if field == "author" or (field == "tags" and not isinstance(value, str)):
+        return list(_texts(value))
+    return value
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -210,16 +222,6 @@ def completed(entry: Entry, document: Document, told: Mapping[str, str], lines: 
             places[name] = said.place
     entry = _dated(replace(entry, base=entry.base or entry.link), document, places)
     return replace(entry, told=tuple((name, places[name]) for name in _ORDER if name in places))
-
-
-_FIELDS = {
-    "url": "link",
-    "author": "authors",
-    "published": "published_at",
-    "updated": "updated_at",
-    "source": "origin",
-    "tags": "categories",
-}
 
 
 def _dated(entry: Entry, document: Document, places: dict[str, str]) -> Entry:
