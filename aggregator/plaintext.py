@@ -71,7 +71,15 @@ def _is_wrapped(lines: Sequence[str]) -> bool:
 
 
 def _is_full(lines: Sequence[str], margin: int) -> bool:
-    return all(_width(line) + 1 + _width(_first_word(other)) >= _FULL * margin for line, other in pairwise(lines))
+    """Whether lines end where the next word would not have fitted; a few may end elsewhere amid a sentence."""
+    short = [(line, other) for line, other in pairwise(lines) if not _fills(line, other, margin)]
+    return len(short) * 2 < len(lines) and all(
+        other[0].islower() and not _SENTENCE_END.search(line) for line, other in short
+    )
+
+
+def _fills(line: str, other: str, margin: int) -> bool:
+    return _width(line) + 1 + _width(_first_word(other)) >= _FULL * margin
 
 
 def _margin(lines: Sequence[str]) -> int:
