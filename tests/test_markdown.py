@@ -124,6 +124,7 @@ def test_text_that_is_no_markdown_stays_as_it_is(said: str) -> None:
     [
         "# T\n\nText <!-- without an end",
         "# T\n\n<script>without an end",
+        "# T\n\nends ?> before <?it begins",
         "# T\n\n<foo>, who is <bar>\n\n<baz>\n",
         "# T\n\n" + "> " * 50 + "deep",
         "# T\n\n" + "".join(" " * 2 * depth + "- deep\n" for depth in range(50)),

@@ -22,6 +22,7 @@ LOOKED_AT = 15  # lines at each end
 MAX_LINE = 200  # characters of a line that is a statement
 _PARAGRAPHS = 4  # the first ones: a dateline may stand in them
 _HEAD = 6  # lines: further on, lists of other articles have bylines and dates, too
+_MOST_PARTS = 6  # of a line: each may be asked whether it is a date, which takes its time
 _FEW = 3  # words: a section, a place, a time to read
 _LONG = 60  # characters of a line that is a paragraph
 _MAX_SOURCE = 60
@@ -109,7 +110,7 @@ def _parts(line: str) -> list[str]:
     """The statements of a line: they stand apart by signs, or each begins with its label."""
     spread = words().labels.sub(lambda found: f"\t{found[1] or found[2]}: ", line)
     spread = words().turns.sub("\t", _BY_BEHIND_DATE.sub("\t", spread))
-    return [part for part in _SEPARATOR.split(spread) if part]
+    return [part for part in _SEPARATOR.split(spread) if part][:_MOST_PARTS]
 
 
 def _of_part(part: str, number: int, tongue: str | None) -> Iterator[tuple[str, Said]]:

@@ -113,7 +113,10 @@ def _is_balanced(body: str) -> bool:
     """Whether no element or comment takes the rest of the text with it because nothing ends it."""
     written = body.lower()
     pairs = [("<!--", "-->"), ("<?", "?>"), ("<![cdata[", "]]>"), *((f"<{tag}", f"</{tag}") for tag in _SWALLOWING)]
-    return all(written.count(start) <= written.count(end) for start, end in pairs)
+    return all(
+        written.count(start) <= written.count(end) and written.rfind(start) <= written.rfind(end)
+        for start, end in pairs
+    )
 
 
 def _defines(body: str) -> bool:
