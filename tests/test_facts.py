@@ -279,6 +279,39 @@ def test_what_a_text_says_of_itself_is_found(body: str, facts: dict[str, object]
     assert stated(*body.split("\n")) == facts
 
 
+ENGLISH, RUSSIAN = f" {PROSE}", " Паром между островами снова пойдёт с понедельника, сообщили в порту."
+CHINESE, JAPANESE = "港务局表示，两岛之间的渡轮将于星期一恢复运行。", "港湾局は、フェリーが月曜日に再開すると発表した。"
+ARABIC, SPANISH = (
+    " قالت هيئة الميناء إن العبارة ستعود يوم الاثنين.",
+    " El ferry entre las dos islas volverá a navegar el lunes.",
+)
+DATELINES = [
+    ("WASHINGTON, D.C. (AP) —" + ENGLISH, "AP", None),
+    ("(Reuters) -" + ENGLISH, "Reuters", None),
+    ("March 12 (Reuters) -" + ENGLISH, "Reuters", "2026-03-12"),
+    ("BRUSSELS/PARIS, March 12 (Reuters) -" + ENGLISH, "Reuters", "2026-03-12"),
+    ("LONDON, UK, March 12, 2024 /PRNewswire/ --" + ENGLISH, "PRNewswire", "2024-03-12"),
+    ("SAN FRANCISCO--(BUSINESS WIRE)--" + ENGLISH, "Business Wire", None),
+    ("OTTAWA, 5 November 2026 —" + ENGLISH, None, "2026-11-05"),
+    ("MOSCOW, March 12. /TASS/." + ENGLISH, "ТАСС", "2026-03-12"),
+    ("Madrid, 12 mar (EFE).-" + SPANISH, "EFE", "2026-03-12"),
+    ("MADRID 12 Mar. (EUROPA PRESS) -" + SPANISH, "Europa Press", "2026-03-12"),
+    ("Москва. 12 марта. INTERFAX.RU -" + RUSSIAN, "Интерфакс", "2026-03-12"),
+    ("КИЕВ, 12 марта - Укринформ." + RUSSIAN, "Укринформ", "2026-03-12"),
+    ("（中央社記者張三台北12日電）" + CHINESE, "中央社", "2026-11-12"),
+    ("【新华社北京3月12日电】" + CHINESE, "Xinhua", "2026-03-12"),
+    ("［ワシントン　１２日　ロイター］ - " + JAPANESE, "Reuters", "2026-11-12"),
+    ("موسكو (أ ف ب) –" + ARABIC, "AFP", None),
+    ("دبي في 12 مارس / وام /" + ARABIC, "WAM", "2026-03-12"),
+]
+
+
+@pytest.mark.parametrize(("line", "source", "date"), DATELINES)
+def test_datelines_of_agencies(line: str, source: str | None, date: str | None) -> None:
+    facts = ({"source": source} if source else {}) | ({"published": at(date)} if date else {})
+    assert stated("Title", line) == facts
+
+
 @pytest.mark.parametrize(
     "line",
     [

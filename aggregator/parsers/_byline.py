@@ -6,7 +6,7 @@ or a source states nothing.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,8 @@ from aggregator.clean import OLDEST_YEAR
 from aggregator.language import language as language_of
 from aggregator.models import Category, Origin
 from aggregator.parsers._byline_words import words
-from aggregator.parsers._dates_in_words import date_in_words, day_in_words
+from aggregator.parsers._dateline import dateline
+from aggregator.parsers._dates_in_words import date_in_words
 
 LOOKED_AT = 15  # lines at each end
 MAX_LINE = 200  # characters of a line that is a statement
@@ -25,23 +26,10 @@ _HEAD = 6  # lines: further on, lists of other articles have bylines and dates, 
 _MOST_PARTS = 6  # of a line: each may be asked whether it is a date, which takes its time
 _FEW = 3  # words: a section, a place, a time to read
 _LONG = 60  # characters of a line that is a paragraph
-_MAX_SOURCE = 60
 _MAX_TAG_WORDS, _MAX_TAGS = 4, 20
 _URL = re.compile(r"https?://[^\s<>\"“”«»，。；）)]+")
 _SEPARATOR = re.compile(r"\s*[|｜•\t]\s*|\s+[·–—/]\s+|\s{3,}")
 _BY_BEHIND_DATE = re.compile(r"(?<=[\dmMTr])\s+(?=(?:by|von|par|por)\s+[^\W\d_])")
-_DATELINE = re.compile(
-    r"(?P<place>[^\W\d_][^()（）\[\]«»“”\"!?;:：—–]{1,60}?)\s*[,，]?\s*"
-    r"(?:[(（](?P<agency>[^()（）\d]{2,40})[)）]\.?)?\s*(?:—|–|\.?-{1,2}(?=\s))\s*(?P<rest>\S.*)"
-)
-_SLASHED = re.compile(r"(?P<place>[^\W\d_][^()/]{1,60}?)\.?\s*/(?P<agency>[^()/\d]{2,40})/\.?\s*(?P<rest>\S.*)")
-_CHINESE = re.compile(
-    r"[（(【]?(?P<agency>[^\W\d_]{2,6}?[社网])(?P<place>[^\W\d]{0,12}?)(?P<date>\d{1,2}月\d{1,2}日)(?:综合)?[电電讯訊]"
-    r"(?:\s*[（(](?:[^\W\d]{0,6}?记者|記者)\s*(?P<names>[^()（）]{2,30})[)）])?"
-)
-_JAPANESE = re.compile(
-    r"[［【\[](?P<place>[^\W\d_]{1,10})(?:[\s＝=]*(?P<date>(?:\d{1,2}月)?\d{1,2}日))?[\s＝=]*(?P<agency>[^\W\d_]{2,12})[］】\]]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +72,14 @@ def _statements(
 ) -> Iterator[tuple[str, Said]]:
     later: list[tuple[str, Said]] = []
     paragraphs = 0
-    untitled = len(lines) > 1 and any(_of_dateline(lines[1][1][:MAX_LINE], tongue, near))
+    untitled = len(lines) > 1 and any(dateline(lines[1][1][:MAX_LINE], tongue, near))
     for number, line in lines:
         if len(line) <= MAX_LINE:
             yield from _of_line(line, number + untitled, tongue)
         if paragraphs < _PARAGRAPHS and number < LOOKED_AT and (len(line) >= _LONG or not line.isascii()):
             paragraphs += 1
-            later += _of_dateline(line[:MAX_LINE], tongue, near)
+            found = dateline(line[:MAX_LINE], tongue, near)
+            later += [(name, Said(value, "the dateline")) for name, value in found]
     yield from later
 
 
@@ -170,19 +159,8 @@ def _of_source(text: str, place: str, *, with_name: bool = True) -> Iterator[tup
     if url:
         yield "url", Said(url, place)
     name = re.split(r"[.。](?:\s|$)|\s[(（|]", _URL.sub(" ", text).strip(), maxsplit=1)[0].strip(" .,;:()[]（）<>-–—")
-    if with_name and _is_publisher(name):
+    if with_name and words().is_publisher(name):
         yield "source", Said(Origin(name, None), place)
-
-
-def _is_publisher(name: str) -> bool:
-    """A name is short and no sentence; one without capitals is a host, has a figure, or is an agency's."""
-    spoken = name.split()
-    if not 2 <= len(name) <= _MAX_SOURCE or len(spoken) > 6 or name.lower() in words().no_sources:
-        return False
-    if re.search("[:@(){}<>=]", name) or sum(len(word) > 3 and word.islower() for word in spoken) > 1:
-        return False  # no name; a sentence, or a title
-    small = name.isascii() and name == name.lower()
-    return not small or re.search(r"\d|\w\.\w", name) is not None or words().agency(name) is not None
 
 
 def _tags(text: str) -> tuple[Category, ...]:
@@ -191,46 +169,3 @@ def _tags(text: str) -> tuple[Category, ...]:
     if len(parts) > _MAX_TAGS or any(len(part.split()) > _MAX_TAG_WORDS for part in parts):
         return ()
     return tuple(Category(part) for part in parts)
-
-
-def _of_dateline(line: str, tongue: str | None, near: datetime | None) -> Iterator[tuple[str, Said]]:
-    """What stands before the first words of a paragraph: BEIJING, March 12 (Reuters) —"""
-    place = "the dateline"
-    for pattern in (_CHINESE, _JAPANESE):
-        match = pattern.match(line)
-        agency = words().agency(match["agency"]) if match else None
-        if match and (agency or pattern is _CHINESE):
-            yield "source", Said(Origin(agency or match["agency"]), place)
-            date = _dateline_date([match["date"] or ""], tongue, near)
-            if date:
-                yield "published", Said(date, place)
-            names = words().names(match["names"], fewest=1) if pattern is _CHINESE and match["names"] else ()
-            if names:
-                yield "author", Said(names, place)
-            return
-    match = _DATELINE.match(line) or _SLASHED.match(line)
-    if match:
-        yield from _of_western(match, tongue, near)
-
-
-def _of_western(match: re.Match[str], tongue: str | None, near: datetime | None) -> Iterator[tuple[str, Said]]:
-    first, *others = (part.strip() for part in re.split(r"[,،]", match["place"]))
-    date = _dateline_date([", ".join(others[start:]) for start in range(len(others))], tongue, near)
-    written = match["agency"]
-    agency = words().agency(written or "") or (words().agency_before(match["rest"]) if date and not written else None)
-    loud = first.isupper() and len(first) > 2
-    if not (loud and (date or written)) and not (agency and len(first.split()) <= 4):
-        return
-    if agency or (written and _is_publisher(written)):
-        yield "source", Said(Origin(agency or written.strip()), "the dateline")
-    if date:
-        yield "published", Said(date, "the dateline")
-
-
-def _dateline_date(parts: Iterable[str], tongue: str | None, near: datetime | None) -> datetime | None:
-    for part in parts:
-        text = part.strip(" .")
-        found = date_in_words(text, tongue) or (day_in_words(text, tongue, near) if near else None)
-        if found:
-            return found
-    return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from aggregator.config import yamlfile
 
-_MAX_NAME = 50
+_MAX_NAME, _MAX_SOURCE = 50, 60
 _MAX_NAMES = 8
 _MAX_WORDS = 5
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-‐·\u0300-\u036f])*")
@@ -31,7 +31,7 @@ class Words:
         for kind in _KINDS:
             for word in _all(data[kind]):
                 self._kinds.setdefault(word, []).append(kind)
-        self.no_sources = frozenset(data["no_sources"])
+        self._no_sources = frozenset(data["no_sources"])
         self._no_names = frozenset(data["no_names"].split())
         self._roles = frozenset(data["roles"].split())
         self._agencies = {word: name for name, words in data["agencies"].items() for word in words}
@@ -121,6 +121,16 @@ class Words:
     def agency_before(self, text: str) -> str | None:
         """The agency that a text begins with: "РИА Новости. Президент …"."""
         return self.agency(re.split(r"[.。]\s|\s[—–-]\s|:", text, maxsplit=1)[0][:40])
+
+    def is_publisher(self, name: str) -> bool:
+        """A name is short and no sentence; one without capitals is a host, has a figure, or is an agency's."""
+        spoken = name.split()
+        if not 2 <= len(name) <= _MAX_SOURCE or len(spoken) > 6 or name.lower() in self._no_sources:
+            return False
+        if re.search("[:@(){}<>=]", name) or sum(len(word) > 3 and word.islower() for word in spoken) > 1:
+            return False  # no name; a sentence, or a title
+        small = name.isascii() and name == name.lower()
+        return not small or re.search(r"\d|\w\.\w", name) is not None or self.agency(name) is not None
 
     def _is_name(self, text: str, fewest: int) -> bool:
         if _UNSPACED.fullmatch(text):

@@ -54,8 +54,15 @@ def date_in_words(text: str, language: str | None) -> datetime | None:
 
 
 def day_in_words(text: str, language: str | None, near: datetime) -> datetime | None:
-    """The date that a day and month are in the year that brings them nearest before `near`; midnight UTC."""
+    """The date that a day and month are in the year that brings them nearest before `near`; midnight UTC.
+
+    Japanese datelines state the day alone: 12日.
+    """
     text = _LONE_DAY.sub(r"\1-\2", _plain(text))
+    day = re.fullmatch(r"(\d{1,2})日", text)
+    if day:
+        days = (near - timedelta(days=number) for number in range(-1, 31))
+        return next((_midnight(found) for found in days if found.day == int(day[1])), None)
     if len(text) > _MAX_LENGTH or _YEAR.search(text) or not any(map(str.isdigit, text)):
         return None
     for year in range(near.year + 1, near.year - 8, -1):  # 29 February may be eight years away
@@ -102,6 +109,10 @@ def _iso(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _midnight(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _parsed(text: str, language: str | None) -> datetime | None:
