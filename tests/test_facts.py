@@ -431,6 +431,11 @@ def test_what_a_format_states_counts_more_than_its_text() -> None:
     assert replace(found, told=()).authors == ("Jane Doe",)
 
 
+def test_first_line_is_a_byline_where_the_title_stands_elsewhere() -> None:
+    assert entry(f"By John Roe\n\n{PROSE}").authors == ()
+    assert entry(f"By John Roe\n\n{PROSE}", "title: Ferry").authors == ("John Roe",)
+
+
 def test_explain_says_where_each_fact_stands(config_directory: Path, tmp_path: Path) -> None:
     (tmp_path / "rail.txt").write_text(f"Title\n\nHARBOUR, March 12, 2024 (Reuters) — {PROSE}\n", encoding="utf-8")
     (tmp_path / "rail.yaml").write_text("url: https://example.org/rail\npublished: 1999-01-01\n", encoding="utf-8")

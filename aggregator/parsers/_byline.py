@@ -40,17 +40,20 @@ class Said:
     place: str
 
 
-def said(lines: Sequence[str], near: datetime | None, language: str | None = None) -> dict[str, Said]:
+def said(
+    lines: Sequence[str], near: datetime | None, language: str | None = None, *, titled: bool = False
+) -> dict[str, Said]:
     """What the lines of a text say, by the name of the fact: url, author, published, updated, source, tags.
 
-    `near` is a time shortly after it was written: that of its file. Of several statements the first counts.
+    `near` is a time shortly after it was written: that of its file. Of several statements the first counts. `titled`:
+    the first line is not the title.
     """
     written = [line for raw in lines if (line := raw.strip(" \t\r\n*_#>"))]
     if not written:
         return {}
     tongue = language or language_of(None, " ".join(written[:40])[:4000])
     found: dict[str, Said] = {}
-    for name, fact in _statements(_looked_at(written), tongue, near):
+    for name, fact in _statements(_looked_at(written), tongue, near, titled):
         if not isinstance(fact.value, datetime) or _can_be(fact.value, near):
             found.setdefault(name, fact)
     return found
@@ -68,14 +71,14 @@ def _looked_at(lines: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _statements(
-    lines: Sequence[tuple[int, str]], tongue: str | None, near: datetime | None
+    lines: Sequence[tuple[int, str]], tongue: str | None, near: datetime | None, titled: bool
 ) -> Iterator[tuple[str, Said]]:
     later: list[tuple[str, Said]] = []
     paragraphs = 0
-    untitled = len(lines) > 1 and any(dateline(lines[1][1][:MAX_LINE], tongue, near))
+    titled = titled or (len(lines) > 1 and any(dateline(lines[1][1][:MAX_LINE], tongue, near)))
     for number, line in lines:
         if len(line) <= MAX_LINE:
-            yield from _of_line(line, number + untitled, tongue)
+            yield from _of_line(line, number + titled, tongue)
         if paragraphs < _PARAGRAPHS and number < LOOKED_AT and (len(line) >= _LONG or not line.isascii()):
             paragraphs += 1
             found = dateline(line[:MAX_LINE], tongue, near)

@@ -4,7 +4,7 @@ In the manners of news agencies, from place, date and agency to 新华社北京3
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,25 +29,27 @@ _JAPANESE = re.compile(
 
 
 def dateline(line: str, tongue: str | None, near: datetime | None) -> Iterator[tuple[str, Any]]:
-    """What stands before the first words of a paragraph: BEIJING, March 12 (Reuters) —"""
-    for pattern in (_CHINESE, _JAPANESE):
-        match = pattern.match(line)
-        agency = words().agency(match["agency"]) if match else None
-        if match and (agency or pattern is _CHINESE):
-            yield "source", Origin(agency or match["agency"])
-            date = _dateline_date([match["date"] or ""], tongue, near)
-            if date:
-                yield "published", date
-            names = words().names(match["names"], fewest=1) if pattern is _CHINESE and match["names"] else ()
-            if names:
-                yield "author", names
-            return
-    alone = _PLACELESS.match(line)
-    match = _SLASHED.match(line) or _DATELINE.match(line)
-    if alone and (agency := words().agency(alone["agency"])):
+    """The facts that a line begins with, by name: source, published, author. `near` is a time shortly after it."""
+    chinese, japanese, alone = _CHINESE.match(line), _JAPANESE.match(line), _PLACELESS.match(line)
+    western = _SLASHED.match(line) or _DATELINE.match(line)
+    if chinese or (japanese and words().agency(japanese["agency"])):
+        yield from _of_eastern((chinese or japanese).groupdict(), tongue, near)  # type: ignore[union-attr]  # one is there
+    elif alone and (agency := words().agency(alone["agency"])):
         yield "source", Origin(agency)
-    elif match:
-        yield from _of_western(match, tongue, near)
+    elif western:
+        yield from _of_western(western, tongue, near)
+
+
+def _of_eastern(
+    parts: Mapping[str, str | None], tongue: str | None, near: datetime | None
+) -> Iterator[tuple[str, Any]]:
+    yield "source", Origin(words().agency(parts["agency"] or "") or parts["agency"])
+    date = _dateline_date([parts["date"] or ""], tongue, near)
+    if date:
+        yield "published", date
+    names = words().names(parts.get("names") or "", fewest=1)
+    if names:
+        yield "author", names
 
 
 def _of_western(match: re.Match[str], tongue: str | None, near: datetime | None) -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from aggregator import urls
 from aggregator.clean import MAX_AUTHORS, MAX_CATEGORIES, MAX_NAME, MAX_SUMMARY, MAX_TITLE, OLDEST_YEAR
 from aggregator.config import yamlfile
 from aggregator.errors import ConfigError, DocumentError
+from aggregator.furniture import FIRST_LINE
 from aggregator.models import Category, Document, Entry, Markup, Origin
 from aggregator.parsers import _byline
 from aggregator.parsers._dates import date
@@ -216,7 +217,8 @@ def completed(entry: Entry, document: Document, told: Mapping[str, str], lines: 
     if stated is not None:
         entry = with_facts(entry, stated)
         places |= named(stated, document.beside_name)
-    for name, said in _byline.said(lines, document.modified_at, entry.language).items():
+    titled = places.get("title") != FIRST_LINE
+    for name, said in _byline.said(lines, document.modified_at, entry.language, titled=titled).items():
         if not getattr(entry, _FIELDS[name]):
             entry = replace(entry, **{_FIELDS[name]: said.value})
             places[name] = said.place
