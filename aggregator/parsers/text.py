@@ -14,6 +14,7 @@ from aggregator.plaintext import unified
 from aggregator.registry import Parser
 
 QUICK_BYTES = 64_000
+_MOST_BYTES = 4 * MAX_HTML + 8  # of a text that fits: in UTF-32
 
 
 def parse(document: Document) -> Parsed:
@@ -31,8 +32,9 @@ def parse(document: Document) -> Parsed:
 
 def written(document: Document) -> str:
     """The text of a document, with one kind of line end. Raises DocumentError where clean would cut it short."""
-    text = unified(decoded(document.body, document.charset))
-    if len(text) > MAX_HTML:
+    fits = len(document.body) <= _MOST_BYTES
+    text = unified(decoded(document.body, document.charset)) if fits else ""
+    if not fits or len(text) > MAX_HTML:
         raise DocumentError(f"{document.name}: longer than {MAX_HTML:,} characters: split it into several files")
     return text
 
