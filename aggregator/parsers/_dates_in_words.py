@@ -8,6 +8,7 @@ import re
 import unicodedata
 import warnings
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 _MAX_LENGTH = 80  # characters of a text that can be a date
@@ -65,13 +66,18 @@ def day_in_words(text: str, language: str | None, near: datetime) -> datetime | 
         return next((_midnight(found) for found in days if found.day == int(day[1])), None)
     if len(text) > _MAX_LENGTH or _YEAR.search(text) or not any(map(str.isdigit, text)):
         return None
-    for year in range(near.year + 1, near.year - 8, -1):  # 29 February may be eight years away
-        numbers = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
-        written = f"{year}-{int(numbers[1]):02}-{int(numbers[2]):02}" if numbers else f"{text} {year}"
-        found = _iso(written) or (None if numbers else _parsed(written, language))
-        if found and found <= near + timedelta(days=1):
-            return found
-    return None
+    numbers = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
+    leap = _iso(f"2000-{int(numbers[1]):02}-{int(numbers[2]):02}") if numbers else _parsed(f"{text} 2000", language)
+    years = range(near.year + 1, near.year - 8, -1) if leap else ()  # 29 February may be eight years away
+    days = filter(None, (_in_year(leap, year) for year in years if leap))
+    return next((day for day in days if day <= near + timedelta(days=1)), None)
+
+
+def _in_year(day: datetime, year: int) -> datetime | None:
+    try:
+        return day.replace(year=year)
+    except ValueError:  # 29 February
+        return None
 
 
 def _plain(text: str) -> str:
@@ -115,6 +121,7 @@ def _midnight(time: datetime) -> datetime:
     return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+@lru_cache(maxsize=1000)  # a call takes milliseconds, and agencies' texts of a day share their date
 def _parsed(text: str, language: str | None) -> datetime | None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"dateparser|dateutil|tzlocal|regex")
