@@ -69,8 +69,8 @@ def day_in_words(text: str, language: str | None, near: datetime) -> datetime | 
     numbers = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
     leap = _iso(f"2000-{int(numbers[1]):02}-{int(numbers[2]):02}") if numbers else _parsed(f"{text} 2000", language)
     years = range(near.year + 1, near.year - 8, -1) if leap else ()  # 29 February may be eight years away
-    days = filter(None, (_in_year(leap, year) for year in years if leap))
-    return next((day for day in days if day <= near + timedelta(days=1)), None)
+    found = filter(None, (_in_year(leap, year) for year in years if leap))
+    return next((day for day in found if day <= near + timedelta(days=1)), None)
 
 
 def _in_year(day: datetime, year: int) -> datetime | None:
