@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from aggregator import urls
+from aggregator import plaintext, urls
 from aggregator.identity import stored_guid
 from aggregator.language import language
 from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html
@@ -115,9 +115,9 @@ def _body(entry: Entry) -> tuple[str, str, bool]:
     if body.html:
         html = _to_its_page(safe_html(body.value, entry.base), entry)
         return html, "\n\n".join(paragraphs(html)), entry.framed
-    lines = _text_paragraphs(legal(body.value)[:MAX_HTML])
+    lines = plaintext.paragraphs(legal(plaintext.unified(body.value[:MAX_HTML])))
     html = "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines)
-    return html, "\n\n".join(lines), bool(lines)
+    return html, "\n\n".join(" ".join(line.split()) for line in lines), bool(lines)
 
 
 def _to_its_page(html: str, entry: Entry) -> str:
@@ -132,16 +132,6 @@ def _to_its_page(html: str, entry: Entry) -> str:
 def article_key(source: str, guid: str) -> str:
     """The public key of an article: the same on every machine and after every rebuild."""
     return digest([source, guid])
-
-
-def _text_paragraphs(text: str) -> list[str]:
-    """The paragraphs of plain text: lines, unless a block of lines is one paragraph wrapped at a margin."""
-    paragraphs: list[str] = []
-    for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
-        lines = [" ".join(line.split()) for line in block.split("\n") if line.strip()]
-        wrapped = len(lines) >= 2 and all(45 <= len(line) <= 100 for line in lines[:-1]) and len(lines[-1]) <= 100
-        paragraphs += [" ".join(lines)] if wrapped else lines
-    return paragraphs
 
 
 def _guid(entry: Entry, title: str, text: str) -> str:

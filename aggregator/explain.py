@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from aggregator.sniff import describe, media_type
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 
+_YAML = (".yaml", ".yml")
 _SOURCE = "explain"  # the source of an article that came from none
 _PAGE = re.compile(r"/articles/([0-9a-f]{32})$")  # our page of an article, at whatever base URL
 
@@ -37,13 +39,29 @@ class Trace:
 
 def read_file(path: Path, config: Config) -> list[Article]:
     """The articles in a file, as a folder source would read them by itself. Raises DocumentError."""
+    beside = _beside(path)
     try:
         body = path.read_bytes()
+        modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        stated = beside.read_bytes() if beside else None
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}") from error
-    document = Document(body=body, name=str(path), identity=path.name)
+    document = Document(
+        body=body,
+        name=str(path),
+        identity=path.name,
+        modified_at=modified_at,
+        beside=stated,
+        beside_name=beside.name if beside else "",
+    )
     found = read(document, Request(_SOURCE, sources()["folder"].ACCEPTS, utc_now())).articles
     return [furniture.cut(article, config.markers) for article in found]
+
+
+def _beside(path: Path) -> Path | None:
+    """The YAML with a file's facts: article.yaml or article.txt.yaml for article.txt."""
+    names = [path.with_suffix(end) for end in _YAML] + [path.with_name(path.name + end) for end in _YAML]
+    return next((name for name in names if name != path and name.is_file()), None)
 
 
 def traces(what: str, config: Config, database: Database | None) -> Iterator[Trace]:
@@ -90,6 +108,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     yield f"  read      {trace.origin}"
     language, date = article.language or "unknown", f"{article.dated_at:%Y-%m-%d %H:%M} UTC"
     yield f"  clean     {article.word_count} words, language {language}, dated {date}"
+    for name, value, place in told(article):
+        yield f"  facts     {name} {value or '–, which cannot be believed'}: {place}"
     yield from _cut_lines(article)
     yield f"  key       {article.key if trace.copies else 'none: it is not stored'}"
     for copy in trace.copies:
@@ -120,7 +140,7 @@ def facts(trace: Trace) -> dict[str, Any]:
         "words": article.word_count,
         "language": article.language,
         "dated_at": article.dated_at.isoformat(),
-        "told": dict(article.told),
+        "facts": {name: {"value": value or None, "found": place} for name, value, place in told(article)},
         "original": article.original,
         "cuts": [
             {"start": part.start, "end": part.end, "reason": part.reason, "lines": lines}
@@ -138,10 +158,37 @@ def facts(trace: Trace) -> dict[str, Any]:
     }
 
 
+def told(article: Article) -> Iterator[tuple[str, str, str]]:
+    """The facts of a file: the name of each, its value for people (empty where it was not believed), and its place."""
+    for name, place in article.told:
+        yield name, _value(article, name), place
+    if article.told and article.language and "language" not in dict(article.told):
+        yield "language", article.language, "the words of the text"
+
+
+def _value(article: Article, name: str) -> str:
+    origin = article.origin
+    values = {
+        "title": article.title,
+        "url": article.link,
+        "author": ", ".join(article.authors),
+        "published": _time(article.published_at),
+        "updated": _time(article.claimed_at),
+        "source": origin and ", ".join(filter(None, (origin.title, origin.url))),
+        "tags": ", ".join(category.label or category.term for category in article.categories),
+        "language": article.language,
+        "licence": article.licence,
+        "summary": article.summary,
+    }
+    return values.get(name) or ""
+
+
+def _time(time: datetime | None) -> str | None:
+    return f"{time:%Y-%m-%d %H:%M} UTC" if time else None
+
+
 def _cut_lines(article: Article) -> Iterator[str]:
     """What was taken off an article, and why."""
-    for field, place in article.told:
-        yield f"  told      {field}: {place}"
     for part, lines in _removed(article):
         count = sum(len(line.split()) for line in lines)
         yield f"  cut       {count} words, characters {part.start:,}–{part.end:,} of the original: {part.reason}"

@@ -13,6 +13,8 @@ from aggregator.errors import DocumentError
 from aggregator.models import Article, Document, Memory, Parsed, Reading
 from aggregator.registry import Parser
 
+_FEEDS = frozenset({sniff.FEED, sniff.JSON_FEED, sniff.SITEMAP})
+
 
 class TooMuch(Exception):
     """A document cannot be read in passing: a reader process is to read it. Caught by: pipeline."""
@@ -64,6 +66,10 @@ def parser_of(document: Document, accepts: frozenset[str], media_type: str | Non
     if parser is None or kind not in accepts:
         wanted = " or ".join(sorted(set(map(sniff.describe, accepts))))
         raise DocumentError(f"{document.name}: {sniff.describe(kind)}, not {wanted}")
+    if document.beside is not None and parser.media_types & _FEEDS:
+        raise DocumentError(
+            f"{document.beside_name}: stands beside a feed, whose entries speak for themselves: remove it"
+        )
     return parser
 
 

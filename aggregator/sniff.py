@@ -2,12 +2,15 @@
 
 import codecs
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 
 FEED = "application/xml+feed"  # RSS of any kind, RDF, Atom, CDF: one parser reads them all
 JSON_FEED = "application/feed+json"
 SITEMAP = "application/xml+sitemap"
 HTML = "text/html"
+MARKDOWN = "text/markdown"
 XML = "application/xml"
 TEXT = "text/plain"
 BINARY = "application/octet-stream"
@@ -46,6 +49,9 @@ _ZEROS = (  # two characters of ASCII in each (XML 1.0, appendix F)
     (re.compile(rb"\0[^\0]\0[^\0]", re.DOTALL), "utf-16-be"),
     (re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL), "utf-16-le"),
 )
+_FEWEST = 8  # characters
+_EAST = frozenset((*range(0x4E, 0xA0), *range(0xAC, 0xD8)))  # pages of Unicode: Han, Hangul
+_ALIKE = 0.95
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
 _ROOTS = dict.fromkeys(("rss", "rdf", "feed", "channel"), FEED) | dict.fromkeys(("urlset", "sitemapindex"), SITEMAP)
@@ -85,7 +91,45 @@ def encoding(body: bytes) -> str | None:
     for mark, name in _MARKS:
         if body.startswith(mark):
             return name
-    return next((name for zeros, name in _ZEROS if zeros.match(body)), None)
+    return next((name for zeros, name in _ZEROS if zeros.match(body)), None) or _wide(body[:_TELLING])
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without ASCII at its beginning. Bytes that no text has are the sign of it, or of no text."""
+    if len(head) < 2 * _FEWEST or not _CONTROLS.search(head.decode("latin-1")) or _is_utf_8(head):
+        return None
+    for name, zeros in (("utf-32-le", head[3::4] + head[2::4]), ("utf-32-be", head[0::4] + head[1::4])):
+        if not zeros.strip(b"\0"):
+            return name if _is_readable(_decoded(head, name)) else None
+    texts = {name: _decoded(head, name) for name in ("utf-16-le", "utf-16-be")}
+    fitting = [name for name, text in texts.items() if _is_readable(text) and _is_of_one_script(text)]
+    return min(fitting, key=lambda name: len({ord(sign) >> 8 for sign in texts[name]}), default=None)
+
+
+def _is_utf_8(head: bytes) -> bool:
+    """Whether it is that, and holds more than ASCII: hardly by chance."""
+    try:
+        return b"\0" not in head and not head.isascii() and bool(head[:-3].decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return error.end >= len(head) - 3 and error.start > 0
+
+
+def _decoded(head: bytes, encoding: str) -> str:
+    return head[: len(head) // 4 * 4].decode(encoding, "replace")
+
+
+def _is_readable(text: str) -> bool:
+    good = sum(unicodedata.category(sign)[0] in "LMNPZ" or sign in "\r\n\t" for sign in text)
+    return good >= _ALIKE * len(text)
+
+
+def _is_of_one_script(text: str) -> bool:
+    """Whether nearly all signs stand close together in Unicode, or are East Asia's, or ASCII and punctuation."""
+    pages = Counter(ord(sign) >> 8 for sign in text)
+    common = sum(pages.pop(page, 0) for page in (0x00, 0x20, 0x30, 0xFF))
+    east = sum(count for page, count in pages.items() if page in _EAST)
+    script = max((count for page, count in pages.items() if page < 0x20), default=0)
+    return max(east, script) + common >= _ALIKE * len(text)
 
 
 def describe(kind: str) -> str:

@@ -18,8 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 
-from aggregator import config, dedup  # noqa: E402
-from aggregator.boilerplate import furniture  # noqa: E402
+from aggregator import boilerplate, config, dedup, furniture  # noqa: E402
 from aggregator.clean import clean  # noqa: E402
 from aggregator.config.topics import Topic  # noqa: E402
 from aggregator.judge import Judge  # noqa: E402
@@ -66,7 +65,7 @@ def main(cases: Path, out: Path, config_dir: Path) -> None:
 def cut(case: Row) -> Row:
     """Where the article ends: how many of its lines are kept."""
     lines = case["lines"]
-    ends = [part.start for part in furniture(lines, built_in()) if part.end == len(lines)]
+    ends = [part.start for part in boilerplate.furniture(lines, built_in()) if part.end == len(lines)]
     return {"id": case["id"], "cut": ends[0] if ends else len(lines)}
 
 
@@ -92,7 +91,7 @@ def topic(case: Row, texts: Mapping[str, Row], judge: Judge, codes: Mapping[str,
 def article(text: Row, source: str) -> Article:
     """What the daemon would make of the text. All have one date: the collection dates only some of them."""
     entry = Entry(guid=text["id"], title=Markup(text["title"] or ""), content=Markup(text["text"]))
-    return clean(entry, source=source, now=NOW)
+    return furniture.cut(clean(entry, source=source, now=NOW), built_in())
 
 
 def rows(path: Path) -> Iterator[Row]:

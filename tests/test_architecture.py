@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
     ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness", "batches"],
-    ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers"],
+    ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers", "plaintext"],
     ["boilerplate"],
     ["registry"],
     ["config"],
@@ -53,7 +53,18 @@ PURE += [
     "parsers",
     "websub",
 ]
-PURE += ["opml", "autodiscovery", "untangle", "markup", "significance", "splice", "identity", "reading", "markers"]
+PURE += [
+    "plaintext",
+    "opml",
+    "autodiscovery",
+    "untangle",
+    "markup",
+    "significance",
+    "splice",
+    "identity",
+    "reading",
+    "markers",
+]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 

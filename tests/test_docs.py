@@ -12,6 +12,7 @@ from aggregator import config, markup
 from aggregator.cli import main
 from aggregator.config import concepts, topics
 from aggregator.config.settings import Settings
+from aggregator.parsers import _facts
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -111,3 +112,12 @@ def test_websub_names_tests_that_are_there() -> None:
     named = {name for answer in WEBSUB.values() for name in re.findall(r"`(test_\w+)`", answer)}
     assert sorted(name for name in named if f"def {name}(" not in written) == []
     assert sum("test_" in answer for answer in WEBSUB.values()) == 25  # each of the subscriber's statements
+
+
+def test_parsing_lists_every_key_that_may_stand_beside_a_file() -> None:
+    table = (ROOT / "docs" / "parsing.md").read_text().partition("| Key beside the file")[2].partition("\n\n")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+    assert [row[1].strip(" `") for row in rows] == list(_facts.Facts.model_fields)
+    for row in rows:
+        names = set(re.findall(r"`(\w+)`", row[3])) - {"name"}
+        assert names <= set(_facts._WRITTEN[row[1].strip(" `")].split())

@@ -179,10 +179,11 @@ def test_time_is_limited_though_no_cpu_is_used(readers: Readers) -> None:
 
 def test_memory_is_limited() -> None:
     with Readers(Parse(processes=1, memory=200_000_000)) as readers:
-        # A frame that does not fit. What it says is legal text, so that size alone is its fault.
-        text = Document(b"Title\n\n" + b"word " * 12_000_000, "huge.txt")
-        with pytest.raises(DocumentError, match=r"huge.txt: takes more than parse.memory \(200,000,000 bytes\)"):
-            readers.read(text, REQUEST)
+        # What it says is legal, so that size alone is its fault.
+        items = b"[]," * 12_000_000 + b"[]"
+        feed = Document(b'{"version": "https://jsonfeed.org/version/1.1", "items": [' + items + b"]}", "huge.json")
+        with pytest.raises(DocumentError, match=r"huge.json: takes more than parse.memory \(200,000,000 bytes\)"):
+            readers.read(feed, replace(REQUEST, accepts=frozenset({sniff.JSON_FEED})))
         assert readers.read(wire(), REQUEST).articles
 
 

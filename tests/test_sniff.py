@@ -1,5 +1,7 @@
 """What a document is, told from its bytes."""
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,9 @@ ATOM = '<feed xmlns="http://www.w3.org/2005/Atom"/>'
         pytest.param(b"", sniff.TEXT, id="nothing"),
         pytest.param(b"%PDF-1.7 text", sniff.BINARY, id="PDF"),
         pytest.param(b"PK\x03\x04 text", sniff.BINARY, id="zip"),
+        pytest.param(struct.pack("<900H", *range(900)), sniff.BINARY, id="numbers of two bytes"),
+        pytest.param(struct.pack("<900I", *range(900)), sniff.BINARY, id="numbers of four bytes"),
+        pytest.param(b"\0\0\1\0\1\0\x10\x10" + bytes(200), sniff.BINARY, id="an icon"),
         pytest.param(bytes(range(32)) * 9, sniff.BINARY, id="control characters"),
     ],
 )

@@ -107,8 +107,17 @@ def load(path: Path) -> YamlFile:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigError([f"{path}:1:1: cannot be read: {error.strerror}"]) from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigError([f"{path}:1:1: larger than {MAX_BYTES:,} bytes"])
+    return parse(raw, path)
+
+
+def parse(raw: bytes, name: str | Path, most_bytes: int = MAX_BYTES) -> YamlFile:
+    """The data in the bytes of a file that messages call `name`. Raises ConfigError for what is too large or malformed.
+
+    What is said twice, and tags, are its `problems`.
+    """
+    path = Path(name)
+    if len(raw) > most_bytes:
+        raise ConfigError([f"{path}:1:1: larger than {most_bytes:,} bytes"])
     try:
         text = raw.decode("utf-8-sig")
         _refuse_depth(text, path)

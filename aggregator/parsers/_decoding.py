@@ -13,10 +13,12 @@ from functools import lru_cache
 from charset_normalizer import from_bytes
 
 from aggregator import sniff
+from aggregator.parsers._guessing import guessed
 
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']""", re.IGNORECASE)
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_JAPANESE = re.compile(rb"\x1b\$[@B][!-~]+\x1b\([BJ]")  # ISO-2022-JP, as mail has it
 _AFTER = re.compile(rb"[^<>]{0,400}+")
 # The WHATWG's reading of names: what people call by the name is the larger set (https://encoding.spec.whatwg.org/).
 _MEANT = {
@@ -35,6 +37,7 @@ _ESCAPING = ("iso2022", "hz")  # other letters written in ASCII's bytes
 _NO_ENCODINGS = ("utf-16", "utf-32", "utf-7", "punycode", "idna", "unicode", "raw-unicode", "undefined")
 _LONGEST = 40  # characters of an encoding's name
 _AMBIGUOUS = 3  # UTF-8 sequences up to which a text of few letters can be East Asian by chance
+_PROBABLY, _SURELY = 0.5, 0.9  # of the bytes outside ASCII: so many in UTF-8 sequences make a text UTF-8
 _GUESSED_FROM = 20_000  # bytes around letters outside ASCII: the guess takes its time
 
 
@@ -44,6 +47,8 @@ def decoded(body: bytes, charset: str | None = None) -> str:
     if proven:
         return body.decode(proven, "replace").removeprefix("\ufeff")
     declared = [name for name in (_declared(body), _known(charset)) if name and name != "utf-8"]
+    if _JAPANESE.search(body) and body.isascii():
+        declared.append("iso2022_jp")
     utf8 = _strictly(body, "utf-8")
     if utf8 is not None and not any(_rather(name, body) for name in declared):
         return utf8
@@ -93,11 +98,18 @@ def _latin(body: bytes) -> str:
 def _damaged(body: bytes) -> str:
     """Bytes that are what nothing says they are."""
     letters = sum(map(len, _UTF8_SEQUENCE.findall(body)))
-    if letters * 2 >= len(body) - len(body.translate(None, _HIGH)):
+    share = letters / (len(body) - len(body.translate(None, _HIGH)))
+    sample = b" ".join(_around_letters(body)) if share < _SURELY else b""
+    guess = guessed(sample)
+    if share >= _SURELY or (share >= _PROBABLY and guess not in _EAST_ASIAN):
         return body.decode("utf-8", "aggregator_latin")
-    guess = from_bytes(b" ".join(_around_letters(body))).best()
-    text = _strictly(body, guess.encoding) if guess else None
+    text = _strictly(body, guess or _other(sample) or "cp1252")
     return text if text is not None else _latin(body)
+
+
+def _other(sample: bytes) -> str | None:
+    guess = from_bytes(sample).best()
+    return guess.encoding if guess else None
 
 
 def _around_letters(body: bytes) -> Iterator[bytes]:

@@ -1,48 +1,42 @@
 """An article as plain text: its title on the first line, then paragraphs, then whatever the page had behind it.
 
-Any encoding: a byte order mark is believed, then UTF-8 if the bytes are that, then a guess, then UTF-8 with damage.
+Facts may stand before it as front matter, beside it, or in it: see `_facts.py`. In any encoding: see `_decoding.py`.
 """
-
-from charset_normalizer import from_bytes
 
 from aggregator import sniff
 from aggregator.errors import DocumentError
 from aggregator.furniture import FIRST_LINE
+from aggregator.markup import MAX_HTML
 from aggregator.models import Document, Entry, Markup, Parsed
+from aggregator.parsers._decoding import decoded
+from aggregator.parsers._facts import FRONT_MATTER, completed, front_matter, named, with_facts
+from aggregator.plaintext import unified
 from aggregator.registry import Parser
 
 QUICK_BYTES = 64_000
-DAMAGE = 0.05  # share of unreadable characters at which bytes stop being text
+_MOST_BYTES = 4 * MAX_HTML + 8  # of a text that fits: in UTF-32
 
 
 def parse(document: Document) -> Parsed:
-    """One entry. Raises DocumentError for bytes that are no text."""
-    entry = Entry(
-        guid=document.identity,
-        base=document.url,
-        content=Markup(_decoded(document).strip()),
-        published_at=document.modified_at,
-        framed=True,
-        told=(("title", FIRST_LINE), ("published", "file time")),
-    )
-    return Parsed((entry,))
+    """One entry. Raises DocumentError for a text too long for one article, and for facts beside it that are wrong."""
+    text = written(document)
+    facts, body = front_matter(text)
+    entry = Entry(guid=document.identity, base=document.url, content=Markup(body.strip("\n")), framed=True)
+    told = {}
+    if facts is not None:
+        entry, told = with_facts(entry, facts), named(facts, FRONT_MATTER)
+    if not entry.title:
+        told["title"] = FIRST_LINE
+    return Parsed((completed(entry, document, told, body.split("\n")),))
 
 
-def _decoded(document: Document) -> str:
-    body = document.body
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if body.startswith(mark):
-            return body.decode(encoding, "replace")
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        guess = from_bytes(body).best()
-        if guess is not None:
-            return str(guess)
-        damaged = body.decode("utf-8", "replace")
-        if damaged.count("\ufffd") > DAMAGE * len(damaged):
-            raise DocumentError(f"{document.name}: not text in any known encoding; save it as UTF-8") from None
-        return damaged
+def written(document: Document) -> str:
+    """The text of a document, with one kind of line end. Raises DocumentError where clean would cut it short."""
+    fits = len(document.body) <= _MOST_BYTES
+    text = unified(decoded(document.body, document.charset)) if fits else ""
+    if not fits or len(text) > MAX_HTML:
+        raise DocumentError(f"{document.name}: longer than {MAX_HTML:,} characters: split it into several files")
+    return text
 
 
 PLUGIN = Parser(frozenset({sniff.TEXT}), parse, is_quick=lambda document: len(document.body) <= QUICK_BYTES)
