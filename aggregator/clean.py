@@ -22,6 +22,7 @@ MAX_AUTHORS, MAX_CATEGORIES, MAX_ENCLOSURES, MAX_LINKS = 20, 50, 20, 30
 MAX_LOOKED_AT = 500  # of each of these: what comes behind is not even cleaned
 MAX_RELATION = 100
 CLOCK_SKEW = timedelta(hours=24)  # a date this far ahead is a mistake, not a time zone
+FILE_TIME = "the file's time"  # where a date was found (`Article.told`) that nobody has stated
 OLDEST_YEAR = 1990  # before the web; 1970 and 1980 are where clocks that are not set begin
 _ADDRESS = re.compile(r"\s*<[^<>\s@]+@[^<>\s@]+>$")
 _TWICE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});|</[a-z]", re.IGNORECASE)
@@ -87,9 +88,11 @@ def with_body(article: Article, title: str, html: str, text: str) -> Article:
     folded_text = " ".join(folds(text_words))
     summary = article.summary or _shortened(text, MAX_DERIVED_SUMMARY)
     told = title or _shortened(text, MAX_DERIVED_TITLE)
-    # Without dates: a feed that stamps its entries anew at each visit would be news for ever.
+    # Without the dates of feeds: one that stamps its entries anew at each visit would be news for ever.
     fields = article.link, article.language, article.thumbnail, article.comments, article.origin, article.licence
     published = [told, article.subtitle, html, summary, *map(repr, fields), *article.authors]
+    if article.told and ("published", FILE_TIME) not in article.told:
+        published.append(repr(article.published_at))
     lists = [*map(repr, article.categories), *map(repr, article.enclosures), *map(repr, article.links)]
     return replace(
         article,

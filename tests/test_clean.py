@@ -1,10 +1,11 @@
 """Entry → Article: nothing dangerous, nothing unbelievable, nothing lost."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from aggregator.clean import article_key, clean
+from aggregator.clean import FILE_TIME, article_key, clean
 from aggregator.identity import MAX_GUID
 from aggregator.language import language
 from aggregator.models import Article, Category, Enclosure, Entry, Link, Markup, Origin
@@ -341,3 +342,12 @@ def test_a_long_summary_is_cut_as_if_it_had_been_read_to_its_end(markup: str) ->
     )
     assert short.summary == long.summary
     assert len(short.summary) > 990
+
+
+def test_a_date_that_a_file_states_is_part_of_its_content() -> None:
+    def hashed(place: str, day: int) -> str:
+        entry = Entry(guid="1", title=Markup("T"), content=Markup("Text"), told=(("published", place),))
+        return clean(replace(entry, published_at=datetime(2026, 1, day, tzinfo=UTC)), source="s", now=NOW).content_hash
+
+    assert hashed("a.yaml", 1) != hashed("a.yaml", 2)
+    assert hashed(FILE_TIME, 1) == hashed(FILE_TIME, 2)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from aggregator import urls
-from aggregator.clean import MAX_AUTHORS, MAX_CATEGORIES, MAX_NAME, MAX_SUMMARY, MAX_TITLE, OLDEST_YEAR
+from aggregator.clean import FILE_TIME, MAX_AUTHORS, MAX_CATEGORIES, MAX_NAME, MAX_SUMMARY, MAX_TITLE, OLDEST_YEAR
 from aggregator.config import yamlfile
 from aggregator.errors import ConfigError, DocumentError
 from aggregator.furniture import FIRST_LINE
@@ -25,7 +25,6 @@ from aggregator.parsers._dates_in_words import date_in_words
 from aggregator.registry import Options
 
 FRONT_MATTER = "front matter"
-FILE_TIME = "the file's time"
 MAX_BYTES = 64_000  # of what states facts
 _ORDER = "title url author published updated source tags language licence summary".split()
 _FIELDS = {  # of an entry, that a text states
