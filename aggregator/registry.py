@@ -143,6 +143,7 @@ class Parser:
     parse: Callable[[Document], Parsed]
     parse_new: "ParseNew | None" = None  # where a parser can tell what is new from the bytes
     is_quick: Callable[[Document], bool] = lambda document: False  # `parse` is sure to take but some milliseconds
+    prepare: Callable[[], None] = lambda: None  # loads what takes long to load: the daemon itself never does
 
 
 @dataclass(frozen=True, slots=True)

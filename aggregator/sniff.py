@@ -129,7 +129,8 @@ def media_type(body: bytes) -> str:
 def _is_mail(text: str) -> bool:
     """Whether a message begins here: nothing but header lines up to an empty one, two of them those of mail, and one
     such as no writer of prose puts there. An mbox's `From ` line may stand before."""
-    names, told = set(), False
+    names: set[str] = set()
+    told = False
     lines = text.split("\n", _MAIL_LINES)[:_MAIL_LINES]
     for line in lines[1:] if lines[0].startswith(("From ", ">From ")) else lines:
         if not line.strip():
