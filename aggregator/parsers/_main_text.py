@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _OPTIONS: dict[str, Any] = {"comments": False, "formatting": True, "links": True, "images": True, "tables": True}
 MAX_TAGS = 400_000  # with those that are written in scripts: above, a page is not even parsed
 MAX_ELEMENTS = 50_000  # of which trafilatura takes three seconds
+MANY_ELEMENTS = 15_000  # above, trafilatura alone is asked: what it asks besides takes time by the square of paragraphs
+LONG_TAG, MAX_ATTRIBUTES, MAX_ATTRIBUTE = 5000, 50, 2000  # characters of a tag, attributes, characters of one
+MANY_ATTRIBUTES = 200_000  # in all, with what looks like one in scripts
+MAX_SPANS, MAX_SPAN = 1000, 20  # cells that cover several places of a table, and how many
 MAX_TABLES = 500  # that are looked at
 LONG_CELL, PARAGRAPHS = 400, 3  # characters, and breaks, of a cell that is no cell of a table of facts
 MAX_DEPTH = 60  # elements of an article below each other; what is deeper loses its elements
@@ -35,6 +39,11 @@ _BLOCKS = frozenset("p head list quote code table graphic".split())
 _PHRASES = frozenset("hi ref lb del span".split())
 _SPACE = re.compile(r"\s+")
 _BREAKS = re.compile(r"(?:\s*<br>){2,}\s*")
+_TAG = re.compile(
+    r"""<([a-zA-Z][^\s/>]{0,100}+)((?:[^>=]++|=\s*+(?:"[^"]*+"?|'[^']*+'?|[^\s>]*+))*+)>?"""
+)  # HTML §13.2.5; what it matches it passes, so that all takes linear time
+_ATTRIBUTE = re.compile(r"""[^\s/=>"']{1,100}+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"']*+))?""")
+_QUOTED_END = re.compile(r"""=\s*(?:"[^">]*>|'[^'>]*>)""")
 _EDGES = re.compile(r"\A(?:\s|<br>)+|(?:\s|<br>)+\Z")
 _HEADING = re.compile(r"(<strong>[^<>]{1,200}</strong>)\s*<br>\s*(?=[^<\s])")  # a bold line that begins a paragraph
 _NOWHERE = re.compile(r'(?:<figure>)?<img src="(?!https?://)[^"]*"[^<>]*>(?:</figure>\n?)?')
@@ -57,12 +66,30 @@ def tree_of(text: str, name: str) -> Any:
         raise DocumentError(f"{name}: a page of more than {MAX_TAGS:,} tags")
     parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False)
     try:
-        tree = document_fromstring(legal(text).encode(), parser=parser)
+        tree = document_fromstring(_with_short_tags(legal(text)).encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise DocumentError(f"{name}: a page without a single element") from error
-    if sum(1 for _ in tree.iter()) > MAX_ELEMENTS:
+    if _count(tree) > MAX_ELEMENTS:
         raise DocumentError(f"{name}: a page of more than {MAX_ELEMENTS:,} elements")
     return tree
+
+
+def _count(tree: Any) -> int:
+    return sum(1 for _ in tree.iter())
+
+
+def _with_short_tags(text: str) -> str:
+    """Endless tags with their first attributes only: the time that a tag takes grows with their number's square."""
+    many = text.count("=") > MANY_ATTRIBUTES  # each takes memory, too
+    if not many and max(map(len, text.split(">"))) <= LONG_TAG and not _QUOTED_END.search(text):
+        return text
+    longest = LONG_TAG // 10 if many else LONG_TAG
+    return _TAG.sub(lambda tag: tag[0] if len(tag[0]) <= longest else _shortened(tag), text)
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    attributes = islice(_ATTRIBUTE.finditer(tag[2]), MAX_ATTRIBUTES)
+    return f"<{tag[1]} {' '.join(part[0] for part in attributes if len(part[0]) <= MAX_ATTRIBUTE)}>"
 
 
 def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> str:
@@ -74,11 +101,12 @@ def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> str:
     from trafilatura import bare_extraction
 
     _without_layout(tree)
+    _without_large_spans(tree)
     for part in list(tree.iter("article")) if is_live else ():
         part.tag = "div"
         part.attrib.clear()
     try:
-        found = bare_extraction(tree, options=_extractor())
+        found = bare_extraction(tree, options=_extractor(_count(tree) > MANY_ELEMENTS))
     finally:
         _forget()
     html = "\n".join(_written(found.body)) if found is not None and not isinstance(found, dict) else ""
@@ -96,6 +124,15 @@ def _without_layout(tree: Any) -> None:
                 part.attrib.clear()
 
 
+def _without_large_spans(tree: Any) -> None:
+    """trafilatura writes a cell for each place of a table that a span covers."""
+    spans = [(cell, name) for cell in tree.iter("td", "th") for name in ("colspan", "rowspan") if name in cell.attrib]
+    for number, (cell, name) in enumerate(spans):
+        value = cell.get(name)
+        if number >= MAX_SPANS or not (value.isdecimal() and len(value) < 3 and int(value) <= MAX_SPAN):
+            del cell.attrib[name]
+
+
 def _parts(table: Any) -> Iterator[Any]:
     """Rows and cells of a table, without those of tables inside of it."""
     for part in table:
@@ -110,11 +147,11 @@ def _holds_an_article(cell: Any) -> bool:
 
 
 @cache
-def _extractor() -> "Extractor":
+def _extractor(fast: bool) -> "Extractor":
     from trafilatura.settings import Extractor
 
     load()
-    return Extractor(output_format="python", **_OPTIONS)
+    return Extractor(output_format="python", fast=fast, **_OPTIONS)
 
 
 def _forget() -> None:

@@ -29,7 +29,8 @@ LINES = 6  # of the beginning and of the end, where a byline or a source may sta
 HEAD, HEAD_WORDS = 5, 12  # blocks, and words before the title, of an article's head
 
 _AND = frozenset("and und et y e и".split())
-_FIGURES = re.compile(r"[\d.,:/ -]{6,20}")  # a date or a time
+_FIGURES = re.compile(r"[\d.,:/ 年月日時时分-]{6,25}")  # a date or a time
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _ASKS = re.compile(
     r"(?:enable|activate|turn on|requires?|without|disabled) (?:java ?script|cookies)"
     r"|java ?script (?:is|to be|must be|needs to be|muss|ist) \w+|(?:activez|activar|включите) \W?java ?script"
@@ -91,7 +92,7 @@ def _lines_of(body: str) -> list[str]:
 
 def _is_head(line: str, said: Page) -> bool:
     """Whether a line says nothing but who wrote the article, or when."""
-    if _FIGURES.fullmatch(line):
+    if _FIGURES.fullmatch(line) or (line in said.lines and _YEAR.search(line)):
         return True
     words = set(folded(" ".join(people([line]))).split()) - _AND
     return bool(words) and words == set(folded(" ".join(said.authors)).split())
