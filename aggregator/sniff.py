@@ -105,7 +105,7 @@ _OTHER_MARKS = tuple(
 
 def media_type(body: bytes) -> str:
     """One of the constants above; TEXT for anything that people could read, BINARY for the rest."""
-    if _PACKED.match(body) or _TAR.match(body):
+    if _PACKED.match(body) or is_tar(body):
         return ARCHIVE
     head = _head(body)
     if body.startswith(_MAGIC) or _is_binary(head[:_TELLING]):
@@ -124,6 +124,11 @@ def media_type(body: bytes) -> str:
     if start.startswith("<?xml") or (start.startswith("<") and root and ("</" in start or "/>" in start)):
         return HTML if root in _PARTS and "</" in start else XML
     return MARKDOWN if _is_markdown(text) else TEXT
+
+
+def is_tar(body: bytes) -> bool:
+    """Whether a tar begins here, as POSIX and GNU mark it."""
+    return _TAR.match(body) is not None
 
 
 def _is_mail(text: str) -> bool:

@@ -81,7 +81,7 @@ def parse(document: Document) -> Parsed:
 
 def _read(body: bytes, document: Document) -> Iterator[Entry | Rejected]:
     if body.count(b"\n--") > MAX_BOUNDARIES:
-        yield Rejected(document.name, f"{document.name}: more than {MAX_BOUNDARIES:,} lines that may end a part")
+        yield Rejected("message", f"more than {MAX_BOUNDARIES:,} lines that may end a part")
         return
     try:
         message = message_from_bytes(body.lstrip(), policy=policy.default)
@@ -91,7 +91,7 @@ def _read(body: bytes, document: Document) -> Iterator[Entry | Rejected]:
         attached = [_attachment(part, sent) for part in parts if isinstance(part, EmailMessage)]
         entry = _entry(message, texts, document) if texts else None
     except _BUGS as error:
-        yield Rejected(document.name, f"{document.name}: the mail cannot be read: {type(error).__name__}: {error}")
+        yield Rejected("message", f"the mail cannot be read: {type(error).__name__}: {error}")
         return
     if entry:
         yield entry
@@ -99,7 +99,8 @@ def _read(body: bytes, document: Document) -> Iterator[Entry | Rejected]:
         try:
             yield from _members.read(one, ATTACHED).entries if one else ()
         except DocumentError as error:
-            yield Rejected(one.name if one else "", str(error))
+            name = one.name if one else ""
+            yield Rejected(name.removeprefix(f"{document.name}/"), str(error).removeprefix(f"{name}: "))
 
 
 def _parts(message: EmailMessage, depth: int) -> Iterator[_Text | EmailMessage]:
