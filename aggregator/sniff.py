@@ -54,7 +54,7 @@ _ZEROS = (  # two characters of ASCII in each (XML 1.0, appendix F)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
 _ROOTS = dict.fromkeys(("rss", "rdf", "feed", "channel"), FEED) | dict.fromkeys(("urlset", "sitemapindex"), SITEMAP)
-_ROOTS["html"] = HTML
+_ROOTS |= dict.fromkeys(("html", "head", "body"), HTML)
 # With what a page begins where its frame is left away, or a part of one.
 _PARTS = frozenset(
     "article aside blockquote body div dl figure footer h1 h2 h3 h4 h5 h6 head header hr link main meta nav ol p pre"
@@ -78,7 +78,7 @@ _MAIL_VALUE = re.compile(r"\S@\S|\d{1,2} [A-Z][a-z]{2} \d{4} \d{1,2}:\d\d")  # a
 _MAIL_LINES = 200  # of headers that are looked at
 
 _KEY = re.compile(r"[\w\"'][\w \"'.-]{0,60}:(?: |$)")  # of YAML
-_FIRST_HEADING = re.compile(r"# ?(?=[^\W\d_])[^\n#][^\n]{0,300}\n[ \t]*\n|[^\n]{3,300}\n={3,}[ \t]*\n")
+_FIRST_HEADING = re.compile(r"# (?=[^\W\d_])[^\n#][^\n]{0,300}\n[ \t]*\n|[^\n]{3,300}\n={3,}[ \t]*\n")
 # Each kind of mark is counted once: what no writer of plain text uses, and what some do.
 _SURE_MARKS = tuple(
     re.compile(pattern, re.MULTILINE)

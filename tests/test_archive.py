@@ -102,6 +102,11 @@ def test_facts_beside_a_member_are_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     }
 
 
+def test_facts_without_their_document_are_named() -> None:
+    found = parsed(zipped(("one.txt", TEXT), ("two.yaml", b"title: X")))
+    assert refusals(found) == {"two.yaml": "no document of that name is beside it"}
+
+
 def test_what_cannot_be_read_is_named_and_costs_nothing_else() -> None:
     body = zipped(("a.png", b"\x89PNG\r\n" + b"\0" * 99), ("one.txt", TEXT), ("b.zip", zipped(("c.txt", TEXT))))
     found = parsed(body)

@@ -6,7 +6,7 @@ is loaded by `load` and at the first use, since that takes long.
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 from itertools import islice
@@ -16,7 +16,7 @@ from lxml import etree
 from lxml.html import HTMLParser, document_fromstring
 
 from aggregator.errors import DocumentError
-from aggregator.markup import legal
+from aggregator.markup import MAX_HTML, legal
 
 if TYPE_CHECKING:
     from trafilatura.settings import Extractor
@@ -102,6 +102,7 @@ def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> str:
 
     _without_layout(tree)
     _without_large_spans(tree)
+    _without_double_breaks(tree)
     for part in list(tree.iter("article")) if is_live else ():
         part.tag = "div"
         part.attrib.clear()
@@ -109,8 +110,18 @@ def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> str:
         found = bare_extraction(tree, options=_extractor(_count(tree) > MANY_ELEMENTS))
     finally:
         _forget()
-    html = "\n".join(_written(found.body)) if found is not None and not isinstance(found, dict) else ""
+    html = "\n".join(_beginning(_written(found.body))) if found is not None and not isinstance(found, dict) else ""
     return html if base else _NOWHERE.sub("", html)
+
+
+def _beginning(parts: Iterable[str]) -> Iterator[str]:
+    """As much as an article may hold."""
+    length = 0
+    for part in parts:
+        if length >= MAX_HTML:
+            return
+        length += len(part)
+        yield part[:MAX_HTML]
 
 
 def _without_layout(tree: Any) -> None:
@@ -131,6 +142,21 @@ def _without_large_spans(tree: Any) -> None:
         value = cell.get(name)
         if number >= MAX_SPANS or not (value.isdecimal() and len(value) < 3 and int(value) <= MAX_SPAN):
             del cell.attrib[name]
+
+
+def _without_double_breaks(tree: Any) -> None:
+    """Two line breaks in a paragraph are the end of it. From the last one on, so that nothing is moved twice."""
+    for first in reversed(list(tree.iter("br"))):
+        around, second = first.getparent(), first.getnext()
+        if around is None or around.tag != "p" or second is None or second.tag != "br" or (first.tail or "").strip():
+            continue
+        behind = around.makeelement("p")
+        behind.text = second.tail
+        behind.extend(second.itersiblings())
+        second.tail = first.tail = None
+        around.remove(second)
+        around.remove(first)
+        around.addnext(behind)
 
 
 def _parts(table: Any) -> Iterator[Any]:

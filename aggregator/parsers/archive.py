@@ -35,6 +35,7 @@ MAX_STREAMS = 10_000  # gzip files one behind the other
 MAX_DICTIONARY = 100_000_000  # bytes that xz may keep in memory
 
 MEMBERS = frozenset({sniff.TEXT, sniff.MARKDOWN, sniff.HTML, sniff.MAIL, sniff.FEED, sniff.JSON_FEED, sniff.SITEMAP})
+_REST = "…"  # in the place of the names of all that comes behind
 _PIECE = 1 << 20  # bytes unpacked at a time
 _DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, tarfile.TarError, zipfile.BadZipFile)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
@@ -58,15 +59,18 @@ class _Member:
 
 def parse(document: Document) -> Parsed:
     """The entries of all members. Raises DocumentError where none could be read, with the reasons."""
-    facts = {one.name: one.body for one in _unpacked(document, _is_yaml) if not one.refused}
+    facts = {one.name: one for one in _unpacked(document, _is_yaml) if one.name != _REST}
     entries: list[Entry] = []
     refused: list[Rejected] = []
     seen: set[str] = set()
+    used: set[str] = set()
     for member in _unpacked(document, lambda name: not _is_yaml(name)):
         if member.body and (key := _members.identity(member.body)) in seen:
             continue
+        beside = next((name for name in _names_of_facts(member.name) if name in facts), "")
+        used.add(beside)
         try:
-            found = _read(member, document, facts)
+            found = _read(member, document, facts.get(beside))
         except DocumentError as error:
             reason = str(error).removeprefix(f"{document.name}/{member.name}: ")
             refused.append(Rejected(member.name, reason))
@@ -74,26 +78,28 @@ def parse(document: Document) -> Parsed:
         seen.add(key)
         entries += found.entries[: MAX_ENTRIES - len(entries)]
         refused += found.refused
+    refused += [Rejected(name, "no document of that name is beside it") for name in facts if name not in used]
     if not entries:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in refused[:5]) or "it is empty"
         raise DocumentError(f"{document.name}: nothing in this archive can be read: {reasons}")
     return Parsed(tuple(entries), format="an archive", refused=tuple(refused))
 
 
-def _read(member: _Member, document: Document, facts: dict[str, bytes]) -> Parsed:
+def _read(member: _Member, document: Document, facts: _Member | None) -> Parsed:
     name = f"{document.name}/{member.name}"
     if member.refused:
         raise DocumentError(f"{name}: {member.refused}")
+    if facts and (facts.refused or len(facts.body) > MAX_FACTS_BYTES):
+        raise DocumentError(f"{name}: {facts.name}: {facts.refused or f'larger than {MAX_FACTS_BYTES:,} bytes'}")
     if sniff.media_type(member.body) == sniff.ARCHIVE:
         what = _office(member.body)
         raise DocumentError(f"{name}: {what or 'an archive inside of an archive; unpack it'}")
-    beside = next((one for one in _names_of_facts(member.name) if one in facts), "")
     inner = Document(
         member.body,
         name,
         modified_at=member.modified_at or document.modified_at,
-        beside=facts.get(beside),
-        beside_name=f"{document.name}/{beside}" if beside else "",
+        beside=facts.body if facts else None,
+        beside_name=f"{document.name}/{facts.name}" if facts else "",
     )
     return _members.read(inner, MEMBERS)
 
@@ -127,7 +133,7 @@ def _unpacked(document: Document, wanted: Callable[[str], bool]) -> Iterator[_Me
 def _within_bounds(members: Iterable[_Member]) -> Iterator[_Member]:
     for number, member in enumerate(members):
         if number == MAX_MEMBERS:
-            yield _Member("…", refused=f"from here on more than {MAX_MEMBERS:,} members; pack fewer together")
+            yield _Member(_REST, refused=f"from here on more than {MAX_MEMBERS:,} members; pack fewer together")
             return
         yield member
 
@@ -217,9 +223,9 @@ def _of_tar(stream: _Stream, wanted: Callable[[str], bool]) -> Iterator[_Member]
                 body = file.read(MAX_MEMBER_BYTES + 1) if file else b""
                 yield _Member(name, body, _time(found.mtime), refused)
     except _TooMuch:
-        yield _Member("…", refused=f"from here on more than {MAX_BYTES:,} bytes; pack fewer files together")
+        yield _Member(_REST, refused=f"from here on more than {MAX_BYTES:,} bytes; pack fewer files together")
     except _DAMAGE as error:
-        yield _Member("…", refused=f"the archive is damaged from here on: {error}")
+        yield _Member(_REST, refused=f"the archive is damaged from here on: {error}")
 
 
 def _refusal(found: tarfile.TarInfo) -> str:
@@ -230,7 +236,7 @@ def _refusal(found: tarfile.TarInfo) -> str:
 
 def _of_zip(body: bytes, wanted: Callable[[str], bool]) -> Iterator[_Member]:
     if body.count(_DIRECTORY) > MAX_LISTED:
-        yield _Member("…", refused=f"more than {MAX_LISTED:,} members")
+        yield _Member(_REST, refused=f"more than {MAX_LISTED:,} members")
         return
     try:
         archive = zipfile.ZipFile(io.BytesIO(body))
@@ -241,12 +247,12 @@ def _of_zip(body: bytes, wanted: Callable[[str], bool]) -> Iterator[_Member]:
     hidden = _overlapping(archive.infolist())
     for found in archive.infolist():
         name = _label(_zip_name(found))
-        if found.is_dir() or _is_junk(name) or not wanted(name):
+        if not name or name.endswith("/") or _is_junk(name) or not wanted(name):
             continue
         member = _of_info(archive, found, name, found.header_offset in hidden)
         count += len(member.body)
         if count > MAX_BYTES:
-            yield _Member("…", refused=f"from here on more than {MAX_BYTES:,} bytes; pack fewer files together")
+            yield _Member(_REST, refused=f"from here on more than {MAX_BYTES:,} bytes; pack fewer files together")
             return
         yield member
 
@@ -308,7 +314,7 @@ def _of_cut_zip(body: bytes, wanted: Callable[[str], bool]) -> Iterator[_Member]
             break
         if wanted(name) and not name.endswith("/") and not _is_junk(name):
             yield _Member(name, found)
-    yield _Member("…", refused="the archive is damaged from here on")
+    yield _Member(_REST, refused="the archive is damaged from here on")
 
 
 def _office(body: bytes) -> str:

@@ -84,7 +84,7 @@ def _read(body: bytes, document: Document) -> Iterator[Entry | Rejected]:
         yield Rejected("message", f"more than {MAX_BOUNDARIES:,} lines that may end a part")
         return
     try:
-        message = message_from_bytes(body.lstrip(), policy=policy.default)
+        message = message_from_bytes(body.lstrip(), policy=_headers.POLICY)
         parts = list(_parts(message, 0))[:MAX_PARTS]
         texts = [part for part in parts if isinstance(part, _Text) and part.value.strip()]
         sent = replace(document, modified_at=date(_headers.field(message, "date")) or document.modified_at)
@@ -162,19 +162,19 @@ def _plain_text(message: EmailMessage) -> _Text:
 
 def unwrapped(text: str, *, joins: bool) -> str:
     """Text of `format=flowed` with each paragraph on one line (RFC 3676 §4). `joins`: the last space goes (DelSp)."""
-    paragraphs: list[str] = []
+    paragraphs: list[list[str]] = []
     quoted, flows = 0, False
     for line in text.split("\n"):
         inner = line.lstrip(">")
         depth, content = len(line) - len(inner), inner.removeprefix(" ")
         if flows and depth == quoted and content != "-- ":
-            paragraphs[-1] += content
+            paragraphs[-1].append(content)
         else:
-            paragraphs.append(">" * depth + " " * bool(depth) + content)
+            paragraphs.append([">" * depth + " " * bool(depth) + content])
         quoted, flows = depth, content.endswith(" ") and content != "-- "
         if flows and joins:
-            paragraphs[-1] = paragraphs[-1][:-1]
-    return "\n".join(paragraphs)
+            paragraphs[-1][-1] = paragraphs[-1][-1][:-1]
+    return "\n".join(map("".join, paragraphs))
 
 
 def _payload(message: EmailMessage) -> bytes:
