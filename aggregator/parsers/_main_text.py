@@ -38,6 +38,7 @@ _LISTS = {"ol": "ol", "dl": "dl"}
 _BLOCKS = frozenset("p head list quote code table graphic".split())
 _PHRASES = frozenset("hi ref lb del span".split())
 _SPACE = re.compile(r"\s+")
+_UNEVEN = re.compile(r"[^\S ]|  ")
 _BREAKS = re.compile(r"(?:\s*<br>){2,}\s*")
 _TAG = re.compile(
     r"""<([a-zA-Z][^\s/>]{0,100}+)((?:[^>=]++|=\s*+(?:"[^"]*+"?|'[^']*+'?|[^\s>]*+))*+)>?"""
@@ -92,8 +93,8 @@ def _shortened(tag: re.Match[str]) -> str:
     return f"<{tag[1]} {' '.join(part[0] for part in attributes if len(part[0]) <= MAX_ATTRIBUTE)}>"
 
 
-def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> str:
-    """The article that stands in a page's tree; an empty text where nothing is found.
+def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> list[str]:
+    """The outermost elements of the article that stands in a page's tree; none where nothing is found.
 
     `base`: what relative links are relative to; without one, relative pictures go. `is_live`: each `<article>` is but a
     part of the article. The tree is changed where that helps: it is of no other use afterwards.
@@ -110,18 +111,21 @@ def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> str:
         found = bare_extraction(tree, options=_extractor(_count(tree) > MANY_ELEMENTS))
     finally:
         _forget()
-    html = "\n".join(_beginning(_written(found.body))) if found is not None and not isinstance(found, dict) else ""
-    return html if base else _NOWHERE.sub("", html)
+    if found is None or isinstance(found, dict):
+        return []
+    return list(_beginning(_written(found.body), base))
 
 
-def _beginning(parts: Iterable[str]) -> Iterator[str]:
+def _beginning(parts: Iterable[str], base: str | None) -> Iterator[str]:
     """As much as an article may hold."""
     length = 0
     for part in parts:
         if length >= MAX_HTML:
             return
         length += len(part)
-        yield part[:MAX_HTML]
+        kept = _NOWHERE.sub("", part) if base is None and "<img" in part else part
+        if kept:
+            yield kept[:MAX_HTML]
 
 
 def _without_layout(tree: Any) -> None:
@@ -177,7 +181,7 @@ def _extractor(fast: bool) -> "Extractor":
     from trafilatura.settings import Extractor
 
     load()
-    return Extractor(output_format="python", fast=fast, **_OPTIONS)
+    return Extractor(output_format="html", fast=fast, **_OPTIONS)  # "python" would write its text, too
 
 
 def _forget() -> None:
@@ -218,8 +222,9 @@ def _block(element: Any) -> Iterator[str]:
 
 def _paragraphs(html: str) -> Iterator[str]:
     """Paragraphs of phrases; pages of old separate them by two line breaks."""
-    for piece in _BREAKS.split(_HEADING.sub(r"\1<br><br>", html, count=1)):
-        line = _EDGES.sub("", piece)
+    pieces = _BREAKS.split(_HEADING.sub(r"\1<br><br>", html, count=1)) if "<br>" in html else [html]
+    for piece in pieces:
+        line = (_EDGES.sub("", piece) if "<br>" in piece else piece).strip()
         if line.startswith("<img ") and line.find(">") == len(line) - 1:
             yield f"<figure>{line}</figure>"
         elif line:
@@ -291,4 +296,6 @@ def _picture(element: Any) -> str:
 
 
 def _text(text: str | None) -> str:
-    return escape(_SPACE.sub(" ", text), quote=False) if text else ""
+    if not text:
+        return ""
+    return escape(_SPACE.sub(" ", text) if _UNEVEN.search(text) else text, quote=False)

@@ -14,6 +14,8 @@ from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
+from lxml import etree
+
 from aggregator import urls
 from aggregator.parsers._dates import date
 from aggregator.words import folded
@@ -22,6 +24,7 @@ MAX_JSON = 1_000_000  # characters of one script
 MAX_SCRIPTS = 50
 MAX_NODES = 5000  # of JSON-LD that are looked at
 MAX_LISTED = 50  # authors, categories
+MAX_MARKED = 5000  # elements with a name
 MAX_LINES = 30  # short lines of elements that are named after what they hold
 MAX_LINE = 200
 MIN_STANDFIRST, MAX_STANDFIRST = 40, 400  # characters
@@ -38,6 +41,10 @@ _SITE_BEHIND = re.compile(r"^(.{10,}\S)\s*(?:\s[|–—«»·•-]|\s?\||\s::)\s
 _SAVED_FROM = re.compile(r"saved from url=\(\d{1,6}\)(https?://\S{1,2000})")  # as browsers write it
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
+_WITH_NAME = etree.XPath(
+    "//p[@class or @id or @itemprop]|//div[@class or @id or @itemprop]|//span[@class or @id or @itemprop]"
+    "|//h2[@class or @itemprop]|//time|//address|//li[@class]|//a[@class or @itemprop]|//small[@class]"
+)
 # Names of `<meta>`, those to be believed most first.
 _TITLES = tuple("og:title twitter:title citation_title dc.title parsely-title sailthru.title".split())
 _AUTHORS = tuple(
@@ -81,7 +88,7 @@ class Page:
 
 def page(tree: Any, text: str, url: str | None) -> Page:
     """From a page's tree and its text; `url` is where it was found, if that is known."""
-    meta, node = _meta(tree), _article(tree)
+    meta, node, marked = _meta(tree), _article(tree), _marked(tree)
     saved = _SAVED_FROM.search(text[:5000])
     based = _attribute(tree, ".//base[@href]", "href")
     told: dict[str, str] = {}
@@ -91,7 +98,7 @@ def page(tree: Any, text: str, url: str | None) -> Page:
     published = _first(told, "published", _dates(tree, meta, node))
     return Page(
         title=_first(told, "title", _titles(tree, meta, node, site)) or "",
-        subtitle=_clean(node.get("alternativeHeadline")) or next(_standfirsts(tree), ""),
+        subtitle=_clean(node.get("alternativeHeadline")) or _standfirst(marked),
         authors=_first(told, "author", _authors(tree, meta, node)) or (),
         published_at=published,
         updated_at=_updated(meta, node, published),
@@ -108,9 +115,9 @@ def page(tree: Any, text: str, url: str | None) -> Page:
         categories=_first(told, "tags", _categories(meta, node)) or (),
         licence=_attribute(tree, ".//link[@rel='license'][@href]", "href")
         or _string(node.get("license"))
-        or _marked(tree),
+        or _attribute(tree, ".//a[@rel='license'][@href]", "href"),
         told=told,
-        lines=tuple(_named_lines(tree)),
+        lines=tuple(_named_lines(marked)),
     )
 
 
@@ -300,29 +307,34 @@ def _pictures(node: Mapping[str, Any]) -> Iterator[str | None]:
         yield _string(image.get("url") if isinstance(image, dict) else image)
 
 
-def _marked(tree: Any) -> str | None:
-    return next((link.get("href") for link in tree.xpath(".//a[@rel='license'][@href]")[:1]), None)
+def _standfirst(marked: Iterable[tuple[Any, str]]) -> str:
+    """The sentences that stand between a title and its text."""
+    for element, name in marked:
+        if element.tag in ("p", "h2", "div") and len(element) <= 3 and _STANDFIRST.search(name):
+            line = _line(element)
+            if MIN_STANDFIRST <= len(line) <= MAX_STANDFIRST:
+                return line
+    return ""
 
 
-def _standfirsts(tree: Any) -> Iterator[str]:
-    """Sentences that stand between a title and its text."""
-    for element in tree.iter("p", "h2", "div"):
-        name = f"{element.get('class') or ''} {element.get('itemprop') or ''}"[:500]
-        line = _line(element) if len(element) <= 3 and _STANDFIRST.search(name) else ""
-        if MIN_STANDFIRST <= len(line) <= MAX_STANDFIRST:
-            yield line
-
-
-def _named_lines(tree: Any) -> Iterator[str]:
+def _named_lines(marked: Iterable[tuple[Any, str]]) -> Iterator[str]:
     """Short lines of elements that are named after a date, an author or a source, each once."""
     seen: set[str] = set()
-    for element in tree.iter("p", "div", "span", "time", "address", "li", "a", "small"):
-        name = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('itemprop') or ''}"
-        if (element.tag == "time" or _NAMED.search(name[:500])) and len(seen) < MAX_LINES:
+    for element, name in marked:
+        if (element.tag == "time" or _NAMED.search(name)) and len(seen) < MAX_LINES:
             line = _line(element)
             if line and len(line) <= MAX_LINE and line not in seen:
                 seen.add(line)
                 yield line
+
+
+def _marked(tree: Any) -> list[tuple[Any, str]]:
+    """Elements with what they are named after, of those that have a name."""
+    found = []
+    for element in _WITH_NAME(tree)[:MAX_MARKED]:
+        said = element.attrib
+        found.append((element, f"{said.get('class', '')} {said.get('id', '')} {said.get('itemprop', '')}"[:500]))
+    return found
 
 
 def _values(meta: Mapping[str, list[str]], names: Iterable[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ refused, and so is one without a text.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from html import escape
@@ -13,7 +14,7 @@ from typing import Any
 
 from aggregator import sniff
 from aggregator.errors import DocumentError
-from aggregator.markup import blocks, paragraphs, safe_html
+from aggregator.markup import paragraphs, safe_html
 from aggregator.models import Category, Document, Entry, Link, Markup, Origin, Parsed
 from aggregator.parsers._dates import date
 from aggregator.parsers._decoding import decoded_page
@@ -25,6 +26,7 @@ from aggregator.words import folded
 
 MIN_TEXT = 60  # characters: what is shorter is no article, but what is left of a page
 SHORT_TEXT = 700  # characters up to which a page may be one that only asks for something
+MARKUP = 8  # times as long as its text is little HTML
 LINES = 6  # of the beginning and of the end, where a byline or a source may stand
 HEAD, HEAD_WORDS = 5, 12  # blocks, and words before the title, of an article's head
 
@@ -54,34 +56,33 @@ def parse(document: Document) -> Parsed:
     if not said.authors:
         said = replace(said, **_found_authors(tree, said))
     found = main_text(tree, said.base, is_live=said.is_live)
-    html = _without_head(found, said) if found else ""
-    readable(html, document.name)
-    return Parsed((_entry(said, html, paragraphs(found), document),), format="an HTML page")
+    kept = _without_head(found, said)
+    refuse_stub(kept, document.name)
+    return Parsed((_entry(said, kept, found, document),), format="an HTML page")
 
 
-def readable(html: str, name: str) -> list[str]:
-    """The lines of an article. Raises DocumentError where they are too few, or only ask for something."""
-    lines = paragraphs(html)
-    text = " ".join(lines)
+def refuse_stub(found: Sequence[str], name: str) -> None:
+    """Raises DocumentError for an article's elements that hold too little text, or only ask for something."""
+    if sum(map(len, found)) > MARKUP * SHORT_TEXT:
+        return
+    text = " ".join(paragraphs("\n".join(found)))
     if len(text) <= SHORT_TEXT and _ASKS.search(text):
         raise DocumentError(
             f"{name}: a page that asks for JavaScript, cookies or the like, and no article: {text[:80]}…"
         )
     if len(text) < MIN_TEXT:
         raise DocumentError(f"{name}: no article is found on this page; {_WHAT_TO_DO}")
-    return lines
 
 
-def _without_head(html: str, said: Page) -> str:
-    """The article's blocks without those of its head: what stands before the title, a byline, a date."""
-    found = blocks(html)
-    texts = [" ".join(paragraphs(html[start:end])) for start, end in found]
-    if said.body and (len(texts) < 2 or sum(map(len, texts)) < len(said.body) / 2):
-        return "".join(f"<p>{escape(line, quote=False)}</p>\n" for line in _lines_of(said.body))
+def _without_head(found: list[str], said: Page) -> list[str]:
+    """The article's elements without those of its head: what stands before the title, a byline, a date."""
+    if said.body and (len(found) < 2 or sum(map(len, found)) < len(said.body) / 2):
+        return [f"<p>{escape(line, quote=False)}</p>" for line in _lines_of(said.body)]
+    texts = [" ".join(paragraphs(part)) for part in found[: 2 * HEAD]]
     title = next((number for number, text in enumerate(texts[:HEAD]) if folded(text) == folded(said.title)), 0)
     first = title if sum(len(text.split()) for text in texts[:title]) <= HEAD_WORDS else 0
     gone = {number for number, text in enumerate(texts[: first + HEAD]) if number < first or _is_head(text, said)}
-    return "".join(html[start:end] for number, (start, end) in enumerate(found) if number not in gone)
+    return [part for number, part in enumerate(found) if number not in gone]
 
 
 def _lines_of(body: str) -> list[str]:
@@ -98,16 +99,17 @@ def _is_head(line: str, said: Page) -> bool:
     return bool(words) and words == set(folded(" ".join(said.authors)).split())
 
 
-def _entry(said: Page, html: str, lines: list[str], document: Document) -> Entry:
+def _entry(said: Page, kept: list[str], found: list[str], document: Document) -> Entry:
+    first, last = ([line for part in parts for line in paragraphs(part)] for parts in (found[:LINES], found[-LINES:]))
     entry = Entry(
         guid=document.identity,
         link=said.link,
         links=(Link(said.link),) if said.link else (),
         base=said.base,
         title=Markup(said.title),
-        subtitle=Markup("" if said.subtitle in lines else said.subtitle),
+        subtitle=Markup("" if said.subtitle in first else said.subtitle),
         summary=Markup(said.description),
-        content=Markup(html, html=True),
+        content=Markup("\n".join(kept), html=True),
         authors=said.authors,
         categories=tuple(map(Category, said.categories)),
         published_at=said.published_at,
@@ -118,7 +120,7 @@ def _entry(said: Page, html: str, lines: list[str], document: Document) -> Entry
         licence=said.licence,
         framed=True,
     )
-    return completed(entry, document, said.told, [*said.lines, *lines[:LINES], *lines[LINES:][-LINES:]])
+    return completed(entry, document, said.told, [*said.lines, *first[:LINES], *last[-LINES:]])
 
 
 def _found_date(tree: Any, said: Page, latest: datetime | None) -> dict[str, Any]:

@@ -242,7 +242,7 @@ def _page(html: str, name: str) -> str:
     """The article of a page; the whole page, where that is none such as sites have."""
     tree = tree_of(html, name)
     everything = " ".join(tree.text_content().split())
-    found = main_text(tree, "https://mail.invalid/")
+    found = "\n".join(main_text(tree, "https://mail.invalid/"))
     if len(" ".join(paragraphs(found))) >= SUBSTANTIVE * len(everything):
         return found
     return safe_html(html, None)

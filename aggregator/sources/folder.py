@@ -1,4 +1,4 @@
-"""A folder of files: articles as text, and feeds.
+"""A folder of files: texts, Markdown, saved pages, mails, feeds, and archives of them; told by content, not by name.
 
     - folder: "{state}/inbox"    # relative to this file; {state} is the state directory
       after: move                # keep (default) | move (into done/ and rejected/ inside the folder)
