@@ -79,7 +79,8 @@ def _without_head(found: list[str], said: Page) -> list[str]:
     if said.body and (len(found) < 2 or sum(map(len, found)) < len(said.body) / 2):
         return [f"<p>{escape(line, quote=False)}</p>" for line in _lines_of(said.body)]
     texts = [" ".join(paragraphs(part)) for part in found[: 2 * HEAD]]
-    title = next((number for number, text in enumerate(texts[:HEAD]) if folded(text) == folded(said.title)), 0)
+    name = folded(said.title)
+    title = next((number for number, text in enumerate(texts[:HEAD]) if name and folded(text) == name), 0)
     first = title if sum(len(text.split()) for text in texts[:title]) <= HEAD_WORDS else 0
     gone = {number for number, text in enumerate(texts[: first + HEAD]) if number < first or _is_head(text, said)}
     return [part for number, part in enumerate(found) if number not in gone]

@@ -93,6 +93,9 @@ def _read(body: bytes, document: Document) -> Iterator[Entry | Rejected]:
     except _BUGS as error:
         yield Rejected("message", f"the mail cannot be read: {type(error).__name__}: {error}")
         return
+    except DocumentError as error:
+        yield Rejected("message", str(error).removeprefix(f"{document.name}: "))
+        return
     if entry:
         yield entry
     for one in attached:
