@@ -97,6 +97,8 @@ def test_names_come_without_what_announces_them() -> None:
     assert entry(page(head="<meta name=author content='By Mara Lindqvist'>")).authors == ("Mara Lindqvist",)
     people = '{"@type":"Article","author":[{"name":"A. Bell"},"C. Dow",{"name":["E. Fry"]},{"@id":"x"},null,7]}'
     assert entry(page(head=ld(people))).authors == ("A. Bell", "C. Dow", "E. Fry")
+    graph = '{"@graph":[{"@type":"Article","author":{"@id":"#1"}},{"@type":"Person","@id":"#1","name":"A. Bell"}]}'
+    assert entry(page(head=ld(graph))).authors == ("A. Bell",)
     link = "<meta property='article:author' content='https://facebook.com/a'>"
     assert entry(page(head=link)).authors == ()
 

@@ -104,8 +104,8 @@ def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> list[str
     _without_layout(tree)
     _without_large_spans(tree)
     _without_double_breaks(tree)
-    for part in list(tree.iter("article")) if is_live else ():
-        part.tag = "div"
+    for part in list(tree.iter("article", "time")) if is_live else ():
+        part.tag = "div" if part.tag == "article" else "span"  # trafilatura takes one article, and no times
         part.attrib.clear()
     try:
         found = bare_extraction(tree, options=_extractor(_count(tree) > MANY_ELEMENTS))

@@ -148,8 +148,17 @@ def _article(tree: Any) -> dict[str, Any]:
     for wanted in (_ARTICLE.search, re.compile("^webpage$").search):
         for node, names in zip(nodes, kinds, strict=True):
             if any(map(wanted, names)):
-                return node
+                return node | {name: _referred(node.get(name), nodes) for name in ("author", "creator", "publisher")}
     return {}
+
+
+def _referred(value: Any, nodes: list[dict[str, Any]]) -> list[Any]:
+    """People and organisations, where JSON-LD has but a reference to each: as it describes them elsewhere."""
+    described = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and "name" in node}
+    return [
+        described.get(str(one.get("@id")), one) if isinstance(one, dict) and "name" not in one else one
+        for one in _listed(value)
+    ]
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,7 @@ SHORT_TEXT = 700  # characters up to which a page may be one that only asks for 
 MARKUP = 8  # times as long as its text is little HTML
 LINES = 6  # of the beginning and of the end, where a byline or a source may stand
 HEAD, HEAD_WORDS = 5, 12  # blocks, and words before the title, of an article's head
+MAX_DATE = 80  # characters of a line with a date
 
 _AND = frozenset("and und et y e и".split())
 _FIGURES = re.compile(r"[\d.,:/ 年月日時时分-]{6,25}")  # a date or a time
@@ -94,7 +95,7 @@ def _lines_of(body: str) -> list[str]:
 
 def _is_head(line: str, said: Page) -> bool:
     """Whether a line says nothing but who wrote the article, or when."""
-    if _FIGURES.fullmatch(line) or (line in said.lines and _YEAR.search(line)):
+    if _FIGURES.fullmatch(line) or (len(line) <= MAX_DATE and line in said.lines and _YEAR.search(line)):
         return True
     words = set(folded(" ".join(people([line]))).split()) - _AND
     return bool(words) and words == set(folded(" ".join(said.authors)).split())
