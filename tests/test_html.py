@@ -160,6 +160,12 @@ def test_a_page_without_an_article_is_refused(body: bytes, reason: str) -> None:
         entry(body)
 
 
+def test_a_bug_of_others_costs_the_page_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trafilatura.bare_extraction", lambda tree, options: [][0])
+    with pytest.raises(DocumentError, match=r"p\.html: the page cannot be read: IndexError"):
+        entry(page())
+
+
 def test_an_article_about_cookies_is_one() -> None:
     body = f"<h1>Bakers accept cookies</h1><p>Bakers accept cookies. {SAID}</p>" + "".join(
         f"<p>{n}. {SAID}</p>" for n in range(9)

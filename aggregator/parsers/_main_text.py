@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 # Measured on tests/golden/html, see docs/parsing.md: precision loses short articles and lists, recall keeps furniture.
 _OPTIONS: dict[str, Any] = {"comments": False, "formatting": True, "links": True, "images": True, "tables": True}
+# What trafilatura and its helpers may raise on a page that nobody has thought of. RecursionError is a RuntimeError.
+BUGS = (
+    ValueError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    AssertionError,
+    ArithmeticError,
+    etree.LxmlError,
+)
 MAX_TAGS = 400_000  # with those that are written in scripts: above, a page is not even parsed
 MAX_ELEMENTS = 50_000  # of which trafilatura takes three seconds
 MANY_ELEMENTS = 15_000  # above, trafilatura alone is asked: what it asks besides takes time by the square of paragraphs

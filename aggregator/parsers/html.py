@@ -19,7 +19,7 @@ from aggregator.models import Category, Document, Entry, Link, Markup, Origin, P
 from aggregator.parsers._dates import date
 from aggregator.parsers._decoding import decoded_page
 from aggregator.parsers._facts import completed
-from aggregator.parsers._main_text import load, main_text, tree_of
+from aggregator.parsers._main_text import BUGS, load, main_text, tree_of
 from aggregator.parsers._page import Page, page, people
 from aggregator.registry import Parser
 from aggregator.words import folded
@@ -51,6 +51,13 @@ def parse(document: Document) -> Parsed:
         raise DocumentError(f"{document.name}: a page that wants proof that we are no robot ({maker})", "challenge")
     text = decoded_page(document.body, document.charset)
     tree = tree_of(text, document.name)
+    try:
+        return Parsed((_read(tree, text, document),), format="an HTML page")
+    except BUGS as error:
+        raise DocumentError(f"{document.name}: the page cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _read(tree: Any, text: str, document: Document) -> Entry:
     said = page(tree, text, document.url)
     if said.published_at is None:
         said = replace(said, **_found_date(tree, said, document.modified_at))
@@ -58,11 +65,11 @@ def parse(document: Document) -> Parsed:
         said = replace(said, **_found_authors(tree, said))
     found = main_text(tree, said.base, is_live=said.is_live)
     kept = _without_head(found, said)
-    refuse_stub(kept, document.name)
-    return Parsed((_entry(said, kept, found, document),), format="an HTML page")
+    _refuse_stub(kept, document.name)
+    return _entry(said, kept, found, document)
 
 
-def refuse_stub(found: Sequence[str], name: str) -> None:
+def _refuse_stub(found: Sequence[str], name: str) -> None:
     """Raises DocumentError for an article's elements that hold too little text, or only ask for something."""
     if sum(map(len, found)) > MARKUP * SHORT_TEXT:
         return

@@ -21,7 +21,7 @@ from aggregator.parsers import _headers, _members
 from aggregator.parsers._dates import date
 from aggregator.parsers._decoding import decoded, decoded_page
 from aggregator.parsers._facts import completed
-from aggregator.parsers._main_text import load, main_text, tree_of
+from aggregator.parsers._main_text import BUGS, load, main_text, tree_of
 from aggregator.registry import Parser
 
 MAX_MESSAGES = 500  # of an mbox
@@ -35,9 +35,6 @@ LINES = 6
 ATTACHED = frozenset({sniff.TEXT, sniff.MARKDOWN, sniff.HTML, sniff.MAIL})
 _SUFFIXES = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".eml")
 _TYPES = ("text/plain", "text/markdown", "text/html", "application/xhtml+xml", "message/rfc822")
-# What Python's email raises on malformed input (bugs.python.org has one for each). RecursionError is a RuntimeError.
-_BUGS = (ValueError, AttributeError, LookupError, TypeError, RuntimeError, AssertionError)
-
 _POSTMARK = re.compile(rb"(?:\A|(?<=\n)\r?\n)>?From \S+[^\n]{0,200}\d{4}[^\n]{0,20}\r?\n")  # before each of an mbox
 _ANSWER = re.compile(
     r"^(?:\s*(?:re|fwd?|fw|aw|wg|tr|rv|res|antw|sv|vs|vb|doorst|odp|pd|回复|答复|转发|ответ|отв|пересл?)"
@@ -90,7 +87,7 @@ def _read(body: bytes, document: Document) -> Iterator[Entry | Rejected]:
         sent = replace(document, modified_at=date(_headers.field(message, "date")) or document.modified_at)
         attached = [_attachment(part, sent) for part in parts if isinstance(part, EmailMessage)]
         entry = _entry(message, texts, document) if texts else None
-    except _BUGS as error:
+    except BUGS as error:  # Python's email has its own, for malformed input
         yield Rejected("message", f"the mail cannot be read: {type(error).__name__}: {error}")
         return
     except DocumentError as error:
