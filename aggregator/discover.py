@@ -146,7 +146,7 @@ def _yaml(found: Discovery) -> str:
 def _candidates(page: Response) -> Iterator[str]:
     if page.status == 200:
         links = header_links(page.links, page.url)
-        if sniff.media_type(page.body) in (sniff.HTML, sniff.XML, sniff.TEXT):
+        if sniff.media_type(page.body) in (sniff.HTML, sniff.XML, sniff.TEXT, sniff.MARKDOWN):
             links += feed_links(page.body, page.url)
         yield from [link.url for link in links][:MAX_ADVERTISED]
     for path in USUAL_PATHS:

@@ -73,6 +73,8 @@ def main(descriptor: int, cpu_seconds: int, memory_bytes: int) -> None:
             request: Request = unpacked(channel.recv_bytes(MAX_FRAME))
         except EOFError:
             return
+        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        reading.prepare(document, request)  # what its kind needs, the first time: no document's CPU either
         spent = resource.getrusage(resource.RUSAGE_SELF)
         most = int(spent.ru_utime + spent.ru_stime) + cpu_seconds + 1
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))

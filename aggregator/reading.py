@@ -73,6 +73,13 @@ def parser_of(document: Document, accepts: frozenset[str], media_type: str | Non
     return parser
 
 
+def prepare(document: Document, request: Request) -> None:
+    """Load what is needed to read such a document. No error: reading it will say what is wrong."""
+    parser = registry.parsers().get(request.media_type or sniff.media_type(document.body))
+    if parser is not None:
+        parser.prepare()
+
+
 def difference(document: Document, request: Request, part: Reading) -> str | None:
     """How a reading in part differs from reading the whole; None where it does not, as it should be."""
     if part.whole:

@@ -58,7 +58,7 @@ class Source(Options, ABC):
         None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
     )
     labels: tuple[Label, ...] = Field((), description="Your own words for it; exported as folders.")
-    read_as: Literal["feed", "json", "sitemap", "text"] | None = Field(
+    read_as: Literal["feed", "json", "sitemap", "text", "html", "markdown", "mail"] | None = Field(
         None, description="What its documents are, whatever they look like."
     )
     every: Duration | None = Field(None, description="A fixed time between visits, instead of a learned one.")
@@ -143,6 +143,7 @@ class Parser:
     parse: Callable[[Document], Parsed]
     parse_new: "ParseNew | None" = None  # where a parser can tell what is new from the bytes
     is_quick: Callable[[Document], bool] = lambda document: False  # `parse` is sure to take but some milliseconds
+    prepare: Callable[[], None] = lambda: None  # loads what takes long to load: the daemon itself never does
 
 
 @dataclass(frozen=True, slots=True)

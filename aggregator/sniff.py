@@ -9,13 +9,17 @@ from collections.abc import Mapping
 FEED = "application/xml+feed"  # RSS of any kind, RDF, Atom, CDF: one parser reads them all
 JSON_FEED = "application/feed+json"
 SITEMAP = "application/xml+sitemap"
-HTML = "text/html"
+HTML = "text/html"  # a page, or a part of one
 MARKDOWN = "text/markdown"
+MAIL = "message/rfc822"
+ARCHIVE = "application/x-archive"  # zip, tar, and what is packed with gzip, bzip2 or xz: one parser opens them all
 XML = "application/xml"
 TEXT = "text/plain"
 BINARY = "application/octet-stream"
 
-BY_NAME = {"feed": FEED, "json": JSON_FEED, "sitemap": SITEMAP, "text": TEXT}  # as a person names them
+# As a person names them.
+BY_NAME = {"feed": FEED, "json": JSON_FEED, "sitemap": SITEMAP, "text": TEXT}
+BY_NAME |= {"html": HTML, "markdown": MARKDOWN, "mail": MAIL}
 
 _LOOKED_AT = 8192
 _TELLING = 1024  # characters in which binary data gives itself away
@@ -55,26 +59,122 @@ _ALIKE = 0.95
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
 _ROOTS = dict.fromkeys(("rss", "rdf", "feed", "channel"), FEED) | dict.fromkeys(("urlset", "sitemapindex"), SITEMAP)
-_ROOTS["html"] = HTML
-_MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"\x7fELF")
+_ROOTS |= dict.fromkeys(("html", "head", "body"), HTML)
+# With what a page begins where its frame is left away, or a part of one.
+_PARTS = frozenset(
+    "article aside blockquote body div dl figure footer h1 h2 h3 h4 h5 h6 head header hr link main meta nav ol p pre"
+    " script section style table title ul".split()
+)
+_MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")
+_PACKED = re.compile(rb"PK(?:\x03\x04|\x05\x06|\x07\x08)|\x1f\x8b\x08|BZh[1-9](?:1AY&SY|\x17rE8P\x90)|\xfd7zXZ\0")
+_TAR = re.compile(rb".{257}ustar[\0 ]", re.DOTALL)
+
+# RFC 5322 §3.6, and what servers write before it.
+_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,60}):(?:[ \t]+(.*))?$")
+_MAIL_HEADERS = frozenset(
+    "from to cc subject date message-id mime-version received return-path dkim-signature delivered-to reply-to sender"
+    " list-id".split()
+)
+_TELLING_HEADERS = frozenset("from subject date message-id".split())
+_WRITTEN_BY_PROGRAMS = frozenset(
+    "message-id mime-version received return-path dkim-signature delivered-to content-type list-id".split()
+)
+_MAIL_VALUE = re.compile(r"\S@\S|\d{1,2} [A-Z][a-z]{2} \d{4} \d{1,2}:\d\d")  # an address, a date of mail
+_MAIL_LINES = 200  # of headers that are looked at
+
+_KEY = re.compile(r"[\w\"'][\w \"'.-]{0,60}:(?: |$)")  # of YAML
+_FIRST_HEADING = re.compile(r"# (?=[^\W\d_])[^\n#][^\n]{0,300}\n[ \t]*\n|[^\n]{3,300}\n={3,}[ \t]*\n")
+# Each kind of mark is counted once: what no writer of plain text uses, and what some do.
+_SURE_MARKS = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^#{1,6} (?=[^\W\d_])[^\n]{1,200}$",
+        r"(?<!\\)\[[^\[\]\n]{1,200}\]\((?:https?://|/|#|mailto:)[^\s()]{0,500}(?: \"[^\"\n]{0,200}\")?\)",
+        r"^```[\w-]{0,20}[ \t]*$",
+        r"^\[[^\[\]\n]{1,100}\]: +<?https?://\S+",
+        r"^[^\s=][^\n]{2,200}\n={3,}[ \t]*$",
+        r"^\|?[ \t]*:?-{3,}:?[ \t]*\|[ \t:|-]*$",
+    )
+)
+_OTHER_MARKS = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"(?<![\w*])\*\*(?=\S)[^*\n]{1,200}(?<=\S)\*\*(?![\w*])",
+        r"^[-*+] +\S[^\n]*\n(?:[ \t]*\n)?[-*+] +\S",
+        r"^> ?\S",
+        r"^\d{1,3}\. +\S[^\n]*\n(?:[ \t]*\n)?\d{1,3}\. +\S",
+        r"(?<![\w*])[*_](?=\w)[^*_\n]{1,100}(?<=\w)[*_](?![\w*])",
+    )
+)
 
 
 def media_type(body: bytes) -> str:
     """One of the constants above; TEXT for anything that people could read, BINARY for the rest."""
+    if _PACKED.match(body) or is_tar(body):
+        return ARCHIVE
     head = _head(body)
     if body.startswith(_MAGIC) or _is_binary(head[:_TELLING]):
         return BINARY
-    start = head.lstrip("\ufeff \t\r\n").lower()
+    text = head.lstrip("\ufeff \t\r\n").replace("\r\n", "\n").replace("\r", "\n")
+    if _is_mail(text):
+        return MAIL
+    start = text.lower()
     if start.startswith("{") and "jsonfeed.org/version" in start.replace("\\/", "/"):  # PHP writes \/ for /
         return JSON_FEED
     if start.startswith(("<!doctype html", "<head", "<body")):
         return HTML
     root = _first_element(start)
-    return _ROOTS[root] if root in _ROOTS else _other(start, root)
+    if root in _ROOTS:
+        return _ROOTS[root]
+    if start.startswith("<?xml") or (start.startswith("<") and root and ("</" in start or "/>" in start)):
+        return HTML if root in _PARTS and "</" in start else XML
+    return MARKDOWN if _is_markdown(text) else TEXT
 
 
-def _other(start: str, root: str | None) -> str:
-    return XML if start.startswith("<?xml") or (start.startswith("<") and root) else TEXT
+def is_tar(body: bytes) -> bool:
+    """Whether a tar begins here, as POSIX and GNU mark it."""
+    return _TAR.match(body) is not None
+
+
+def _is_mail(text: str) -> bool:
+    """Whether a message begins here: nothing but header lines up to an empty one, two of them those of mail, and one
+    such as no writer of prose puts there. An mbox's `From ` line may stand before."""
+    names: set[str] = set()
+    told = False
+    lines = text.split("\n", _MAIL_LINES)[:_MAIL_LINES]
+    for line in lines[1:] if lines[0].startswith(("From ", ">From ")) else lines:
+        if not line.strip():
+            break
+        header = _HEADER.match(line)
+        if header is None and not (names and line[0] in " \t"):
+            return False
+        if header:
+            name = header[1].lower()
+            names.add(name)
+            told = told or name in _WRITTEN_BY_PROGRAMS or _MAIL_VALUE.search(header[2] or "") is not None
+    return told and len(names & _MAIL_HEADERS) > 1 and not names.isdisjoint(_TELLING_HEADERS)
+
+
+def _is_markdown(text: str) -> bool:
+    """Whether a text has front matter, begins with a heading, or is marked in ways that plain text is not."""
+    if _has_front_matter(text) or _FIRST_HEADING.match(text):
+        return True
+    sure = sum(mark.search(text) is not None for mark in _SURE_MARKS)
+    return sure > 1 or (sure == 1 and any(mark.search(text) for mark in _OTHER_MARKS))
+
+
+def _has_front_matter(text: str) -> bool:
+    """Whether a text begins with lines of YAML between two of dashes."""
+    first, *lines = text.split("\n")
+    keys = 0
+    for line in lines if first.rstrip() == "---" else ():
+        if line.rstrip() in ("---", "..."):
+            return keys > 0
+        if _KEY.match(line):
+            keys += 1
+        elif line.strip() and not line.startswith((" ", "\t", "-", "#")):
+            return False
+    return False
 
 
 def challenge(headers: Mapping[str, str], body: bytes) -> str | None:
@@ -135,7 +235,7 @@ def _is_of_one_script(text: str) -> bool:
 def describe(kind: str) -> str:
     """A media type in a person's words."""
     names = {FEED: "a feed", JSON_FEED: "a feed", HTML: "an HTML page", TEXT: "plain text", XML: "other XML"}
-    names[SITEMAP] = "a news sitemap"
+    names |= {SITEMAP: "a news sitemap", MARKDOWN: "Markdown", MAIL: "a mail", ARCHIVE: "an archive"}
     return names.get(kind, "no text at all" if kind == BINARY else "empty")
 
 

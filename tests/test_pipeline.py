@@ -1,9 +1,11 @@
 """The whole way of an article, on real files, a real store and a real server."""
 
 import asyncio
+import io
 import json
 import os
 import shutil
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,14 +148,32 @@ async def test_unusable_files_are_set_aside_with_a_reason_and_the_rest_goes_on(c
     (visit,) = await once(config_directory)
     assert (visit.new, visit.outcome) == (1, "news")
     assert visit.error and "1 more" in visit.error
-    assert (
-        (inbox / "rejected" / "page.txt.reason.txt")
-        .read_text()
-        .strip()
-        .endswith("an HTML page, not a feed or a news sitemap or plain text")
-    )
+    assert "no article is found on this page" in (inbox / "rejected" / "page.txt.reason.txt").read_text()
     assert (inbox / "rejected" / "picture.txt").exists()
     assert len(items(config_directory, "china-russia")) == 1
+
+
+async def test_pages_mails_and_archives_are_read_whatever_their_names(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    said = "China and Russia agreed on {} on Monday, both governments said. China sells it, and Russia buys."
+    page = f"<html><body><article><h1>China and Russia: rice</h1><p>{said.format('rice')}</p></article></body></html>"
+    mail = (
+        f"From: Ann <a@b.example>\nSubject: China and Russia: tea\nDate: 1 Sep 2026 10:00 +0000\n\n{said.format('tea')}"
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("salt.txt", f"China and Russia: salt\n\n{said.format('salt')}")
+        archive.writestr("rye.html", page.replace("rice", "rye"))
+        archive.writestr("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(200))
+    for name, body in (("a.txt", page.encode()), ("b.bin", mail.encode()), ("c", packed.getvalue())):
+        drop(inbox, name, body)
+    (visit,) = await once(config_directory)
+    assert visit.new == 4
+    titles = {item["title"] for item in items(config_directory, "china-russia")}
+    assert titles == {f"China and Russia: {what}" for what in ("rice", "tea", "salt", "rye")}
+    assert sorted(path.name for path in (inbox / "done").iterdir()) == ["a.txt", "b.bin"]
+    reason = (inbox / "rejected" / "c.reason.txt").read_text()
+    assert "2 articles were read, but not: picture.txt: no text at all" in reason
 
 
 async def test_two_files_of_one_name_are_two_articles(config_directory: Path) -> None:

@@ -1,8 +1,8 @@
 """Which characters do these bytes mean? Declarations are hints: what the bytes themselves prove wins. Pure.
 
 In this order: a byte order mark; the zero bytes of UTF-16 and UTF-32; UTF-8 where the bytes are that; the document's
-own declaration; HTTP's charset, which is often a server's default; and a guess. Bytes that are mostly UTF-8 stay it,
-and the few that are not are read as windows-1252, as browsers and people mean them.
+own declaration, of a page that in its `<meta>`; HTTP's charset, which is often a server's default; and a guess. Bytes
+that are mostly UTF-8 stay it, and the few that are not are read as windows-1252, as browsers and people mean them.
 """
 
 import codecs
@@ -16,6 +16,9 @@ from aggregator import sniff
 from aggregator.parsers._guessing import guessed
 
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})["']""", re.IGNORECASE)
+# https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding
+_IN_PAGE = re.compile(rb"""<meta\s[^<>]{0,300}?\bcharset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
+_HEAD = 20_000  # bytes in which a page's declaration is looked for: browsers that save pages write much before it
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _JAPANESE = re.compile(rb"\x1b\$[@B][!-~]+\x1b\([BJ]")  # ISO-2022-JP, as mail has it
@@ -43,10 +46,20 @@ _GUESSED_FROM = 20_000  # bytes around letters outside ASCII: the guess takes it
 
 def decoded(body: bytes, charset: str | None = None) -> str:
     """The text of a document, without a byte order mark. `charset` is what HTTP said. Never fails."""
+    return _decoded(body, _declared(body), charset)
+
+
+def decoded_page(body: bytes, charset: str | None = None) -> str:
+    """The text of an HTML page, likewise; what it declares itself may stand in its `<meta>`."""
+    match = _IN_PAGE.search(body[:_HEAD])
+    return _decoded(body, _declared(body) or (_known(match[1].decode("ascii")) if match else None), charset)
+
+
+def _decoded(body: bytes, own: str | None, charset: str | None) -> str:
     proven = sniff.encoding(body)
     if proven:
         return body.decode(proven, "replace").removeprefix("\ufeff")
-    declared = [name for name in (_declared(body), _known(charset)) if name and name != "utf-8"]
+    declared = [name for name in (own, _known(charset)) if name and name != "utf-8"]
     if _JAPANESE.search(body) and body.isascii():
         declared.append("iso2022_jp")
     utf8 = _strictly(body, "utf-8")

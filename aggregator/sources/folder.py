@@ -1,4 +1,4 @@
-"""A folder of files: articles as text, and feeds.
+"""A folder of files: texts, Markdown, saved pages, mails, feeds, and archives of them; told by content, not by name.
 
     - folder: "{state}/inbox"    # relative to this file; {state} is the state directory
       after: move                # keep (default) | move (into done/ and rejected/ inside the folder)
@@ -52,7 +52,10 @@ class FolderSource(Source):
     """A folder of dropped files."""
 
     KEY: ClassVar[str] = "folder"
-    ACCEPTS: ClassVar[frozenset[str]] = frozenset({sniff.TEXT, sniff.FEED, sniff.JSON_FEED, sniff.SITEMAP})
+    ACCEPTS: ClassVar[frozenset[str]] = frozenset(
+        {sniff.TEXT, sniff.HTML, sniff.MARKDOWN, sniff.MAIL, sniff.ARCHIVE}
+        | {sniff.FEED, sniff.JSON_FEED, sniff.SITEMAP}
+    )
 
     folder: Path = Field(description="Relative to this file; {state} stands for the state directory.")
     after: Literal["keep", "move"] = Field("keep", description="What becomes of a file that has been read.")

@@ -270,7 +270,7 @@ def _offered(response: Response, now: datetime) -> tuple[str | None, str | None]
 
 def _is_accepted(response: Response) -> bool:
     """Whether it may be what it was, a feed or a list of feeds: a parked page is not."""
-    return sniff.media_type(response.body) not in (sniff.HTML, sniff.BINARY)
+    return sniff.media_type(response.body) not in (sniff.HTML, sniff.BINARY, sniff.ARCHIVE)
 
 
 def _fresh_for(response: Response, now: datetime) -> timedelta | None:
