@@ -30,13 +30,14 @@ from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.judge import Judge
-from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, Subscription, Visit
+from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, SourceState, Subscription, Visit
 from aggregator.outage import Outage
 from aggregator.outcome import Outcomes, Readings, answered_before, scatter
 from aggregator.readers import Readers
 from aggregator.reading import Request, TooMuch
 from aggregator.registry import Source
 from aggregator.store import Database
+from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
 from aggregator.store import sources as stored_sources
 from aggregator.store import subscriptions as stored_subscriptions
@@ -47,10 +48,13 @@ from aggregator.words import digest
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)  # a visit that waits longer to be stored is dropped, and made again
+PIECE = 10  # documents read in passing before others get their turn
+UNMOVED = timedelta(minutes=1)  # until files that could not be moved are tried again
 HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
+Taken = Callable[[int, int], None]
 
 
 def utc_now() -> datetime:
@@ -80,10 +84,12 @@ class Pipeline:
         readers: Readers,
         clock: Clock = utc_now,
         reload: Callable[[], None] = lambda: None,
+        taken: Taken = lambda documents, left: None,
     ) -> None:
         """`executor` has one thread, for all that is not network; what may take long is read by `readers`.
 
-        `reload` is told when a visit has found that which sources there are has changed.
+        `reload` is told when a visit has found that which sources there are has changed; `taken`, after each visit, how
+        many documents were taken or refused, and how many files wait for the next one.
         """
         self.config = config
         self.database = database
@@ -97,6 +103,7 @@ class Pipeline:
         )
         self._clock = clock
         self._reload = reload
+        self._taken = taken
 
     def prepare(self) -> None:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
@@ -149,9 +156,11 @@ class Pipeline:
             return None  # it left the configuration after it was claimed
         started, clock = self._clock(), time.monotonic()
         try:
-            found: Found | SourceError = await source.visit(lease.state, fetcher, started)
+            found: Found | SourceError = await source.visit(await self._state(source, lease), fetcher, started)
         except SourceError as error:
             found = error
+        except StateError:
+            raise  # the database's trouble or the machine's, not the source's
         except Exception as error:  # a plug-in's bug costs its source alone
             found = _bug(source, error)
         readings: Readings = ()
@@ -159,12 +168,14 @@ class Pipeline:
             try:
                 readings = await self._read(source, found.documents, started)
             except StateError:
-                raise  # the database's trouble or the machine's, not the source's
+                raise
             except Exception as error:
                 found = _bug(source, error)
         visit = await self._endings.result(_Ending(source, lease, found, readings, started, clock))
-        if visit and isinstance(found, Found) and found.reload:
-            self._reload()
+        if visit and isinstance(found, Found):
+            self._taken(len(found.documents) + len(found.refused), found.left)
+            if found.reload:
+                self._reload()
         return visit
 
     async def receive(self, subscription: Subscription, document: Document | None) -> bool:
@@ -233,9 +244,18 @@ class Pipeline:
         _report(outcome.visit)
         return True
 
+    async def _state(self, source: Source, lease: Lease) -> SourceState:
+        """What the source is to know of earlier visits. Many files take a while to look up: elsewhere."""
+        if not source.remembers_files:
+            return lease.state
+        return replace(lease.state, files=await to_thread(stored_files.of, self.database, source.key))
+
     async def _read(self, source: Source, documents: Sequence[Document], now: datetime) -> Readings:
         """What the documents say. What may take long is read by a reader process, while others go on."""
-        request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents, now))
+        request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents[:PIECE], now))
+        for start in range(PIECE, len(documents), PIECE):  # others get their turn in between
+            some = documents[start : start + PIECE]
+            tried += await self.in_executor(partial(_all_in_passing, some, request))
         return await gather(*(self._read_for_sure(document, request, found) for document, found in tried))
 
     def _read_in_passing(
@@ -255,7 +275,7 @@ class Pipeline:
             memory,
             compared=memory is not None and scatter(source.key, now) * options.compare < 1 <= options.compare,
         )
-        return request, [(document, _in_passing(document, request)) for document in documents]
+        return request, _all_in_passing(documents, request)
 
     async def _read_for_sure(
         self, document: Document, request: Request, found: Reading | DocumentError | None
@@ -350,8 +370,19 @@ class Pipeline:
             try:
                 ending.source.settle(ending.found.documents, rejected)
             except OSError as error:
-                log.error("files of %s could not be moved, they will be read again: %s", visit.source, error)
+                return self._unmoved(visit, error)
         return visit
+
+    def _unmoved(self, visit: Visit, error: OSError) -> Visit:
+        """What was read is stored, but stands where it stood: not at once again."""
+        reason = f"files could not be moved, and will be read again: {error.strerror or error}"
+        log.error("%s: %s", visit.source, reason)
+        note = Visit(visit.source, visit.started_at, "failed", 0, kind="folder", error=reason)
+        try:
+            stored_visits.note_failure(self.database, note, visit.started_at + UNMOVED, reason)
+        except StateError as trouble:
+            log.error("%s: nor could that be noted: %s", visit.source, trouble)
+        return replace(visit, error=reason)
 
     def _saved(self, ending: _Ending, outcome: Outcome) -> Visit:
         if ending.source.host:
@@ -394,6 +425,12 @@ class Pipeline:
             expires_at = oldest + topic.horizon if oldest and topic.max_age else None
             stored_topics.mark_published(self.database, dirty, expires_at)
         return changed
+
+
+def _all_in_passing(
+    documents: Sequence[Document], request: Request
+) -> list[tuple[Document, Reading | DocumentError | None]]:
+    return [(document, _in_passing(document, request)) for document in documents]
 
 
 def _in_passing(document: Document, request: Request) -> Reading | DocumentError | None:

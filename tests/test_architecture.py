@@ -9,7 +9,20 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
-    ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness", "batches"],
+    [
+        "errors",
+        "models",
+        "words",
+        "sniff",
+        "urls",
+        "notify",
+        "units",
+        "addresses",
+        "inflate",
+        "freshness",
+        "batches",
+        "mounts",
+    ],
     ["untangle", "markup", "boilerplate", "significance", "splice", "identity", "metrics"],
     ["registry"],
     ["config"],
