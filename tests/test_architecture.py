@@ -34,7 +34,7 @@ LAYERS = [
     ["reader_process", "readers", "samples"],
     ["pipeline"],
     ["housekeeping"],
-    ["runtime", "explain", "show", "subscribe", "discover"],
+    ["runtime", "explain", "show", "subscribe", "discover", "watching"],
     ["web", "subscriptions"],
     ["daemon"],
     ["cli"],
