@@ -27,7 +27,7 @@ TICK_SECONDS = 0.5  # between two looks for due sources
 ONCE_ROUNDS = 5  # more visits of a folder by `once` while files in it are still being written
 PATIENCE = timedelta(seconds=5)  # of `once` with such files, and with hosts that must not be visited again at once
 PROBE_SECONDS = 10.0  # between two tries while our own network is down
-UNSTORED_SECONDS = 10.0  # until a visit is tried again that could not be stored
+UNSTORED_SECONDS = 5.0  # until a visit is tried again that could not be stored
 SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
 SLOW_FACTOR = 4  # so many times the configured number may be under way when most of them are slow
 
