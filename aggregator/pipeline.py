@@ -55,6 +55,7 @@ HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
 T = TypeVar("T")
 Clock = Callable[[], datetime]
 Taken = Callable[[int, int], None]
+_Tried = tuple[Document, Reading | DocumentError | None]  # None: a reader process is to read it
 
 
 def utc_now() -> datetime:
@@ -255,12 +256,12 @@ class Pipeline:
         request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents[:PIECE], now))
         for start in range(PIECE, len(documents), PIECE):  # others get their turn in between
             some = documents[start : start + PIECE]
-            tried += await self.in_executor(partial(_all_in_passing, some, request))
-        return await gather(*(self._read_for_sure(document, request, found) for document, found in tried))
+            tried += await self.in_executor(partial(_all_in_passing, source, some, request))
+        return await gather(*(self._read_for_sure(source, document, request, found) for document, found in tried))
 
     def _read_in_passing(
         self, source: Source, documents: Sequence[Document], now: datetime
-    ) -> tuple[Request, list[tuple[Document, Reading | DocumentError | None]]]:
+    ) -> tuple[Request, list[_Tried]]:
         """What takes but a moment to read; None for what may take longer, or is to be read twice."""
         memory = stored_memories.of(self.database, source.key) if source.ONE_DOCUMENT else None
         options = self.config.settings.parse
@@ -275,10 +276,10 @@ class Pipeline:
             memory,
             compared=memory is not None and scatter(source.key, now) * options.compare < 1 <= options.compare,
         )
-        return request, _all_in_passing(documents, request)
+        return request, _all_in_passing(source, documents, request)
 
     async def _read_for_sure(
-        self, document: Document, request: Request, found: Reading | DocumentError | None
+        self, source: Source, document: Document, request: Request, found: Reading | DocumentError | None
     ) -> tuple[Document, Reading | DocumentError]:
         if found is None:
             ask = partial(self._readers.read, document, request)
@@ -286,6 +287,12 @@ class Pipeline:
                 found = await get_running_loop().run_in_executor(self._readers.threads, ask)
             except DocumentError as error:
                 found = error
+            except StateError:
+                raise
+            except Exception as error:  # one document among many must not keep the others from being read
+                if source.ONE_DOCUMENT:
+                    raise
+                found = _bug_in(source, document, error)
         metrics.note(found, compared=request.compared)
         if isinstance(found, Reading) and found.differs:
             await self._keep_sample(document, request, found.differs)
@@ -331,8 +338,29 @@ class Pipeline:
         except (LeaseLost, StateError):
             raise
         except Exception as error:  # a bug of ours, met by what one source says, must not stop the others
+            culprits = self._culprits(ending)
+            if culprits:
+                return self._finished(replace(ending, readings=culprits), alone)
             failure = replace(ending, found=_bug(ending.source, error), readings=())
             return self._store(failure, *self._outcome(failure))
+
+    def _culprits(self, ending: _Ending) -> Readings:
+        """The readings of a visit with errors in the place of those that cannot be dealt with: one document does not
+        keep the others from being stored. Nothing where that is not the reason, or no other is left."""
+        found = ending.found
+        if not isinstance(found, Found) or len(ending.readings) < 2:
+            return ()
+        readings: list[tuple[Document, Reading | DocumentError]] = []
+        bad = 0
+        for document, read in ending.readings:
+            part = replace(found, documents=(document,), refused=(), files=(), gone=())
+            try:
+                self._outcomes.reached(ending.source, ending.lease, part, [(document, read)], ending.started)
+                readings.append((document, read))
+            except Exception as error:
+                bad += 1
+                readings.append((document, _bug_in(ending.source, document, error)))
+        return readings if 0 < bad < len(readings) else ()
 
     def _store_quiet(self, quiet: Sequence[tuple[_Ending, Outcome]]) -> list[Visit | Exception | None]:
         try:
@@ -427,10 +455,16 @@ class Pipeline:
         return changed
 
 
-def _all_in_passing(
-    documents: Sequence[Document], request: Request
-) -> list[tuple[Document, Reading | DocumentError | None]]:
-    return [(document, _in_passing(document, request)) for document in documents]
+def _all_in_passing(source: Source, documents: Sequence[Document], request: Request) -> list[_Tried]:
+    tried: list[_Tried] = []
+    for document in documents:
+        try:
+            tried.append((document, _in_passing(document, request)))
+        except Exception as error:  # one document among many must not keep the others from being read
+            if source.ONE_DOCUMENT:
+                raise
+            tried.append((document, _bug_in(source, document, error)))
+    return tried
 
 
 def _in_passing(document: Document, request: Request) -> Reading | DocumentError | None:
@@ -453,6 +487,10 @@ def _is_quiet(ending: _Ending, outcome: Outcome) -> bool:
 def _bug(source: Source, error: Exception) -> SourceError:
     log.exception("a bug met in %s; please report it", source.key, exc_info=error)
     return SourceError("bug", f"a bug of ours: {type(error).__name__}: {error}")
+
+
+def _bug_in(source: Source, document: Document, error: Exception) -> DocumentError:
+    return DocumentError(f"{document.name}: {_bug(source, error)}; please report it", "bug")
 
 
 def _report(visit: Visit) -> None:
