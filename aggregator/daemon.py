@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from operator import attrgetter
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -33,6 +34,7 @@ from aggregator.web import serve
 
 TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
+PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
 COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
 HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
 # Settings that are bound when the daemon starts.
@@ -60,6 +62,7 @@ class Daemon:
         self._called: set[str] = set()  # sources in whose folders something has happened
         self._polling: asyncio.Task[None] | None = None
         self._complained_at = float("-inf")  # monotonic
+        self._publish_at = 0.0  # likewise
         self._visits: Visits
         self._subscriber: Subscriber
 
@@ -151,11 +154,18 @@ class Daemon:
             log.error("what is too old was not removed, will try again: %s", error)
 
     async def _publish(self) -> None:
+        """Topic by topic, so that nobody waits for all; most of the time is left for what is to be published next."""
+        began = time.monotonic()
+        if began < self._publish_at:
+            return
+        changed = 0
         try:
-            changed = await self._pipeline.in_executor(self._pipeline.publish)
+            for dirty in await self._pipeline.in_executor(self._pipeline.dirty):
+                changed += await self._pipeline.in_executor(partial(self._pipeline.publish_topic, dirty))
         except (StateError, OSError) as error:
             log.error("nothing published, will try again: %s", error)
             return
+        self._publish_at = time.monotonic() + PUBLISH_REST * (time.monotonic() - began)
         if changed:
             log.info("published: %d files changed", changed)
 

@@ -432,26 +432,29 @@ class Pipeline:
 
     def publish(self) -> int:
         """Bring the published files of every changed topic up to date. Answers with the number of changed files."""
-        now = self._clock()
-        changed = 0
-        for dirty in stored_topics.dirty(self.database, now):
-            topic = self.config.topics.get(dirty.slug)
-            if topic is None:
-                continue
-            since = now - topic.horizon
-            stories = stored_topics.stories_in(self.database, dirty.slug, since=since, limit=topic.limit)
-            item_ids = {story.id: story.item_id for story in stories if story.item_id}
-            authority = self.config.settings.tag_authority
-            unpinned = {
-                story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids
-            }
-            if unpinned:
-                item_ids |= stored_topics.pin(self.database, unpinned)
-            feed = compose.compose(dirty.slug, topic, stories, item_ids, self.config.settings, dirty.created_at)
-            changed += publish.publish(feed, dirty.slug, self.config.public)
-            oldest = min((story.lead.dated_at for story in stories), default=None)
-            expires_at = oldest + topic.horizon if oldest and topic.max_age else None
-            stored_topics.mark_published(self.database, dirty, expires_at)
+        return sum(self.publish_topic(dirty) for dirty in self.dirty())
+
+    def dirty(self) -> list[stored_topics.DirtyTopic]:
+        """The topics whose published files are out of date."""
+        return stored_topics.dirty(self.database, self._clock())
+
+    def publish_topic(self, dirty: stored_topics.DirtyTopic) -> int:
+        """Bring the files of one topic up to date. Answers with the number of changed files."""
+        topic = self.config.topics.get(dirty.slug)
+        if topic is None:
+            return 0
+        since = self._clock() - topic.horizon
+        stories = stored_topics.stories_in(self.database, dirty.slug, since=since, limit=topic.limit)
+        item_ids = {story.id: story.item_id for story in stories if story.item_id}
+        authority = self.config.settings.tag_authority
+        unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
+        if unpinned:
+            item_ids |= stored_topics.pin(self.database, unpinned)
+        feed = compose.compose(dirty.slug, topic, stories, item_ids, self.config.settings, dirty.created_at)
+        changed = publish.publish(feed, dirty.slug, self.config.public)
+        oldest = min((story.lead.dated_at for story in stories), default=None)
+        expires_at = oldest + topic.horizon if oldest and topic.max_age else None
+        stored_topics.mark_published(self.database, dirty, expires_at)
         return changed
 
 

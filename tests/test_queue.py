@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -179,6 +179,52 @@ def test_a_mistake_is_noticed(tmp_path: Path) -> None:
     kills, faults = killed(Inbox(tmp_path, chance), chance, 400, "moves first")
     print(f"found after {kills} kills: {faults}")
     assert any("done but not stored" in fault for fault in faults)
+
+
+CALLS = ["renameat", "fsync", "fdatasync", "rename", "pwrite64", "write", "unlink", "ftruncate"]
+SOME = [("renameat", 1), ("renameat", 2), ("fsync", 2), ("fdatasync", 2)]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_killed_at_each_call_that_writes_nothing_is_lost_and_nothing_taken_twice(tmp_path: Path) -> None:
+    """At the first such call of a thread, the second, and so on until a pass comes through; else at some of them."""
+    chance = random.Random(2)
+    inbox = Inbox(tmp_path, chance)
+    with forker(inbox) as process:
+        assert one_pass(process, 60) == "0"
+    killed = Counter[str]()
+    for call, numbers in points():
+        for number in numbers:
+            inbox.drop(4)
+            code = traced_pass(inbox, call, number)
+            assert inbox.faults() == [], (call, number)
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL, (call, number)
+            killed[call] += 1
+    print(f"killed at {killed.total()} calls: {dict(killed)}")
+    assert killed.total() >= len(SOME)
+    with forker(inbox) as process:
+        assert one_pass(process, 60) == "0"
+    assert inbox.faults() == [] and inbox.is_done()
+
+
+def points() -> Iterator[tuple[str, Iterable[int]]]:
+    """Calls, each with which of them are to be the last; of those that are very many, every ninth."""
+    if KILLS < 1000:
+        yield from ((call, [number]) for call, number in SOME)
+    else:
+        yield from ((call, range(1, 400, 9 if call == "pwrite64" else 1)) for call in CALLS)
+
+
+def traced_pass(inbox: Inbox, call: str, number: int) -> int:
+    """A pass of a new process that is killed by the kernel in a system call; its exit code, negative for a signal."""
+    traced = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
+    traced += ["-e", f"inject={call}:signal=SIGKILL:when={number}"]
+    command = [*traced, sys.executable, "-m", "aggregator", "--config", str(inbox.config), "once"]
+    return subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, timeout=120
+    ).returncode
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from aggregator.sources._kept import Kept
 MAX_FILE_BYTES = 20_000_000
 MAX_BESIDE_BYTES = 64_000
 MAX_FILES = 50  # in one look: the rest follows at once, with what other sources bring in between
-MAX_BYTES = 1_000_000  # from there on no further file is read
+MAX_BYTES = 250_000  # from there on no further file is read: a second or less of work
 PATIENCE = timedelta(hours=1)  # with a file that is never complete
 STRAY_AFTER = timedelta(minutes=1)  # facts whose article has not come
 _ADVICE = "write it under another name (NAME.part), and rename it when it is complete"
