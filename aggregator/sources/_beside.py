@@ -22,7 +22,7 @@ def paired(names: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
         else:
             articles.append(name)
     found = {name: _next(by_place, name) for name in articles}
-    for name in articles:
+    for name in articles if any(by_place.values()) else ():
         if not found[name]:
             found[name] = _next(by_place, split(name)[0])
     return found, {name: _reason(place, found) for place, left in by_place.items() for name in left}

@@ -227,8 +227,8 @@ def _stamp(facts: os.stat_result) -> str:
 
 def split(name: str) -> tuple[str, str]:
     """A name without its suffix, and that. A long name with a point in it has none."""
-    path = Path(name)
-    return (path.stem, path.suffix) if len(path.suffix) <= 20 else (name, "")
+    stem, _, suffix = name.rpartition(".")
+    return (stem, f".{suffix}") if stem and 0 < len(suffix) < 20 else (name, "")
 
 
 def _waits(facts: os.stat_result, now: datetime) -> Later | None:

@@ -59,7 +59,7 @@ class Look:
             with suppress(Gone):
                 seen = stamp(self._folder, name, beside)
                 before = kept.as_before(name, seen)
-                reason = problem(name) or (before.reason if before else None)
+                reason = before.reason if before else problem(name)
                 if reason:
                     self._refused.append(Rejected(name, reason))
                 elif before is None and self._has_room():
