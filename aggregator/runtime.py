@@ -127,7 +127,7 @@ class Visits:
     async def break_off(self) -> list[Lease]:
         """Stop fetching for good; what is being stored is finished by the executor. The claims that were held."""
         self._ended = True
-        leases = [lease for lease, _ in self._running.values()]
+        leases = [lease for lease, _ in (*self._running.values(), *self._unstored)]
         tasks = list(self._running)
         for task in tasks:
             task.cancel()

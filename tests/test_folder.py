@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aggregator import identity
 from aggregator.errors import SourceError
 from aggregator.models import Found, Rejected, SourceState
 from aggregator.sources import _files, _look
@@ -102,6 +103,15 @@ async def test_a_kept_file_keeps_its_article_when_it_is_renamed_and_corrected(tm
     assert guids(found) == {"b.txt": "a.txt", "a.txt": another} and str(another).startswith("sha256:")
     drop(tmp_path / "a.txt", b"another one, corrected")
     assert guids(await visit(tmp_path, "keep", remembered(found, state))) == {"a.txt": another}
+
+
+async def test_names_that_would_be_stored_alike_are_articles_of_their_own(tmp_path: Path) -> None:
+    names = ["a.txt", " a.txt", "a.txt ", "a\ufffe.txt", "b" * 255]
+    for name in names:
+        drop(tmp_path / name, name.encode())
+    found = guids(await visit(tmp_path, "keep"))
+    assert found["a.txt"] == "a.txt" and found["b" * 255] == "b" * 255
+    assert len({identity.stored_guid(guid or "") for guid in found.values()}) == len(names)
 
 
 async def test_many_kept_files_renamed_at_once_keep_their_articles(

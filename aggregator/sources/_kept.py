@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from aggregator import __version__
+from aggregator.identity import stored_guid
 from aggregator.models import File
 
 
@@ -78,4 +79,6 @@ class Kept:
         return min(current, key=lambda one: (one.name not in self._there, one.name), default=None)
 
     def _new_guid(self, name: str, digest: str) -> str:
-        return f"sha256:{digest}" if self._holders.get(name, set()) - {name} else name
+        """The name, where no other file has it, and where no other name would be stored as the same guid."""
+        is_free = not self._holders.get(name, set()) - {name} and stored_guid(name) == name
+        return name if is_free else f"sha256:{digest}"
