@@ -92,6 +92,18 @@ async def test_a_file_that_is_open_for_an_hour_is_refused(inbox: Inbox) -> None:
     assert inbox.reason("a.txt").startswith("somebody still has it open for writing, for an hour; write it under")
 
 
+async def test_a_kept_file_that_was_open_for_an_hour_is_read_when_it_is_closed(inbox: Inbox) -> None:
+    if not leases_work(inbox.path):
+        pytest.skip("the kernel gives no leases on this file system")
+    inbox = Inbox(inbox.path, "keep")
+    with drop(inbox.path / "a.txt").open("ab"):
+        await inbox.visit()
+        for hours in (2, 3):
+            found = await inbox.visit(hours * HOUR)
+            assert ([item.name for item in found.refused], found.files, found.again_in) == (["a.txt"], (), None)
+    assert [document.name for document in (await inbox.visit(3 * HOUR)).documents] == ["a.txt"]
+
+
 async def test_the_hour_begins_anew_when_a_file_was_complete_in_between(inbox: Inbox) -> None:
     path = drop(inbox.path / "a.txt", age=timedelta())
     await inbox.visit()

@@ -98,6 +98,9 @@ class Look:
             self._refused.append(read)
 
     def _remember(self, kept: Kept, name: str, seen: str, read: Document | Rejected | Later) -> None:
+        if isinstance(read, Rejected) and not read.stamp:  # incomplete for too long: it may be complete next time
+            self._refused.append(read)
+            return
         self._note(read)
         if isinstance(read, Rejected):
             self._files.append(kept.refused(name, seen, read.reason))
