@@ -19,6 +19,7 @@ from aggregator.errors import AggregatorError, ConfigError
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
     from aggregator.models import Visit
+    from aggregator.pipeline import Taken
     from aggregator.store import Database
 
 BAD_CONFIG = 78
@@ -106,8 +107,8 @@ def once(directory: Path | None) -> None:
                 if visit:
                     visits.append(visit)
 
-            with _progress(len(config.sources), count) as done:
-                changed = asyncio.run(runtime.once(config, database, done, lambda: _config_of(directory)))
+            with _progress(len(config.sources), count) as (done, taken):
+                changed = asyncio.run(runtime.once(config, database, done, lambda: _config_of(directory), taken))
         new = sum(visit.new for visit in visits)
         visited = {visit.source for visit in visits}
         failed = len({visit.source for visit in visits if visit.error})
@@ -203,7 +204,7 @@ def retag(directory: Path | None) -> None:
         with (
             runtime.locked(config.state),
             runtime.opened(config) as database,
-            _progress(runtime.to_retag(database), lambda count: None, "applying the rules") as done,
+            _progress(runtime.to_retag(database), lambda count: None, "applying the rules") as (done, _),
         ):
             cut, changed = runtime.retag(config, database, done)
         click.echo(f"{cut} articles cut in another way; {changed} files changed")
@@ -243,22 +244,32 @@ def _announce(config: "Config") -> None:
 @contextmanager
 def _progress(
     total: int, done: Callable[[Any], None], doing: str = "visiting sources"
-) -> Iterator[Callable[[Any], None]]:
-    """A bar on a terminal, nothing in a pipe. What it gives is called once for each step, or with a number of steps."""
+) -> Iterator[tuple[Callable[[Any], None], "Taken"]]:
+    """Bars on a terminal, nothing in a pipe: of what is done, and of files where they are more than a visit takes.
+
+    The first of the two that are given is called after each step, or with a number of steps.
+    """
     if not sys.stderr.isatty():
-        yield done
+        yield done, lambda documents, left: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(doing, total=total)
+        files = progress.add_task("reading files", total=None, visible=False)
 
         def step(what: Any) -> None:
             progress.advance(task, what if isinstance(what, int) else 1)
             done(what)
 
-        yield step
+        def taken(documents: int, left: int) -> None:
+            seen = progress.tasks[files]
+            if left or seen.visible:
+                completed = seen.completed + documents
+                progress.update(files, completed=completed, total=completed + left, visible=True)
+
+        yield step, taken
 
 
 @main.command("import")
@@ -284,7 +295,7 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
                 plan = subscriptions.plan(await subscriptions.read(place, fetcher), config.sources.keys())
                 if not only_living:
                     return plan
-                with _progress(len(plan.add), lambda feed: None) as done:
+                with _progress(len(plan.add), lambda feed: None) as (done, _):
                     return await subscriptions.without_dead(plan, fetcher, done)
 
         plan = asyncio.run(prepare())

@@ -1,7 +1,7 @@
 """The life of the daemon: coarse ticks, signals, and an orderly end.
 
-Ticks look into the store for due sources and changed topics, and at the times of folders, so that a dropped file is
-news within a second or two. The store, not the scheduler, knows when a source is due.
+Ticks look into the store for due sources and changed topics, and after folders, so that a dropped file is news within
+a second or two. The store, not the scheduler, knows when a source is due.
 """
 
 import asyncio
@@ -9,11 +9,12 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from operator import attrgetter
-from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -28,10 +29,13 @@ from aggregator.runtime import TICK_SECONDS, Visits, executor
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
+from aggregator.watching import Watch
 from aggregator.web import serve
 
 TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
+PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
+COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
 HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
 # Settings that are bound when the daemon starts.
 FIXED = ("state", "database", "listen", "fetch", *(f"parse.{key}" for key in ("processes", "cpu", "time", "memory")))
@@ -48,11 +52,17 @@ class Daemon:
         self._reload = reload
         self._executor = executor()
         self._readers = Readers(config.settings.parse)
-        self._pipeline = Pipeline(config, database, self._executor, self._readers, reload=self._reload_soon)
+        self._pipeline = Pipeline(
+            config, database, self._executor, self._readers, reload=self._reload_soon, taken=self._poll_again
+        )
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False  # something has changed since the configuration was last read
         self._stopping = asyncio.Event()
-        self._folder_times: dict[str, int] = {}  # by source: when something last happened in its folder
+        self._watch = Watch(self._make_due)
+        self._called: set[str] = set()  # sources in whose folders something has happened
+        self._polling: asyncio.Task[None] | None = None
+        self._complained_at = float("-inf")  # monotonic
+        self._publish_at = 0.0  # likewise
         self._visits: Visits
         self._subscriber: Subscriber
 
@@ -80,7 +90,7 @@ class Daemon:
             self._subscriber = Subscriber(self._pipeline, fetcher)
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
-            for job in (self._poll, self._publish, self._watch):
+            for job in (self._poll, self._publish, self._look_after_folders):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
@@ -94,7 +104,32 @@ class Daemon:
         log.info("stopped")
 
     async def _poll(self) -> None:
-        await self._visits.start_due()
+        called, self._called = self._called, set()
+        try:
+            if called:
+                await self._pipeline.in_executor(lambda: stored_sources.make_due(self._database, utc_now(), called))
+                called = set()
+            await self._visits.start_due()
+        except StateError as error:
+            if time.monotonic() - self._complained_at > COMPLAINT_SECONDS and not self._stopping.is_set():
+                self._complained_at = time.monotonic()
+                log.error("nothing is visited while that is so: %s", error)
+        finally:
+            self._called |= called
+
+    def _make_due(self, sources: Collection[str]) -> None:
+        self._called.update(sources)
+        self._poll_soon()
+
+    def _poll_again(self, documents: int, left: int) -> None:
+        if left:
+            self._poll_soon()
+
+    def _poll_soon(self) -> None:
+        """Do not wait for the next tick."""
+        if self._stopping.is_set() or (self._polling and not self._polling.done()):
+            return
+        self._polling = asyncio.get_running_loop().create_task(self._poll())
 
     async def _tidy(self) -> None:
         """End idle reader processes; collect garbage between two pieces of work, when there is little to look at."""
@@ -119,11 +154,18 @@ class Daemon:
             log.error("what is too old was not removed, will try again: %s", error)
 
     async def _publish(self) -> None:
+        """Topic by topic, so that nobody waits for all; most of the time is left for what is to be published next."""
+        began = time.monotonic()
+        if began < self._publish_at:
+            return
+        changed = 0
         try:
-            changed = await self._pipeline.in_executor(self._pipeline.publish)
+            for dirty in await self._pipeline.in_executor(self._pipeline.dirty):
+                changed += await self._pipeline.in_executor(partial(self._pipeline.publish_topic, dirty))
         except (StateError, OSError) as error:
             log.error("nothing published, will try again: %s", error)
             return
+        self._publish_at = time.monotonic() + PUBLISH_REST * (time.monotonic() - began)
         if changed:
             log.info("published: %d files changed", changed)
 
@@ -157,18 +199,15 @@ class Daemon:
         log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
         notify("READY=1", f"STATUS=reloaded: {len(config.sources)} sources, {len(config.topics)} topics")
 
-    async def _watch(self) -> None:
-        """Make sources due in whose folders files have come or gone: the folder's own time tells."""
-        folders = {key: folder for key, source in self.config.sources.items() if (folder := source.watched())}
-        times = await asyncio.to_thread(_times, folders)  # a network mount may hang
-        changed = [key for key, time in times.items() if self._folder_times.get(key) != time]
-        self._folder_times = times
-        if changed:
-            await self._pipeline.in_executor(lambda: stored_sources.make_due(self._database, utc_now(), changed))
+    async def _look_after_folders(self) -> None:
+        await self._watch.look(self.config.sources)
 
     async def _end(self) -> None:
         """Break off fetching, finish what is being stored, give the rest of the claims back."""
         leases = await self._visits.break_off()
+        await self._watch.close()
+        if self._polling:
+            await asyncio.gather(self._polling, return_exceptions=True)
         if self._reloading:
             await asyncio.gather(self._reloading, return_exceptions=True)
         await asyncio.to_thread(self._readers.close)
@@ -183,14 +222,3 @@ def _settle_memory() -> None:
     gc.freeze()
     gc.set_threshold(5000, 20, 1_000_000)
     sys.setswitchinterval(0.001)  # seconds: the event loop waits for each thread that is at work for so long
-
-
-def _times(folders: Mapping[str, Path]) -> dict[str, int]:
-    """When something last happened in each folder; -1 where it is not there: its next visit says so."""
-    times = {}
-    for key, folder in folders.items():
-        try:
-            times[key] = folder.stat().st_mtime_ns
-        except OSError:
-            times[key] = -1
-    return times

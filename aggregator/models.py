@@ -3,6 +3,7 @@
 Document → Entry → Article → Copy, Story → Tag → Verdict, Membership → Item, Feed
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ class Document:
     modified_at: datetime | None = None  # the date of an entry that brings none
     beside: bytes | None = None  # YAML with facts that the document does not state, and that win over those it does
     beside_name: str = ""  # what messages call that
+    stamp: str = ""  # of a file: tells whether it, or what stands beside it, has changed since
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +308,18 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that stays in its folder, as it was when it was last read."""
+
+    name: str
+    stamp: str  # its size and times, and those of the facts beside it: equal while nobody has touched them
+    digest: str  # of its content and of the facts beside it; empty where it could not be read
+    guid: str  # of its article: stays when the file is corrected or renamed
+    version: str  # of this program: a newer one may be able to read what was refused
+    reason: str | None = None  # why it could not be used
+
+
+@dataclass(frozen=True, slots=True)
 class SourceState:
     """What a source remembers between visits, so that the next one costs little and comes at the right time."""
 
@@ -321,6 +335,7 @@ class SourceState:
     rhythm: Rhythm = Rhythm()
     succeeded_at: datetime | None = None
     failing_since: datetime | None = None
+    files: Mapping[str, File] = field(default_factory=dict, hash=False)  # by name; where `Source.remembers_files`
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +345,10 @@ class Found:
     documents: tuple[Document, ...]
     state: SourceState
     refused: tuple["Rejected", ...] = ()  # not even read: a directory entry that is no plain file, too large, …
-    unsettled: bool = False  # something is still being written: come back within seconds
+    again_in: timedelta | None = None  # something is still being written, or there was too much for one visit
+    left: int = 0  # files that were too many for this visit
+    files: tuple[File, ...] = ()  # to be remembered: those that were read, or refused
+    gone: tuple[str, ...] = ()  # names of remembered files that are there no more
     status: int | None = None  # HTTP
     byte_count: int = 0  # as they came over the wire
     url: str | None = None  # where it was found, if a redirect led there
@@ -345,6 +363,8 @@ class Rejected:
 
     name: str
     reason: str
+    stamp: str = ""  # of a file that was not read: as in `Document`
+    beside_name: str = ""  # likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +413,8 @@ class Outcome:
     rest_until: datetime | None = None  # nobody visits the source's host before
     memory: Memory | None = None  # None: what is remembered stays
     forgets: bool = False  # what was remembered is not to be relied on
+    files: tuple[File, ...] = ()  # to be remembered
+    gone: tuple[str, ...] = ()  # names of files to be forgotten
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from aggregator.markup import legal
 from aggregator.models import (
     Article,
     Document,
+    File,
     Found,
     Known,
     Lease,
@@ -56,6 +57,7 @@ class _Read:
     state: SourceState
     skipped: int
     dropped: int
+    reasons: dict[str, str]  # by the identity of each document that could not be used
     present: tuple[bytes, ...]  # hashes of the guids of entries that were not looked at
 
 
@@ -82,7 +84,8 @@ class Outcomes:
         """
         read = _together(found, readings)
         articles = self._without_furniture(source, read.articles)
-        articles, known, left_out = self._recognised(source, articles, (*read.present, *present), now)
+        named = {identity.stored_guid(document.identity) for document in found.documents if document.identity}
+        articles, known, left_out = self._recognised(source, articles, (*read.present, *present), named, now)
         fresh = dedup.news(articles, known)
         stories = self._fold(source, fresh)
         tags, memberships = self._judge(fresh, stories)
@@ -131,6 +134,8 @@ class Outcomes:
             plan=plan.reason,
             memory=memory,
             forgets=forgets,
+            files=tuple(_with_reason(file, read.reasons) for file in found.files),
+            gone=found.gone,
         )
         return outcome, read.rejected
 
@@ -171,10 +176,18 @@ class Outcomes:
         return [furniture.cut(article, self._config.markers, repeated) for article in articles]
 
     def _recognised(
-        self, source: Source, articles: list[Article], present: Collection[bytes], now: datetime
+        self,
+        source: Source,
+        articles: list[Article],
+        present: Collection[bytes],
+        named: Collection[str],
+        now: datetime,
     ) -> tuple[list[Article], Mapping[str, Known], int]:
         """The articles under the keys by which they are stored, what is known of these, and how many are left out:
-        those that retention has taken away. Still carried, they are nothing new."""
+        those that retention has taken away. Still carried, they are nothing new.
+
+        `named` are guids that the source itself has given: nothing that they name goes by another one.
+        """
         known = stored_articles.known(self._database, [article.key for article in articles])
         strangers = [article for article in articles if article.key not in known]
         if not strangers:
@@ -183,11 +196,15 @@ class Outcomes:
         if buried:
             stored_retention.note_carried(self._database, set(buried.values()), now)
             articles = [article for article in articles if article.key not in buried]
-            strangers = [article for article in strangers if article.key not in buried]
+        strangers = [article for article in strangers if article.key not in buried and article.guid not in named]
+        if not strangers:
+            return articles, known, len(buried)
         # A feed of one entry, too, may have moved here with all that it has.
         mass = not (known or present) or identity.is_mass(len(strangers), len(articles) + len(present))
         kin = stored_articles.kin(self._database, source.key, strangers, recent=mass)
-        articles = identity.recognised(articles, known, kin, present=present)
+        ours = [article for article in articles if article.guid in named]
+        theirs = [article for article in articles if article.guid not in named]
+        articles = ours + identity.recognised(theirs, known, kin, present=present)
         asked = {article.key for article in strangers}
         others = [article.key for article in articles if article.key not in known and article.key not in asked]
         return articles, {**known, **stored_articles.known(self._database, others)}, len(buried)
@@ -196,8 +213,10 @@ class Outcomes:
         self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool
     ) -> schedule.Plan:
         poll = self._config.settings.poll
-        if found.unsettled:
-            return schedule.Plan(now + schedule.SOON, "something is still being written")
+        if found.left:
+            return schedule.Plan(now, "more files than a visit takes are waiting")
+        if found.again_in is not None:
+            return schedule.Plan(now + max(found.again_in, schedule.SOON), "something is still being written")
         return schedule.after_success(
             now,
             poll,
@@ -264,14 +283,17 @@ def _is_news(article: Article, before: Known | None) -> bool:
 def _together(found: Found, readings: Readings) -> _Read:
     articles: list[Article] = []
     rejected = list(found.refused)
+    reasons: dict[str, str] = {}
     state = found.state
     done = [(document, reading) for document, reading in readings if isinstance(reading, Reading)]
     for document, reading in readings:
         if isinstance(reading, DocumentError):
+            reasons[document.identity or ""] = str(reading)
             rejected.append(Rejected(document.name, str(reading)))
             continue
         articles += reading.articles
         if reading.refused:
+            reasons[document.identity or ""] = _in_part(reading)
             rejected.append(Rejected(document.name, _in_part(reading)))
         if reading.advice is not None:
             state = replace(state, advice=websub.resolved(reading.advice, document.url))
@@ -281,6 +303,7 @@ def _together(found: Found, readings: Readings) -> _Read:
         replace(state, advice=websub.merged(found.advice, state.advice)),
         skipped=sum(reading.skipped for _, reading in done),
         dropped=sum(reading.dropped for _, reading in done),
+        reasons=reasons,
         present=tuple(guid for _, reading in done for guid in reading.known_guids),
     )
 
@@ -296,6 +319,11 @@ def _memory(source: Source, readings: Readings) -> tuple[Memory | None, bool]:
     return reading.memory, reading.whole and reading.memory is None
 
 
+def _with_reason(file: File, reasons: Mapping[str, str]) -> File:
+    """A copy of a file that could not be used cannot be used either."""
+    return replace(file, reason=legal(reasons[file.guid])) if file.guid in reasons else file
+
+
 def _in_part(reading: Reading) -> str:
     """Why a document counts as rejected although some of it was read."""
     parts = "; ".join(f"{part.name}: {part.reason}" for part in reading.refused[:MAX_NAMED])
@@ -308,7 +336,7 @@ def _summary(rejected: list[Rejected]) -> str | None:
         return None
     more = f" (and {len(rejected) - 1} more)" if len(rejected) > 1 else ""
     reason = rejected[0].reason
-    name = rejected[0].name.encode("utf-8", "replace").decode()
+    name = rejected[0].name if rejected[0].name.isprintable() else ascii(rejected[0].name)[1:-1]
     return f"document: {reason if reason.startswith(name) else f'{name}: {reason}'}{more}"
 
 

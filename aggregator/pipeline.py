@@ -30,13 +30,14 @@ from aggregator.config import Config
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.judge import Judge
-from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, Subscription, Visit
+from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, SourceState, Subscription, Visit
 from aggregator.outage import Outage
 from aggregator.outcome import Outcomes, Readings, answered_before, scatter
 from aggregator.readers import Readers
 from aggregator.reading import Request, TooMuch
 from aggregator.registry import Source
 from aggregator.store import Database
+from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
 from aggregator.store import sources as stored_sources
 from aggregator.store import subscriptions as stored_subscriptions
@@ -47,10 +48,14 @@ from aggregator.words import digest
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)  # a visit that waits longer to be stored is dropped, and made again
+PIECE = 10  # documents read in passing before others get their turn
+UNMOVED = timedelta(minutes=1)  # until files that could not be moved are tried again
 HINTED = timedelta(minutes=1)  # between two visits that hubs can bring about
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
+Taken = Callable[[int, int], None]
+_Tried = tuple[Document, Reading | DocumentError | None]  # None: a reader process is to read it
 
 
 def utc_now() -> datetime:
@@ -80,10 +85,12 @@ class Pipeline:
         readers: Readers,
         clock: Clock = utc_now,
         reload: Callable[[], None] = lambda: None,
+        taken: Taken = lambda documents, left: None,
     ) -> None:
         """`executor` has one thread, for all that is not network; what may take long is read by `readers`.
 
-        `reload` is told when a visit has found that which sources there are has changed.
+        `reload` is told when a visit has found that which sources there are has changed; `taken`, after each visit, how
+        many documents were taken or refused, and how many files wait for the next one.
         """
         self.config = config
         self.database = database
@@ -97,6 +104,7 @@ class Pipeline:
         )
         self._clock = clock
         self._reload = reload
+        self._taken = taken
 
     def prepare(self) -> None:
         """Tell the store what the configuration says, and apply changed rules to everything that is stored."""
@@ -161,9 +169,11 @@ class Pipeline:
             return None  # it left the configuration after it was claimed
         started, clock = self._clock(), time.monotonic()
         try:
-            found: Found | SourceError = await source.visit(lease.state, fetcher, started)
+            found: Found | SourceError = await source.visit(await self._state(source, lease), fetcher, started)
         except SourceError as error:
             found = error
+        except StateError:
+            raise  # the database's trouble or the machine's, not the source's
         except Exception as error:  # a plug-in's bug costs its source alone
             found = _bug(source, error)
         readings: Readings = ()
@@ -171,12 +181,14 @@ class Pipeline:
             try:
                 readings = await self._read(source, found.documents, started)
             except StateError:
-                raise  # the database's trouble or the machine's, not the source's
+                raise
             except Exception as error:
                 found = _bug(source, error)
         visit = await self._endings.result(_Ending(source, lease, found, readings, started, clock))
-        if visit and isinstance(found, Found) and found.reload:
-            self._reload()
+        if visit and isinstance(found, Found):
+            self._taken(len(found.documents) + len(found.refused), found.left)
+            if found.reload:
+                self._reload()
         return visit
 
     async def receive(self, subscription: Subscription, document: Document | None) -> bool:
@@ -245,14 +257,23 @@ class Pipeline:
         _report(outcome.visit)
         return True
 
+    async def _state(self, source: Source, lease: Lease) -> SourceState:
+        """What the source is to know of earlier visits. Many files take a while to look up: elsewhere."""
+        if not source.remembers_files:
+            return lease.state
+        return replace(lease.state, files=await to_thread(stored_files.of, self.database, source.key))
+
     async def _read(self, source: Source, documents: Sequence[Document], now: datetime) -> Readings:
         """What the documents say. What may take long is read by a reader process, while others go on."""
-        request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents, now))
-        return await gather(*(self._read_for_sure(document, request, found) for document, found in tried))
+        request, tried = await self.in_executor(lambda: self._read_in_passing(source, documents[:PIECE], now))
+        for start in range(PIECE, len(documents), PIECE):  # others get their turn in between
+            some = documents[start : start + PIECE]
+            tried += await self.in_executor(partial(_all_in_passing, source, some, request))
+        return await gather(*(self._read_for_sure(source, document, request, found) for document, found in tried))
 
     def _read_in_passing(
         self, source: Source, documents: Sequence[Document], now: datetime
-    ) -> tuple[Request, list[tuple[Document, Reading | DocumentError | None]]]:
+    ) -> tuple[Request, list[_Tried]]:
         """What takes but a moment to read; None for what may take longer, or is to be read twice."""
         memory = stored_memories.of(self.database, source.key) if source.ONE_DOCUMENT else None
         options = self.config.settings.parse
@@ -267,10 +288,10 @@ class Pipeline:
             memory,
             compared=memory is not None and scatter(source.key, now) * options.compare < 1 <= options.compare,
         )
-        return request, [(document, _in_passing(document, request)) for document in documents]
+        return request, _all_in_passing(source, documents, request)
 
     async def _read_for_sure(
-        self, document: Document, request: Request, found: Reading | DocumentError | None
+        self, source: Source, document: Document, request: Request, found: Reading | DocumentError | None
     ) -> tuple[Document, Reading | DocumentError]:
         if found is None:
             ask = partial(self._readers.read, document, request)
@@ -278,6 +299,12 @@ class Pipeline:
                 found = await get_running_loop().run_in_executor(self._readers.threads, ask)
             except DocumentError as error:
                 found = error
+            except StateError:
+                raise
+            except Exception as error:  # one document among many must not keep the others from being read
+                if source.ONE_DOCUMENT:
+                    raise
+                found = _bug_in(source, document, error)
         metrics.note(found, compared=request.compared)
         if isinstance(found, Reading) and found.differs:
             await self._keep_sample(document, request, found.differs)
@@ -323,8 +350,29 @@ class Pipeline:
         except (LeaseLost, StateError):
             raise
         except Exception as error:  # a bug of ours, met by what one source says, must not stop the others
+            culprits = self._culprits(ending)
+            if culprits:
+                return self._finished(replace(ending, readings=culprits), alone)
             failure = replace(ending, found=_bug(ending.source, error), readings=())
             return self._store(failure, *self._outcome(failure))
+
+    def _culprits(self, ending: _Ending) -> Readings:
+        """The readings of a visit with errors in the place of those that cannot be dealt with: one document does not
+        keep the others from being stored. Nothing where that is not the reason, or no other is left."""
+        found = ending.found
+        if not isinstance(found, Found) or len(ending.readings) < 2:
+            return ()
+        readings: list[tuple[Document, Reading | DocumentError]] = []
+        bad = 0
+        for document, read in ending.readings:
+            part = replace(found, documents=(document,), refused=(), files=(), gone=())
+            try:
+                self._outcomes.reached(ending.source, ending.lease, part, [(document, read)], ending.started)
+                readings.append((document, read))
+            except Exception as error:
+                bad += 1
+                readings.append((document, _bug_in(ending.source, document, error)))
+        return readings if 0 < bad < len(readings) else ()
 
     def _store_quiet(self, quiet: Sequence[tuple[_Ending, Outcome]]) -> list[Visit | Exception | None]:
         try:
@@ -362,8 +410,19 @@ class Pipeline:
             try:
                 ending.source.settle(ending.found.documents, rejected)
             except OSError as error:
-                log.error("files of %s could not be moved, they will be read again: %s", visit.source, error)
+                return self._unmoved(visit, error)
         return visit
+
+    def _unmoved(self, visit: Visit, error: OSError) -> Visit:
+        """What was read is stored, but stands where it stood: not at once again."""
+        reason = f"files could not be moved, and will be read again: {error.strerror or error}"
+        log.error("%s: %s", visit.source, reason)
+        note = Visit(visit.source, visit.started_at, "failed", 0, kind="folder", error=reason)
+        try:
+            stored_visits.note_failure(self.database, note, visit.started_at + UNMOVED, reason)
+        except StateError as trouble:
+            log.error("%s: nor could that be noted: %s", visit.source, trouble)
+        return replace(visit, error=reason)
 
     def _saved(self, ending: _Ending, outcome: Outcome) -> Visit:
         if ending.source.host:
@@ -385,27 +444,42 @@ class Pipeline:
 
     def publish(self) -> int:
         """Bring the published files of every changed topic up to date. Answers with the number of changed files."""
-        now = self._clock()
-        changed = 0
-        for dirty in stored_topics.dirty(self.database, now):
-            topic = self.config.topics.get(dirty.slug)
-            if topic is None:
-                continue
-            since = now - topic.horizon
-            stories = stored_topics.stories_in(self.database, dirty.slug, since=since, limit=topic.limit)
-            item_ids = {story.id: story.item_id for story in stories if story.item_id}
-            authority = self.config.settings.tag_authority
-            unpinned = {
-                story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids
-            }
-            if unpinned:
-                item_ids |= stored_topics.pin(self.database, unpinned)
-            feed = compose.compose(dirty.slug, topic, stories, item_ids, self.config.settings, dirty.created_at)
-            changed += publish.publish(feed, dirty.slug, self.config.public)
-            oldest = min((story.lead.dated_at for story in stories), default=None)
-            expires_at = oldest + topic.horizon if oldest and topic.max_age else None
-            stored_topics.mark_published(self.database, dirty, expires_at)
+        return sum(self.publish_topic(dirty) for dirty in self.dirty())
+
+    def dirty(self) -> list[stored_topics.DirtyTopic]:
+        """The topics whose published files are out of date."""
+        return stored_topics.dirty(self.database, self._clock())
+
+    def publish_topic(self, dirty: stored_topics.DirtyTopic) -> int:
+        """Bring the files of one topic up to date. Answers with the number of changed files."""
+        topic = self.config.topics.get(dirty.slug)
+        if topic is None:
+            return 0
+        since = self._clock() - topic.horizon
+        stories = stored_topics.stories_in(self.database, dirty.slug, since=since, limit=topic.limit)
+        item_ids = {story.id: story.item_id for story in stories if story.item_id}
+        authority = self.config.settings.tag_authority
+        unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
+        if unpinned:
+            item_ids |= stored_topics.pin(self.database, unpinned)
+        feed = compose.compose(dirty.slug, topic, stories, item_ids, self.config.settings, dirty.created_at)
+        changed = publish.publish(feed, dirty.slug, self.config.public)
+        oldest = min((story.lead.dated_at for story in stories), default=None)
+        expires_at = oldest + topic.horizon if oldest and topic.max_age else None
+        stored_topics.mark_published(self.database, dirty, expires_at)
         return changed
+
+
+def _all_in_passing(source: Source, documents: Sequence[Document], request: Request) -> list[_Tried]:
+    tried: list[_Tried] = []
+    for document in documents:
+        try:
+            tried.append((document, _in_passing(document, request)))
+        except Exception as error:  # one document among many must not keep the others from being read
+            if source.ONE_DOCUMENT:
+                raise
+            tried.append((document, _bug_in(source, document, error)))
+    return tried
 
 
 def _in_passing(document: Document, request: Request) -> Reading | DocumentError | None:
@@ -428,6 +502,10 @@ def _is_quiet(ending: _Ending, outcome: Outcome) -> bool:
 def _bug(source: Source, error: Exception) -> SourceError:
     log.exception("a bug met in %s; please report it", source.key, exc_info=error)
     return SourceError("bug", f"a bug of ours: {type(error).__name__}: {error}")
+
+
+def _bug_in(source: Source, document: Document, error: Exception) -> DocumentError:
+    return DocumentError(f"{document.name}: {_bug(source, error)}; please report it", "bug")
 
 
 def _report(visit: Visit) -> None:

@@ -114,6 +114,11 @@ class Source(Options, ABC):
         """How to reach the hub that pushes its news; None: as everybody does."""
         return None
 
+    @property
+    def remembers_files(self) -> bool:
+        """Whether what `Found.files` says is to be remembered, and handed to the next visit in its state."""
+        return False
+
     @abstractmethod
     async def visit(self, state: SourceState, fetcher: "Fetcher", now: datetime) -> Found:
         """What is there that `state` does not cover yet. Raises SourceError."""
@@ -124,6 +129,10 @@ class Source(Options, ABC):
     def watched(self) -> Path | None:
         """A folder or file whose changes mean news, if there is one on this machine."""
         return None
+
+    def heeds(self, name: str) -> bool:
+        """Whether a file of this name in the folder that is watched may mean news."""
+        return True
 
 
 class ParseNew(Protocol):

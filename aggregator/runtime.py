@@ -16,7 +16,7 @@ from aggregator.errors import ConfigError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.housekeeping import keep_house
 from aggregator.models import Lease, Visit
-from aggregator.pipeline import LEASE, Pipeline, utc_now
+from aggregator.pipeline import LEASE, Pipeline, Taken, utc_now
 from aggregator.readers import Readers
 from aggregator.retag import Progress
 from aggregator.store import Database
@@ -29,6 +29,7 @@ TICK_SECONDS = 0.5  # between two looks for due sources
 ONCE_ROUNDS = 5  # more visits of a folder by `once` while files in it are still being written
 PATIENCE = timedelta(seconds=5)  # of `once` with such files, and with hosts that must not be visited again at once
 PROBE_SECONDS = 10.0  # between two tries while our own network is down
+UNSTORED_SECONDS = 5.0  # until a visit is tried again that could not be stored
 SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
 SLOW_FACTOR = 4  # so many times the configured number may be under way when most of them are slow
 
@@ -84,9 +85,16 @@ class Visits:
         self._running: dict[asyncio.Task[None], tuple[Lease, float]] = {}
         self._ended = False
         self._begun = 0.0  # when the last claim was made
+        self._claiming = asyncio.Lock()
+        self._unstored: list[tuple[Lease, float]] = []  # what could not be stored, and when that was
 
     async def start_due(self, due_by: datetime | None = None) -> int:
         """Begin visits of sources that are due, or were by then, as many as there is room for; the number begun."""
+        async with self._claiming:
+            return await self._start_due(due_by)
+
+    async def _start_due(self, due_by: datetime | None) -> int:
+        await self._give_back()
         room = self._room()
         if room <= 0 or self._ended:
             return 0
@@ -121,7 +129,7 @@ class Visits:
     async def break_off(self) -> list[Lease]:
         """Stop fetching for good; what is being stored is finished by the executor. The claims that were held."""
         self._ended = True
-        leases = [lease for lease, _ in self._running.values()]
+        leases = [lease for lease, _ in (*self._running.values(), *self._unstored)]
         tasks = list(self._running)
         for task in tasks:
             task.cancel()
@@ -140,11 +148,20 @@ class Visits:
         quick = sum(now - begun < SLOW_SECONDS for _, begun in self._running.values())
         return min(concurrency - quick, concurrency * SLOW_FACTOR - len(self._running))
 
+    async def _give_back(self) -> None:
+        """Let go of sources whose visits could not be stored a while ago: the database may work again."""
+        long_ago = asyncio.get_running_loop().time() - UNSTORED_SECONDS
+        ready = [lease for lease, failed in self._unstored if failed < long_ago]
+        if ready:
+            await self._pipeline.in_executor(lambda: stored_sources.release(self._pipeline.database, ready))
+            self._unstored = [(lease, failed) for lease, failed in self._unstored if failed >= long_ago]
+
     async def _visit(self, lease: Lease) -> None:
         try:
             self._done(await self._pipeline.ingest(lease, self._fetcher))
         except StateError as error:
-            log.error("visit of %s not stored, it is tried again when its lease ends: %s", lease.source, error)
+            self._unstored.append((lease, asyncio.get_running_loop().time()))
+            log.error("visit of %s not stored, it is tried again in a while: %s", lease.source, error)
         except Exception:  # whatever it is, the other visits go on
             log.exception("visit of %s failed, it is tried again when its lease ends", lease.source)
 
@@ -154,15 +171,17 @@ async def once(
     database: Database,
     done: Callable[[Visit | None], None],
     reload: Callable[[], Config] | None = None,
+    taken: Taken = lambda documents, left: None,
 ) -> int:
     """Visit every source and publish what changed. Answers with the number of changed files.
 
+    `taken` is told how many documents each visit took, and how many files wait for the next one.
     Lists of sources come first: if one has changed, `reload` reads the configuration anew, or raises ConfigError.
     Waits for hosts that must not be visited again at once, and for files that are still being written, but not long.
     """
     with executor() as pool, Readers(config.settings.parse) as readers:
         lists_changed = asyncio.Event()
-        pipeline = Pipeline(config, database, pool, readers, reload=lists_changed.set)
+        pipeline = Pipeline(config, database, pool, readers, reload=lists_changed.set, taken=taken)
         pipeline.prepare()
         if database.is_sqlite:
             stored_sources.release_all(database)
@@ -228,8 +247,10 @@ async def _visit_lists(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Vis
 
 
 async def _visit_unsettled(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:
-    """Visit places on this machine again in which something was still being written, but not for ever."""
-    for _ in range(ONCE_ROUNDS):
+    """Visit places on this machine again: those with more files than a visit takes, until all are taken; those in which
+    something was still being written, but not for ever."""
+    rounds = 0
+    while rounds < ONCE_ROUNDS:
         soon = [
             status
             for status in stored_sources.statuses(pipeline.database)
@@ -239,11 +260,19 @@ async def _visit_unsettled(pipeline: Pipeline, fetcher: Fetcher, done: Callable[
         ]
         if not soon:
             return
-        await asyncio.sleep(max((max(status.due_at for status in soon) - utc_now()).total_seconds(), 0))
-        for status in soon:
-            lease = stored_sources.claim_one(pipeline.database, status.id, utc_now(), lease=LEASE)
-            if lease:
-                done(await pipeline.ingest(lease, fetcher))
+        ready = [status for status in soon if status.due_at <= utc_now()]
+        if not ready:
+            await asyncio.sleep(max((max(status.due_at for status in soon) - utc_now()).total_seconds(), 0))
+        visits = [await _visit_now(pipeline, fetcher, status.id) for status in ready or soon]
+        for visit in visits:
+            done(visit)
+        if not ready or not any(visits):
+            rounds += 1
+
+
+async def _visit_now(pipeline: Pipeline, fetcher: Fetcher, source: str) -> Visit | None:
+    lease = stored_sources.claim_one(pipeline.database, source, utc_now(), lease=LEASE)
+    return await pipeline.ingest(lease, fetcher) if lease else None
 
 
 def _report_left_out(database: Database) -> None:

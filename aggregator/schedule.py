@@ -19,7 +19,7 @@ from typing import Protocol
 
 from aggregator.models import Advice, Rhythm, SourceState
 
-SOON = timedelta(seconds=2)  # something was still being written
+SOON = timedelta(seconds=0.2)  # a file that is about to be complete is looked at no sooner
 LONGEST = timedelta(days=1)  # between two tries of a failing source: feeds rise from the dead
 OFFLINE = timedelta(minutes=1)  # between two tries of a source while our own network is down
 MUTED = timedelta(days=30)  # between two looks at a source that says it is gone (410)

@@ -9,7 +9,20 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A module imports from its own line or lines above it, never from below.
 LAYERS = [
-    ["errors", "models", "words", "sniff", "urls", "notify", "units", "addresses", "inflate", "freshness", "batches"],
+    [
+        "errors",
+        "models",
+        "words",
+        "sniff",
+        "urls",
+        "notify",
+        "units",
+        "addresses",
+        "inflate",
+        "freshness",
+        "batches",
+        "mounts",
+    ],
     ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers", "plaintext"],
     ["boilerplate"],
     ["registry"],
@@ -22,7 +35,7 @@ LAYERS = [
     ["reader_process", "readers", "samples"],
     ["pipeline"],
     ["housekeeping"],
-    ["runtime", "explain", "show", "subscribe", "discover"],
+    ["runtime", "explain", "show", "subscribe", "discover", "watching"],
     ["web", "subscriptions"],
     ["daemon"],
     ["cli"],

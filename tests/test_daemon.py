@@ -22,6 +22,8 @@ from urllib.request import urlopen
 import pytest
 from conftest import free_port
 
+from aggregator import cli
+
 ROOT = Path(__file__).parent.parent
 WITHIN = 60.0  # seconds: far more than anything here takes, also on a machine with much else to do
 
@@ -90,10 +92,45 @@ def test_dropped_file_is_news_within_seconds_and_ctrl_c_ends_cleanly(config_dire
         inbox = config_directory.parent / "var" / "inbox"
         (inbox / "new.txt").write_text("Russia and China sign\n\nChina and Russia signed. China did. Russia did.\n")
         running.until(r"folder:inbox: 1 new")
-        running.until(r"(?s)inbox: 1 new.*published")
-        assert "Russia and China sign" in running.get("feeds/china-russia.atom")
+        deadline = time.monotonic() + WITHIN
+        while "Russia and China sign" not in running.get("feeds/china-russia.atom"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(WITHIN) == 0
+
+
+def test_a_kept_folder_may_come_later_and_a_correction_in_place_is_news_at_once(config_directory: Path) -> None:
+    (config_directory / "sources.yaml").write_text("sources:\n  - folder: ../later\n")
+    folder = config_directory.parent / "later"
+    with daemon(config_directory) as running:
+        running.until("No such file")
+        folder.mkdir()
+        (folder / "a.txt").write_text("China and Russia\n\nChina and Russia talked.\n")
+        running.until("later: watched by the kernel")
+        running.until("folder:later: 1 new")
+        before = folder.stat().st_mtime_ns
+        with (folder / "a.txt").open("a") as file:
+            file.write("\nThey will talk again next week.\n")
+        assert folder.stat().st_mtime_ns == before
+        running.until("folder:later: 0 new, 1 updated")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(WITHIN) == 0
+
+
+def test_a_bar_counts_files_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for is_terminal in (False, True):
+        monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)  # noqa: B023
+        monkeypatch.setenv("FORCE_COLOR" if is_terminal else "NO_COLOR", "1")
+        visits: list[object] = []
+        with cli._progress(2, visits.append) as (done, taken):
+            for left in (70, 20, 0):
+                taken(50, left)
+                done(left)
+        assert visits == [70, 20, 0]
+        assert ("reading files" in capsys.readouterr().err) == is_terminal
 
 
 class Publisher(BaseHTTPRequestHandler):

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from aggregator import identity
 from aggregator.errors import SourceError
 from aggregator.models import Found, Rejected, SourceState
-from aggregator.sources import folder as module
+from aggregator.sources import _files, _look
 from aggregator.sources.folder import FolderSource
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 def drop(path: Path, data: bytes = b"Title\n\nText", age: timedelta = timedelta(hours=1)) -> Path:
@@ -29,6 +31,16 @@ def touch(path: Path, age: timedelta = timedelta(hours=1)) -> None:
 async def visit(folder: Path, after: str, state: SourceState | None = None) -> Found:
     source = FolderSource(folder=folder, after=after)  # type: ignore[arg-type]
     return await source.visit(state or SourceState(), None, NOW)  # type: ignore[arg-type]
+
+
+def remembered(found: Found, state: SourceState | None = None) -> SourceState:
+    """What the next visit is given."""
+    files = {**(state.files if state else {}), **{file.name: file for file in found.files}}
+    return SourceState(files={name: file for name, file in files.items() if name not in found.gone})
+
+
+def guids(found: Found) -> dict[str, str | None]:
+    return {document.name: document.identity for document in found.documents}
 
 
 def names(found: Found) -> list[str]:
@@ -49,13 +61,120 @@ async def test_a_kept_file_is_known_by_its_name_and_stays(tmp_path: Path) -> Non
     assert tree(tmp_path) == {"a.txt", "README.md"}
 
 
-async def test_a_second_visit_of_an_unchanged_kept_folder_brings_nothing(tmp_path: Path) -> None:
+async def test_a_second_visit_of_an_unchanged_kept_folder_reads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drop(tmp_path / "a.txt")
-    first = await visit(tmp_path, "keep")
-    second = await visit(tmp_path, "keep", first.state)
-    assert (names(first), names(second), second.state) == (["a.txt"], [], first.state)
+    drop(tmp_path / "b.txt", b"two")
+    state = remembered(await visit(tmp_path, "keep"))
+    with monkeypatch.context() as patch:
+        patch.setattr(_files.Folder, "take", None)
+        second = await visit(tmp_path, "keep", state)
+    assert (names(second), second.files, second.gone, second.again_in) == ([], (), (), None)
     drop(tmp_path / "a.txt", b"Title\n\nCorrected", timedelta(minutes=5))
-    assert names(await visit(tmp_path, "keep", second.state)) == ["a.txt"]
+    assert guids(await visit(tmp_path, "keep", state)) == {"a.txt": "a.txt"}
+
+
+async def test_a_kept_file_that_is_touched_is_read_but_says_nothing_new(tmp_path: Path) -> None:
+    drop(tmp_path / "a.txt")
+    state = remembered(await visit(tmp_path, "keep"))
+    touch(tmp_path / "a.txt", timedelta(minutes=5))
+    found = await visit(tmp_path, "keep", state)
+    assert (names(found), [file.guid for file in found.files]) == ([], ["a.txt"])
+    assert (await visit(tmp_path, "keep", remembered(found, state))).files == ()
+
+
+async def test_a_kept_file_keeps_its_article_when_it_is_renamed_and_corrected(tmp_path: Path) -> None:
+    drop(tmp_path / "a.txt").rename(tmp_path / "z.txt")
+    drop(tmp_path / "a.txt", b"one")
+    state = remembered(await visit(tmp_path, "keep"))
+    (tmp_path / "a.txt").rename(tmp_path / "b.txt")
+    found = await visit(tmp_path, "keep", state)
+    assert (names(found), found.gone, [(file.name, file.guid) for file in found.files]) == (
+        [],
+        ("a.txt",),
+        [("b.txt", "a.txt")],
+    )
+    state = remembered(found, state)
+    drop(tmp_path / "b.txt", b"one, corrected")
+    drop(tmp_path / "a.txt", b"another one")
+    found = await visit(tmp_path, "keep", state)
+    another = guids(found).pop("a.txt")
+    assert guids(found) == {"b.txt": "a.txt", "a.txt": another} and str(another).startswith("sha256:")
+    drop(tmp_path / "a.txt", b"another one, corrected")
+    assert guids(await visit(tmp_path, "keep", remembered(found, state))) == {"a.txt": another}
+
+
+async def test_names_that_would_be_stored_alike_are_articles_of_their_own(tmp_path: Path) -> None:
+    names = ["a.txt", " a.txt", "a.txt ", "a\ufffe.txt", "b" * 255]
+    for name in names:
+        drop(tmp_path / name, name.encode())
+    found = guids(await visit(tmp_path, "keep"))
+    assert found["a.txt"] == "a.txt" and found["b" * 255] == "b" * 255
+    assert len({identity.stored_guid(guid or "") for guid in found.values()}) == len(names)
+
+
+async def test_many_kept_files_renamed_at_once_keep_their_articles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_look, "MAX_FILES", 2)
+    (tmp_path / "sub").mkdir()
+    for number in range(5):
+        drop(tmp_path / f"old{number}", str(number).encode())
+    state = SourceState()
+    for step in range(8):
+        found = await visit(tmp_path, "keep", state)
+        state = remembered(found, state)
+        if step == 3:
+            assert sorted(state.files) == [f"old{number}" for number in range(5)]
+            for number in range(5):
+                (tmp_path / f"old{number}").rename(tmp_path / f"new{number}")
+        elif step > 3:
+            assert names(found) == []
+    assert {name: file.guid for name, file in state.files.items()} == {f"new{n}": f"old{n}" for n in range(5)}
+
+
+async def test_the_same_content_under_a_second_name_is_no_second_article_until_it_differs(tmp_path: Path) -> None:
+    drop(tmp_path / "b.txt", b"one")
+    drop(tmp_path / "c.txt", b"one")
+    found = await visit(tmp_path, "keep")
+    assert guids(found) == {"b.txt": "b.txt"}
+    state = remembered(found)
+    drop(tmp_path / "a.txt", b"one")
+    found = await visit(tmp_path, "keep", state)
+    assert names(found) == []
+    state = remembered(found, state)
+    drop(tmp_path / "b.txt", b"one, corrected")
+    found = await visit(tmp_path, "keep", state)
+    # What the others say is an article of its own from now on; the first of them was passed by already.
+    assert (guids(found), found.again_in) == ({"b.txt": "b.txt", "c.txt": "c.txt"}, timedelta())
+    state = remembered(found, state)
+    found = await visit(tmp_path, "keep", state)
+    assert (names(found), [(file.name, file.guid) for file in found.files]) == ([], [("a.txt", "c.txt")])
+    assert (await visit(tmp_path, "keep", remembered(found, state))).files == ()
+
+
+async def test_a_kept_file_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    drop(tmp_path / "a.txt")
+    state = remembered(await visit(tmp_path, "keep"))
+    (tmp_path / "a.txt").unlink()
+    found = await visit(tmp_path, "keep", state)
+    assert (found.gone, names(found)) == (("a.txt",), [])
+
+
+async def test_a_refused_kept_file_is_named_until_it_is_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(tmp_path / "a.txt", b" ")
+    first = await visit(tmp_path, "keep")
+    state = remembered(first)
+    with monkeypatch.context() as patch:
+        patch.setattr(_files.Folder, "take", None)
+        second = await visit(tmp_path, "keep", state)
+    assert [(item.name, item.reason) for item in (*first.refused, *second.refused)] == [("a.txt", "empty")] * 2
+    monkeypatch.setattr("aggregator.sources._kept.__version__", "newer")
+    assert [file.version for file in (await visit(tmp_path, "keep", state)).files] == ["newer"]
+    drop(tmp_path / "a.txt", b"good")
+    third = await visit(tmp_path, "keep", state)
+    assert (guids(third), third.refused) == ({"a.txt": "a.txt"}, ())
 
 
 async def test_a_moved_file_is_known_by_its_content(tmp_path: Path) -> None:
@@ -124,7 +243,7 @@ async def test_a_file_that_cannot_be_moved_does_not_hold_up_the_others(tmp_path:
     drop(tmp_path / "b", b"")
     found = await visit(tmp_path, "move")
     (tmp_path / "done").touch()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(NotADirectoryError):
         FolderSource(folder=tmp_path, after="move").settle(found.documents, found.refused)
     assert tree(tmp_path) == {"a", "done", "rejected/b", "rejected/b.reason.txt"}
 
@@ -136,7 +255,7 @@ async def test_unfinished_and_hidden_files_are_left_alone(tmp_path: Path, name: 
     (tmp_path / "sub").mkdir()
     drop(tmp_path / "sub" / "a.txt")
     found = await visit(tmp_path, after)
-    assert (found.documents, found.refused, found.unsettled) == ((), (), False)
+    assert (found.documents, found.refused, found.again_in) == ((), (), None)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +270,7 @@ async def test_unfinished_and_hidden_files_are_left_alone(tmp_path: Path, name: 
 )
 @pytest.mark.parametrize("after", ["keep", "move"])
 async def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, reason: str, after: str) -> None:
-    monkeypatch.setattr(module, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(_look, "MAX_FILE_BYTES", 10)
     path, secret = tmp_path / "inbox" / "a.txt", drop(tmp_path / "secret", b"secret")
     path.parent.mkdir()
     if kind == "symlink":
@@ -181,46 +300,41 @@ async def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: st
 async def test_a_file_that_is_being_written_waits(tmp_path: Path, data: bytes, age: timedelta, taken: bool) -> None:
     drop(tmp_path / "a.txt", data, age)
     found = await visit(tmp_path, "move")
-    assert (names(found) == ["a.txt"], found.refused, found.unsettled) == (taken, (), not taken)
+    assert (names(found) == ["a.txt"], found.refused, found.again_in is not None) == (taken, (), not taken)
 
 
-async def test_more_files_than_a_visit_takes_come_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_FILES", 2)
-    for name in "abc":
-        drop(tmp_path / name)
-    found = await visit(tmp_path, "move")
-    assert (names(found), found.unsettled) == (["a", "b"], True)
+@pytest.mark.parametrize("after", ["keep", "move"])
+async def test_more_files_than_a_visit_takes_come_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr(_look, "MAX_FILES", 2)
+    for name in "abcde":
+        drop(tmp_path / name, name.encode())
+    source, state, seen = FolderSource(folder=tmp_path, after=after), SourceState(), []  # type: ignore[arg-type]
+    for _ in range(3):
+        found = await visit(tmp_path, after, state)
+        source.settle(found.documents, found.refused)
+        state = remembered(found, state)
+        seen.append((names(found), found.left, found.again_in))
+    assert seen == [(["a", "b"], 3, timedelta()), (["c", "d"], 1, timedelta()), (["e"], 0, None)]
 
 
 async def test_a_visit_takes_so_many_bytes_and_the_rest_comes_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_FILE_BYTES", 5)
-    monkeypatch.setattr(module, "MAX_VISIT_BYTES", 7)
-    source = FolderSource(folder=tmp_path, after="move")
-    for name, size in (("a", 6), ("b", 3), ("c", 4), ("d", 5), ("e", 2)):
-        drop(tmp_path / name, b"x" * size)
-    first = await visit(tmp_path, "move")
-    source.settle(first.documents, first.refused)
-    second = await visit(tmp_path, "move")
-    assert [(names(found), found.unsettled) for found in (first, second)] == [(["b", "c"], True), (["d", "e"], False)]
-
-
-async def test_a_kept_folder_that_is_too_large_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_VISIT_BYTES", 7)
-    for name in "abc":
-        drop(tmp_path / name, b"xxx")
-    found = await visit(tmp_path, "keep")
-    assert (names(found), found.unsettled, found.state.body_hash) == (["a", "b"], False, None)
-    assert [(item.name, item.reason.endswith("split the folder")) for item in found.refused] == [("c", True)]
+    monkeypatch.setattr(_look, "MAX_BYTES", 7)
+    for name, size in (("a", 4), ("b", 4), ("c", 1)):
+        drop(tmp_path / name, name.encode() * size)
+    found = await visit(tmp_path, "move")
+    assert (names(found), found.left) == (["a", "b"], 1)
 
 
 async def test_reading_leaves_the_event_loop_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(tmp_path / "a.txt")
     threads = []
-    read = FolderSource._read
+    take = _files.Folder.take
     monkeypatch.setattr(
-        FolderSource, "_read", lambda *given: (threads.append(threading.current_thread()), read(*given))[1]
+        _files.Folder, "take", lambda *given: (threads.append(threading.current_thread()), take(*given))[1]
     )
     assert names(await visit(tmp_path, "keep")) == ["a.txt"]
     assert threads and threading.main_thread() not in threads

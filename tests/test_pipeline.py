@@ -3,11 +3,15 @@
 import asyncio
 import io
 import json
+import operator
 import os
 import shutil
 import zipfile
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import feedparser
 import pytest
@@ -15,9 +19,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from lxml import etree
 
-from aggregator import config, explain, runtime
+import aggregator
+from aggregator import config, explain, pipeline, runtime
 from aggregator.errors import StateError
 from aggregator.models import Visit
+from aggregator.sources import _look
 from aggregator.store import articles, sources, topics
 from tests.conftest import Site
 
@@ -174,6 +180,110 @@ async def test_pages_mails_and_archives_are_read_whatever_their_names(config_dir
     assert sorted(path.name for path in (inbox / "done").iterdir()) == ["a.txt", "b.bin"]
     reason = (inbox / "rejected" / "c.reason.txt").read_text()
     assert "2 articles were read, but not: picture.txt: no text at all" in reason
+
+
+@pytest.mark.parametrize("where", ["reading.read", "outcome.Outcomes._judge"])
+async def test_a_bug_met_in_one_file_costs_that_file_alone(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    inbox = only_inbox(config_directory)
+    for name in ("a", "poison", "z"):
+        drop(inbox, f"{name}.txt", f"About {name}\n\nChina and Russia agreed on {name}.".encode())
+    right = operator.attrgetter(where)(aggregator)
+
+    def wrong(*given: object, **named: object) -> object:
+        if "poison" in repr(given):
+            raise ZeroDivisionError("no good")
+        return right(*given, **named)
+
+    monkeypatch.setattr(f"aggregator.{where}", wrong)
+    (visit,) = await once(config_directory)
+    assert (visit.new, visit.outcome) == (2, "news")
+    assert "poison.txt: a bug of ours: ZeroDivisionError: no good; please report it" in (visit.error or "")
+    assert sorted(path.name for path in (inbox / "done").iterdir()) == ["a.txt", "z.txt"]
+    assert (inbox / "rejected" / "poison.txt").exists()
+
+
+async def test_many_files_come_in_pieces(config_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else is to be done waits for one piece, never for all of them."""
+    inbox = only_inbox(config_directory)
+    for number in range(_look.MAX_FILES * 2 + 7):
+        drop(inbox, f"{number}.txt", f"About {number}\n\nChina and Russia agreed on {number}.".encode())
+    jobs: list[Counter[str]] = []
+
+    def counted(name: str, number: Callable[..., int]) -> None:
+        right = operator.attrgetter(name)(aggregator)
+
+        def counting(*given: Any, **named: Any) -> Any:
+            jobs[-1][name] += number(*given)
+            return right(*given, **named)
+
+        monkeypatch.setattr(f"aggregator.{name}", counting)
+
+    counted("pipeline._in_passing", lambda *_: 1)
+    counted("outcome.Outcomes._judge", lambda outcomes, articles, stories: len(articles))
+    in_executor = pipeline.Pipeline.in_executor
+
+    async def one_job(self: pipeline.Pipeline, work: Callable[[], Any]) -> Any:
+        def job() -> Any:
+            jobs.append(Counter())
+            return work()
+
+        return await in_executor(self, job)
+
+    monkeypatch.setattr(pipeline.Pipeline, "in_executor", one_job)
+    told: list[tuple[int, int]] = []
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        await runtime.once(found, database, lambda visit: None, taken=lambda *given: told.append(given))
+    assert told == [(50, 57), (50, 7), (7, 0)]
+    assert sum(jobs, Counter()) == {"pipeline._in_passing": 107, "outcome.Outcomes._judge": 107}
+    assert max(job["pipeline._in_passing"] for job in jobs) == pipeline.PIECE
+    assert max(job["outcome.Outcomes._judge"] for job in jobs) == _look.MAX_FILES
+    assert not any(len(job) > 1 for job in jobs)
+    assert len(list((inbox / "done").iterdir())) == 107
+
+
+async def test_files_of_equal_titles_are_articles_of_their_own(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    for day in range(2):
+        for name in ("Morning", "Noon", "Evening"):
+            drop(inbox, f"{name}.txt", f"{name} brief\n\nChina and Russia on day {day}, {name}.".encode())
+        (visit,) = await once(config_directory)
+        assert (visit.new, visit.updated) == (3, 0)
+
+
+async def kept(directory: Path) -> Visit:
+    (visit,) = await once(directory)
+    return visit
+
+
+async def test_kept_files_are_corrected_renamed_copied_refused_and_forgotten(config_directory: Path) -> None:
+    folder = config_directory.parent / "folder"
+    folder.mkdir()
+    (config_directory / "sources.yaml").write_text("sources:\n  - folder: ../folder\n")
+    text = "China and Russia talk\n\nChina and Russia talked. Russia agreed. China said so."
+    drop(folder, "a.txt", text.encode())
+    drop(folder, "bad.txt", b"\x89PNG\r\n\x1a\n" + bytes(200))
+    first = await kept(config_directory)
+    assert first.new == 1 and "bad.txt" in (first.error or "")
+    (before,) = items(config_directory, "china-russia")
+    second = await kept(config_directory)
+    assert (second.new, second.known, second.error) == (0, 0, first.error)  # nothing was read
+    (folder / "a.txt").rename(folder / "b.txt")
+    drop(folder, "copy.txt", text.encode())
+    (folder / "bad.txt").unlink()
+    third = await kept(config_directory)
+    assert (third.new, third.updated, third.error) == (0, 0, None)
+    drop(folder, "b.txt", text.replace("talk", "speak").encode())
+    (folder / "copy.txt").unlink()
+    fourth = await kept(config_directory)
+    assert (fourth.new, fourth.updated) == (0, 1)
+    (after,) = items(config_directory, "china-russia")
+    assert (after["id"], after["title"]) == (before["id"], "China and Russia speak")
+    (folder / "b.txt").unlink()
+    await kept(config_directory)
+    assert len(items(config_directory, "china-russia")) == 1
 
 
 async def test_two_files_of_one_name_are_two_articles(config_directory: Path) -> None:

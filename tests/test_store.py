@@ -17,6 +17,7 @@ from aggregator.models import (
     Cut,
     Enclosure,
     Entry,
+    File,
     Lease,
     Markup,
     Membership,
@@ -27,7 +28,7 @@ from aggregator.models import (
     Visit,
 )
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, memories, retention, sources, topics, visits
+from aggregator.store import Database, articles, files, memories, retention, sources, topics, visits
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -197,6 +198,30 @@ def test_save_is_all_or_nothing(store: Database) -> None:
     assert {status.visits for status in sources.statuses(store)} == {()}
     visits.save(store, lease, outcome)
     assert articles.count(store) == (1, 1)
+
+
+def test_files_are_remembered_and_forgotten_with_what_a_visit_brought(store: Database) -> None:
+    one, two = (File(name, "7 1 2", "d" * 32, f"sha256:{name}", "1.0") for name in ("é\u2028.txt", "b" * 255))
+    visits.save(store, lease := lease_of(store), visited(lease, files=(one, two)))
+    assert files.of(store, "a") == {one.name: one, two.name: two}
+    assert files.of(store, "b") == {}
+    changed = replace(two, stamp="8 1 3", reason="no text")
+    lost = lease_of(store, now=LATER)
+    taken = lease_of(store, now=LATER + LEASE)
+    outcome = visited(taken, files=(changed,), gone=(one.name, "never there"))
+    with pytest.raises(LeaseLost):
+        visits.save(store, lost, outcome)
+    assert files.of(store, "a") == {one.name: one, two.name: two}
+    visits.save(store, taken, outcome)
+    assert files.of(store, "a") == {two.name: changed}
+
+
+def test_a_failure_after_a_visit_is_shown_and_puts_off_the_next(store: Database) -> None:
+    visits.save(store, lease := lease_of(store), visited(lease))
+    visits.note_failure(store, Visit("a", NOW, "failed", 0, kind="folder", error="no room"), LATER + LEASE, "no room")
+    (status,) = sources.statuses(store, "a", visits_each=9)
+    assert [visit.error for visit in status.visits] == ["no room", None]
+    assert (status.due_at, status.plan) == (LATER + LEASE, "no room")
 
 
 def test_late_worker_writes_nothing(store: Database) -> None:

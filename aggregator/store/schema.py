@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -86,7 +85,7 @@ sources = Table(
     Column("etag", Text, comment="of the last document, for conditional requests"),
     Column("last_modified", Text, comment="likewise, as the server wrote it"),
     Column("packed_hash", String(64), comment="of the last document as it came over the wire"),
-    Column("body_hash", String(64), comment="of the last document, or of a folder's listing"),
+    Column("body_hash", String(64), comment="of the last document"),
     Column("lies", Boolean, nullable=False, server_default=false(), comment="its validators are not to be trusted"),
     Column("read_at", UtcDateTime, comment="the last whole answer, asked for without validators"),
     Column("moved_to", Text, comment="where permanent redirects lead; followed directly after a week"),
@@ -102,11 +101,10 @@ files = Table(
     metadata,
     Column("source", String(2100), ForeignKey("sources.id"), primary_key=True),
     Column("name", String(255), primary_key=True, comment="of a file that stays in its folder"),
-    Column("size", BigInteger, nullable=False, comment="bytes"),
-    Column("modified_ns", BigInteger, nullable=False, comment="its time, in nanoseconds since 1970"),
-    Column("beside", Text, nullable=False, comment="likewise, of the file with facts beside it; may be empty"),
+    Column("stamp", Text, nullable=False, comment="its size and times, and those of the facts beside it"),
     Column("digest", String(32), nullable=False, comment="of its content and of the facts beside it"),
     Column("guid", Text, nullable=False, comment="of its article: stays when it is corrected or renamed"),
+    Column("version", String(32), nullable=False, comment="of the program that read it: a newer one may read more"),
     Column("reason", Text, comment="why it could not be used"),
 )
 

@@ -33,7 +33,7 @@ _AT_ONCE = 256  # rows taken from the database
 
 
 # What each round of visits asks is built here, once: to build a statement takes longer than to execute it.
-_STATE = [field.name for field in fields(SourceState)]
+_STATE = [field.name for field in fields(SourceState) if field.name != "files"]  # these have a table of their own
 _LEASE = [sources.c[name] for name in ("id", "leased_until", "due_at", "failures", *_STATE)]
 _NOW, _DUE_BY = bindparam("now", type_=UtcDateTime()), bindparam("due_by", type_=UtcDateTime())
 
@@ -266,7 +266,7 @@ def statuses(database: Database, only: str | None = None, *, visits_each: int = 
 def row_of(state: SourceState) -> dict[str, Any]:
     """A source's memory as columns."""
     advice, rhythm = state.advice, state.rhythm
-    return fields_of(state) | {
+    return {name: getattr(state, name) for name in _STATE} | {
         "advice": {
             "ttl": advice.ttl.total_seconds() if advice.ttl else None,
             "skip_hours": sorted(advice.skip_hours),

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from aggregator.errors import LeaseLost
-from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag
+from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag, Visit
+from aggregator.store import files as remembered_files
 from aggregator.store import memories as remembered
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
@@ -60,6 +61,8 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
     with database.writing() as connection:
         if _finish(database, connection, [(lease, outcome)]) != 1:
             raise LeaseLost(f"{lease.source}: another worker has taken this source over")
+        remembered_files.remember(database, connection, lease.source, outcome.files)
+        remembered_files.forget(connection, lease.source, outcome.gone)
         # What was first seen on this visit cannot have been stored but by this very outcome.
         new = {article.key for article in outcome.articles if article.first_seen_at == outcome.visit.started_at}
         if outcome.articles:
@@ -83,6 +86,15 @@ def save_quiet(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> li
             held.discard((lease.source, lease.until))
         _finish(database, connection, [item for item, is_held in zip(items, saved, strict=True) if is_held])
     return saved
+
+
+def note_failure(database: Database, visit: Visit, due_at: datetime, reason: str) -> None:
+    """Something that went wrong after a visit was saved: shown as a visit of its own, and why the next one is when."""
+    later = update(sources).where(sources.c.id == visit.source).values(due_at=due_at, plan=reason)
+    with database.writing() as connection:
+        connection.execute(later)
+        connection.execute(_NOTE, [fields_of(visit)])
+        connection.execute(_TRIM, [{"visited": visit.source}])
 
 
 def save_judgement(

@@ -16,13 +16,15 @@ def upgrade() -> None:
         "files",
         sa.Column("source", sa.String(length=2100), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False, comment="of a file that stays in its folder"),
-        sa.Column("size", sa.BigInteger(), nullable=False, comment="bytes"),
-        sa.Column("modified_ns", sa.BigInteger(), nullable=False, comment="its time, in nanoseconds since 1970"),
-        sa.Column(
-            "beside", sa.Text(), nullable=False, comment="likewise, of the file with facts beside it; may be empty"
-        ),
+        sa.Column("stamp", sa.Text(), nullable=False, comment="its size and times, and those of the facts beside it"),
         sa.Column("digest", sa.String(length=32), nullable=False, comment="of its content and of the facts beside it"),
         sa.Column("guid", sa.Text(), nullable=False, comment="of its article: stays when it is corrected or renamed"),
+        sa.Column(
+            "version",
+            sa.String(length=32),
+            nullable=False,
+            comment="of the program that read it: a newer one may read more",
+        ),
         sa.Column("reason", sa.Text(), comment="why it could not be used"),
         sa.ForeignKeyConstraint(["source"], ["sources.id"], name="fk_files_source"),
         sa.PrimaryKeyConstraint("source", "name", name="pk_files"),
