@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/unharmed.py CASES_DIR [--show N]
 
-CASES_DIR holds articles.jsonl. Its families `syn` (furniture was added) and `fnc` (scraped pages) are left out. Whatever
+CASES_DIR holds articles.jsonl. Its families `syn` (furniture was added) and `fnc` (scraped pages) are left out. What
 goes from the others is listed, the greatest loss first.
 """
 
