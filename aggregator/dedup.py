@@ -1,23 +1,25 @@
 """Which articles are copies of which story? Pure.
 
-An article joins a story whose copy in another source has the same canonical link, or any copy of which has the same
-words. It is compared with copies that are there, never with stories as wholes, so no chain of resemblances can form.
+An article joins a story whose copy in another source has the same canonical link, any copy of which has the same words,
+or whose lead its text is like. What a person has said of two articles goes before all of that.
 Identity is (source, guid): a copy joins a story, it never changes another copy.
 """
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregator import urls
-from aggregator.models import Article, Copy, Known, Placement, Story
+from aggregator.models import Article, Copy, Known, Likeness, Placement, Story
 from aggregator.words import folded
 
 WINDOW = timedelta(days=3)  # between two copies at one address: some addresses are used again, for other news
 MOST_SILENT = 24  # changes in a row without a newer date: then it is a page that is written anew for each visitor
 RESTLESS = timedelta(days=1)  # between two changes of such a page that are taken because they are news
+SPAN = timedelta(days=7)  # between the first copy of a story and any other that only resembles one
+MOST_COPIES = 200  # of a story: what more resembles is a formula
 MIN_WORDS = 40  # below that the same words may be a notice that is used again: the title must agree as well
 
 
@@ -61,6 +63,26 @@ def _is_later(date: datetime | None, before: datetime | None) -> bool:
     return date is not None and (before is None or date > before)
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What beside links and equal texts tells whose copy an article is."""
+
+    alike: Mapping[str, Collection[str]]  # by key: keys of articles that may be near copies
+    likeness: Callable[[Copy, Copy], Likeness]  # whether they are
+    rulings: Mapping[frozenset[str], bool]  # a person's word of two articles: copies of one, or not
+
+    def together(self, key: str) -> set[str]:
+        """The articles that a person has called copies of this one."""
+        return {other for pair, same in self.rulings.items() if same and key in pair for other in pair - {key}}
+
+    def allows(self, copy: Copy, around: Iterable[Copy]) -> bool:
+        """Whether nobody has said that an article is no copy of any of these."""
+        return not any(self.rulings.get(frozenset((copy.key, other.key))) is False for other in around)
+
+
+NONE = Evidence({}, lambda one, other: Likeness(False, "not compared", 0, 0.0, 0.0, 0.0, 0.0), {})
+
+
 def copy_of(article: Article, rank: int) -> Copy:
     """The article as its story sees it."""
     return Copy(
@@ -75,11 +97,11 @@ def copy_of(article: Article, rank: int) -> Copy:
     )
 
 
-def fold(new: Sequence[Copy], past: Sequence[Copy]) -> tuple[Story, ...]:
+def fold(new: Sequence[Copy], past: Sequence[Copy], evidence: Evidence = NONE) -> tuple[Story, ...]:
     """The stories that the new copies belong to, whole: with the copies that were there before.
 
-    `past` holds every copy of every story that shares a key, link or text with a new one. A copy that is in a story
-    stays in it, whatever its new text says.
+    `past` holds every copy of every story that shares a key, link or text with a new one, or one of whose copies may be
+    like one. A copy that is in a story stays in it, whatever its new text says.
     """
     placed = _Placed(past)
     repeated = _repeated_links({copy.key: copy for copy in (*past, *new)}.values())
@@ -89,15 +111,12 @@ def fold(new: Sequence[Copy], past: Sequence[Copy]) -> tuple[Story, ...]:
         if before:
             copy = replace(copy, story=before.story, placement=before.placement)
         else:
-            rival, rule = _rival(copy, placed, repeated)
-            story = rival.story if rival else copy.key
-            copy = replace(copy, story=story, placement=Placement(rule, rival.key if rival else None))
+            placement = _placement(copy, placed, repeated, evidence)
+            rival = placed.copies[placement.rival] if placement.rival else None
+            copy = replace(copy, story=rival.story if rival else copy.key, placement=placement)
         placed.add(copy)
         touched.append(copy.story or copy.key)
-    members: dict[str | None, list[Copy]] = defaultdict(list)
-    for copy in placed.copies.values():
-        members[copy.story].append(copy)
-    return tuple(_story(identity, members[identity]) for identity in dict.fromkeys(touched))
+    return tuple(_story(identity, placed.members[identity].values()) for identity in dict.fromkeys(touched))
 
 
 def lead(copies: Iterable[Copy]) -> Copy:
@@ -109,10 +128,11 @@ def lead(copies: Iterable[Copy]) -> Copy:
 
 
 class _Placed:
-    """The copies that are in stories, by key, and the most senior first by all that one can share with another."""
+    """The copies that are in stories: by key, by story, and the most senior first by all that one can share."""
 
     def __init__(self, copies: Iterable[Copy]) -> None:
         self.copies: dict[str, Copy] = {}
+        self.members: dict[str, dict[str, Copy]] = defaultdict(dict)
         self.sharing: dict[tuple[str, ...], list[Copy]] = defaultdict(list)
         for copy in copies:
             self.add(copy)
@@ -124,8 +144,13 @@ class _Placed:
                 group = self.sharing[feature]
                 del group[bisect_left(group, _seniority(before), key=_seniority)]
         self.copies[copy.key] = copy
+        self.members[copy.story or copy.key][copy.key] = copy
         for feature in _features(copy):
             insort(self.sharing[feature], copy, key=_seniority)
+
+    def around(self, copy: Copy) -> Collection[Copy]:
+        """All copies of a copy's story."""
+        return self.members[copy.story or copy.key].values()
 
 
 def _features(copy: Copy) -> Iterator[tuple[str, ...]]:
@@ -135,11 +160,39 @@ def _features(copy: Copy) -> Iterator[tuple[str, ...]]:
         yield "link", copy.link
 
 
-def _rival(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]]) -> tuple[Copy | None, str]:
-    """The most senior copy that is the same article, and the rule that says so."""
-    found = ((_same_text(copy, placed), "text"), (_same_page(copy, placed, repeated), "link"))
-    rivals = [(other, rule) for other, rule in found if other]
-    return min(rivals, key=lambda pair: _seniority(pair[0]), default=(None, "first"))
+def _placement(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]], evidence: Evidence) -> Placement:
+    """The rule that says whose copy it is, and the most senior copy of which it says so."""
+    said = [other for key in evidence.together(copy.key) if (other := placed.copies.get(key))]
+    if said:
+        return Placement("person", min(said, key=_seniority).key)
+    rivals = [
+        (other, rule)
+        for other, rule in ((_same_text(copy, placed), "text"), (_same_page(copy, placed, repeated), "link"))
+        if other and evidence.allows(copy, placed.around(other))
+    ]
+    if rivals:
+        rival, rule = min(rivals, key=lambda pair: _seniority(pair[0]))
+        return Placement(rule, rival.key)
+    return _near(copy, placed, evidence) or Placement("first")
+
+
+def _near(copy: Copy, placed: _Placed, evidence: Evidence) -> Placement | None:
+    """A story whose lead a copy is like: never one of whose copies alone it is, so that no chain can form."""
+    candidates = (placed.copies[key] for key in evidence.alike.get(copy.key, ()) if key in placed.copies)
+    leads = {one.key: one for one in (lead(placed.around(candidate)) for candidate in candidates)}
+    for rival in sorted(leads.values(), key=_seniority):
+        around = placed.around(rival)
+        if _has_room(copy, around) and evidence.allows(copy, around):
+            likeness = evidence.likeness(copy, rival)
+            if likeness.is_copy:
+                return Placement("near", rival.key, likeness)
+    return None
+
+
+def _has_room(copy: Copy, around: Collection[Copy]) -> bool:
+    """Whether a story is neither too large nor too far away to take in another copy by resemblance."""
+    first = min(around, key=_seniority)
+    return len(around) < MOST_COPIES and abs(copy.dated_at - first.dated_at) <= SPAN
 
 
 def _same_text(copy: Copy, placed: _Placed) -> Copy | None:

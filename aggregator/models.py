@@ -233,11 +233,25 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """What two articles have in common, and what follows. Shares are 0–1."""
+
+    is_copy: bool
+    rule: str  # that made them copies, or kept them apart
+    shared: int  # shingles
+    jaccard: float  # shared of all shingles of both
+    containment: float  # shared of those of the text with fewer
+    length_ratio: float  # the fewer to the more shingles
+    hours: float  # between their dates
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Why an article is in its story. `rival` is the key of the copy it was found equal to."""
 
-    rule: str  # first | link | text
+    rule: str  # first | link | text | near | person
     rival: str | None = None
+    likeness: Likeness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +421,7 @@ class Outcome:
     failures: int = 0
     articles: tuple[Article, ...] = ()
     stories: tuple[Story, ...] = ()
+    sketches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by article key
     tags: dict[str, tuple[Tag, ...]] = field(default_factory=dict)  # by article key
     memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)  # by id of each story judged anew
     plan: str | None = None  # why it is due then, in words; None: as before

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aggregator import dedup, furniture, identity, outage, schedule, websub
+from aggregator import dedup, folding, furniture, identity, outage, schedule, websub
 from aggregator.config import Config
 from aggregator.errors import DocumentError, SourceError
 from aggregator.judge import Judge
@@ -87,7 +87,8 @@ class Outcomes:
         named = {identity.stored_guid(document.identity) for document in found.documents if document.identity}
         articles, known, left_out = self._recognised(source, articles, (*read.present, *present), named, now)
         fresh = dedup.news(articles, known)
-        stories = self._fold(source, fresh)
+        folded = folding.fold(self._database, fresh, {source.key: source.rank})
+        stories = folded.stories
         tags, memberships = self._judge(fresh, stories)
         new = [article for article in fresh if article.key not in known]
         visit = Visit(
@@ -129,6 +130,7 @@ class Outcomes:
             plan.due_at,
             articles=fresh,
             stories=stories,
+            sketches=folded.sketches,
             tags=tags,
             memberships=memberships,
             plan=plan.reason,
@@ -237,16 +239,6 @@ class Outcomes:
         if known is None or known.state != "active" or known.lease_until is None or known.lease_until <= now:
             return False
         return schedule.relies_on_pushes(state.rhythm, known.pushed_at, now, untold=new)
-
-    def _fold(self, source: Source, fresh: Iterable[Article]) -> tuple[Story, ...]:
-        copies = [dedup.copy_of(article, source.rank) for article in fresh]
-        past = stored_articles.copies(
-            self._database,
-            keys=[copy.key for copy in copies],
-            links=[copy.link for copy in copies if copy.link],
-            text_hashes=[copy.text_hash for copy in copies if copy.word_count],  # no words are not the same words
-        )
-        return dedup.fold(copies, past)
 
     def _judge(
         self, fresh: Iterable[Article], stories: Sequence[Story]

@@ -7,7 +7,20 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, union
 
-from aggregator.models import Article, Category, Copy, Cut, Enclosure, Kin, Known, Link, Origin, Placement, Tag
+from aggregator.models import (
+    Article,
+    Category,
+    Copy,
+    Cut,
+    Enclosure,
+    Kin,
+    Known,
+    Likeness,
+    Link,
+    Origin,
+    Placement,
+    Tag,
+)
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import articles, sources, tags
@@ -45,6 +58,7 @@ _COPIES = select(
     articles.c.story,
     articles.c.rule,
     articles.c.rival,
+    articles.c.likeness,
 ).join(sources, sources.c.id == articles.c.source)
 _COPIES_IN = _COPIES.where(articles.c.story.in_(_among("stories"))).order_by(articles.c.story)
 _SHARING = union(  # each has an index of its own
@@ -189,6 +203,7 @@ def row_of(article: Article, copy: Copy) -> dict[str, Any]:
         "story": copy.story,
         "rule": copy.placement.rule,
         "rival": copy.placement.rival,
+        "likeness": fields_of(copy.placement.likeness) if copy.placement.likeness else None,
         "story_link": copy.link,
         "folded_title": copy.title,
     }
@@ -245,7 +260,7 @@ def _copy(row: Any) -> Copy:
         row.word_count,
         row.dated_at,
         row.story,
-        Placement(row.rule, row.rival),
+        Placement(row.rule, row.rival, Likeness(**row.likeness) if row.likeness else None),
     )
 
 

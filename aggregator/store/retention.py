@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, up
 
 from aggregator.identity import guid_hash, mark
 from aggregator.models import Article
+from aggregator.store import sketches
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, memories, sources, stories, tags, tombstones
@@ -184,6 +185,7 @@ def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str
     lost: set[str] = set()
     for chunk in chunks(keys):
         connection.execute(delete(tags).where(tags.c.article.in_(chunk)))
+        sketches.drop(connection, chunk)
         connection.execute(delete(articles).where(articles.c.key.in_(chunk)))
     for chunk in chunks(story_ids):
         left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)

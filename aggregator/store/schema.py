@@ -172,6 +172,7 @@ articles = Table(
     Column("story", KEY, nullable=False),
     Column("rule", String(16), nullable=False, comment="why it is in its story: first, link or text"),
     Column("rival", KEY, comment="the copy that it was found equal to"),
+    Column("likeness", JSON(none_as_null=True), comment="the figures of that decision"),
     Column("link", Text, comment="canonical"),
     Column("story_link", Text, comment="the link, where it can stand for the article: not a front page"),
     Column("title", Text, nullable=False),
@@ -215,6 +216,28 @@ articles = Table(
     Index(None, "source", "first_seen_at"),  # kin
 )
 
+sketches = Table(
+    "sketches",
+    metadata,
+    Column(
+        "hash", Integer, primary_key=True, autoincrement=False, comment="of three words in a row, one of the smallest"
+    ),
+    Column("article", KEY, primary_key=True),
+    Column("day", Integer, nullable=False, comment="since 1970, on which the article was first seen"),
+    Index(None, "article"),  # replaced with their article
+    Index(None, "day"),  # forgotten together
+    sqlite_with_rowid=False,
+)
+
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("one", KEY, primary_key=True, comment="of two articles, the one with the lower key"),
+    Column("other", KEY, primary_key=True),
+    Column("same", Boolean, nullable=False, comment="a person's word: true: copies of one article; false: never"),
+    Column("made_at", UtcDateTime, nullable=False),
+)
+
 tombstones = Table(
     "tombstones",
     metadata,
@@ -233,6 +256,7 @@ stories = Table(
     metadata,
     Column("id", KEY, primary_key=True, comment="the key of the article that founded it"),
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
+    Column("chosen", KEY, comment="the copy that a person wants to lead"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
 )
 

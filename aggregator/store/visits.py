@@ -10,6 +10,7 @@ from aggregator.errors import LeaseLost
 from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag, Visit
 from aggregator.store import files as remembered_files
 from aggregator.store import memories as remembered
+from aggregator.store import sketches as stored_sketches
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
@@ -40,7 +41,16 @@ _IN_SOURCES = sources.c.id.in_(bindparam("ids", expanding=True))
 _LEASED = select(sources.c.id, sources.c.leased_until).where(_IN_SOURCES).order_by(sources.c.id).with_for_update()
 _HOSTS = select(sources.c.id, sources.c.host).where(_IN_SOURCES, sources.c.host.is_not(None))
 _FREE_SOONER = hosts.c.free_at < bindparam("rest_until")
-_PLACES = ("key", "source", "guid", "story", "rule", "rival", "first_seen_at")  # of an article: they never change
+_PLACES = (
+    "key",
+    "source",
+    "guid",
+    "story",
+    "rule",
+    "rival",
+    "likeness",
+    "first_seen_at",
+)  # of an article: they never change
 _REPLACED = [column.name for column in articles.c if column.name not in _PLACES]
 _CUT = {"title", "text", "html", "summary", "content_hash", "news_hash", "text_hash", "word_count"}
 _RECUT = update(articles).where(articles.c.key == bindparam("at"), articles.c.content_hash == bindparam("was"))
@@ -68,6 +78,8 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
         if outcome.articles:
             _save_articles(database, connection, outcome.articles, outcome.stories)
             _replace_tags(database, connection, outcome.tags, new)
+            seen_at = {article.key: article.first_seen_at for article in outcome.articles}
+            stored_sketches.replace(database, connection, outcome.sketches, seen_at)
         if outcome.stories:
             before, after = _replace_memberships(database, connection, outcome.memberships, new)
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]

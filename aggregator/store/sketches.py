@@ -1,0 +1,72 @@
+"""Sketches: a few hashes of each recent article's words, by which its near copies are found."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from aggregator.store.articles import chunks
+from aggregator.store.database import Database
+from aggregator.store.schema import sketches
+
+KEPT = timedelta(days=30)  # after an article was first seen: its copies come within days
+COMMON = 50  # articles with one hash: it is a formula's, and finds nothing
+LEAST_SHARED = 2  # hashes
+MOST_CANDIDATES = 20  # of one article: those that share most
+
+_EPOCH = date(1970, 1, 1)
+_CHUNK = 900  # hashes in one question
+_SHARING = select(sketches.c.hash, sketches.c.article).where(sketches.c.hash.in_(bindparam("hashes", expanding=True)))
+_DROP = delete(sketches).where(sketches.c.article.in_(bindparam("keys", expanding=True)))
+_FORGET = delete(sketches).where(sketches.c.day < bindparam("before"))
+
+Sketches = Mapping[str, Collection[int]]  # by the key of the article
+
+
+def candidates(database: Database, wanted: Sketches) -> dict[str, list[str]]:
+    """For each article the stored ones that may be near copies of it, the likeliest first; itself is none of them."""
+    asked = sorted({number for sketch in wanted.values() for number in sketch})
+    holders: dict[int, list[str]] = {}
+    with database.reading() as connection:
+        for start in range(0, len(asked), _CHUNK):
+            for number, key in connection.execute(_SHARING, {"hashes": asked[start : start + _CHUNK]}):
+                holders.setdefault(number, []).append(key)
+    return sharing(wanted, holders)
+
+
+def sharing(wanted: Sketches, holders: Mapping[int, Collection[str]]) -> dict[str, list[str]]:
+    """For each article those others among the holders of its hashes that share enough of them, the likeliest first."""
+    return {key: _likeliest(key, (holders.get(number, ()) for number in sketch)) for key, sketch in wanted.items()}
+
+
+def replace(database: Database, connection: Connection, by_article: Sketches, seen_at: Mapping[str, datetime]) -> None:
+    """Put sketches in the place of those before."""
+    for chunk in chunks(by_article):
+        connection.execute(_DROP, {"keys": chunk})
+    rows = sorted((number, key) for key, sketch in by_article.items() for number in set(sketch))
+    if rows:
+        written = [{"hash": number, "article": key, "day": _day(seen_at[key])} for number, key in rows]
+        connection.execute(database.upsert(sketches, "day"), written)
+
+
+def drop(connection: Connection, keys: Iterable[str]) -> None:
+    """Articles that are gone have no near copies."""
+    for chunk in chunks(keys):
+        connection.execute(_DROP, {"keys": chunk})
+
+
+def forget(database: Database, now: datetime) -> int:
+    """Delete the sketches of articles that were first seen too long ago; the number of rows."""
+    with database.writing() as connection:
+        return connection.execute(_FORGET, {"before": _day(now - KEPT)}).rowcount
+
+
+def _likeliest(key: str, groups: Iterable[Collection[str]]) -> list[str]:
+    shared = Counter(other for group in groups if len(group) <= COMMON for other in group if other != key)
+    ranked = sorted(((-count, other) for other, count in shared.items() if count >= LEAST_SHARED))
+    return [other for _, other in ranked[:MOST_CANDIDATES]]
+
+
+def _day(time: datetime) -> int:
+    return (time.astimezone(UTC).date() - _EPOCH).days
