@@ -120,8 +120,9 @@ def fold(new: Sequence[Copy], past: Sequence[Copy], evidence: Evidence = NONE) -
 
 
 def lead(copies: Iterable[Copy]) -> Copy:
-    """The copy that is shown: best-ranked source, then the fullest text (within a fifth), then the earliest."""
+    """The copy that is shown: a person's choice, by rank of the source, the fullest (within a fifth), the earliest."""
     candidates = list(copies)
+    candidates = [copy for copy in candidates if copy.chosen] or candidates
     rank = min(copy.rank for copy in candidates)
     fullest = max(copy.word_count for copy in candidates if copy.rank == rank)
     return min((copy for copy in candidates if copy.rank == rank and copy.word_count >= 0.8 * fullest), key=_seniority)

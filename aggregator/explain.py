@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -114,10 +114,7 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     yield f"  key       {article.key if trace.copies else 'none: it is not stored'}"
     for copy in trace.copies:
         own = "this article" if copy.key == article.key else f"copy {copy.key}"
-        why = (
-            "founded it" if copy.placement.rule == "first" else f"same {copy.placement.rule} as {copy.placement.rival}"
-        )
-        yield f"  story     {own}, from {copy.source}: {why}"
+        yield f"  story     {own}, from {copy.source}: {_why(copy)}{', chosen to lead' if copy.chosen else ''}"
     for tag in trace.judgement.tags.values():
         level = "about" if tag.score >= ABOUT else "mentions"
         yield f"  {level:9} {tag.label} {tag.score} = {' + '.join(f'{name} {points}' for name, points in tag.evidence)}"
@@ -147,7 +144,14 @@ def facts(trace: Trace) -> dict[str, Any]:
             for part, lines in _removed(article)
         ],
         "story": [
-            {"key": copy.key, "source": copy.source, "rule": copy.placement.rule, "rival": copy.placement.rival}
+            {
+                "key": copy.key,
+                "source": copy.source,
+                "rule": copy.placement.rule,
+                "rival": copy.placement.rival,
+                "likeness": asdict(copy.placement.likeness) if copy.placement.likeness else None,
+                "chosen": copy.chosen,
+            }
             for copy in trace.copies
         ],
         "tags": [
@@ -185,6 +189,20 @@ def _value(article: Article, name: str) -> str:
 
 def _time(time: datetime | None) -> str | None:
     return f"{time:%Y-%m-%d %H:%M} UTC" if time else None
+
+
+def _why(copy: Copy) -> str:
+    """Why a copy is in its story, with the figures of that decision."""
+    rule, rival, likeness = copy.placement.rule, copy.placement.rival, copy.placement.likeness
+    if likeness:
+        return (
+            f"near copy of {rival} ({likeness.rule}: {likeness.shared} shingles shared,"
+            f" {likeness.jaccard:.0%} of all, {likeness.containment:.0%} of the shorter text,"
+            f" which has {likeness.length_ratio:.0%} of the longer one; {likeness.hours:.0f} h apart)"
+        )
+    if rule == "person":
+        return f"a person said that it is a copy of {rival}"
+    return "founded it" if rule == "first" else f"same {rule} as {rival}"
 
 
 def _cut_lines(article: Article) -> Iterator[str]:

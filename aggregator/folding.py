@@ -7,14 +7,17 @@ sketches → candidates → copies → texts → rulings → dedup.fold
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from aggregator import dedup, near, shingles
-from aggregator.models import Article, Copy, Likeness, Story
+from aggregator.models import Article, Copy, Likeness, Placement, Story
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import rulings as stored_rulings
 from aggregator.store import sketches as stored_sketches
+
+MOST_READY = 1000  # texts: some 60 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,27 @@ def fold(database: Database, articles: Sequence[Article], ranks: Mapping[str, in
     return Folded(dedup.fold(copies, list({copy.key: copy for copy in past}.values()), evidence), sketches)
 
 
+def among(database: Database, copies: Sequence[Copy]) -> tuple[Story, ...]:
+    """The stories of some copies as if they came together and for the first time, and nothing else were there."""
+    texts = _Texts(database)
+    sketches = {copy.key: shingles.sketch(texts.of(copy.key).shingles) for copy in copies}
+    rulings = stored_rulings.of(database, sketches.keys())
+    evidence = dedup.Evidence(_alike_among(sketches), texts.likeness, rulings)
+    return dedup.fold([replace(copy, story=None, placement=Placement("first")) for copy in copies], (), evidence)
+
+
 def _alike(database: Database, sketches: stored_sketches.Sketches) -> dict[str, list[str]]:
     """Possible near copies of each article: among these, and in the store."""
-    found = stored_sketches.candidates(database, sketches)
+    found, inner = stored_sketches.candidates(database, sketches), _alike_among(sketches)
+    return {key: list(dict.fromkeys([*found[key], *inner[key]])) for key in sketches}
+
+
+def _alike_among(sketches: stored_sketches.Sketches) -> dict[str, list[str]]:
     holders: dict[int, list[str]] = defaultdict(list)
     for key, sketch in sketches.items():
         for number in set(sketch):
             holders[number].append(key)
-    for key, others in stored_sketches.sharing(sketches, holders).items():
-        found[key] = list(dict.fromkeys([*found[key], *others]))
-    return found
+    return stored_sketches.sharing(sketches, holders)
 
 
 def _stories_of(database: Database, keys: Collection[str]) -> list[Copy]:
@@ -62,18 +76,16 @@ def _stories_of(database: Database, keys: Collection[str]) -> list[Copy]:
 
 
 class _Texts:
-    """Articles as they are compared, each made ready once, when it is asked for."""
+    """Articles as they are compared: made ready when they are asked for, and some of them kept so."""
 
-    def __init__(self, database: Database, articles: Iterable[Article]) -> None:
+    def __init__(self, database: Database, articles: Iterable[Article] = ()) -> None:
         self._database = database
         self._articles = {article.key: article for article in articles}
-        self._ready: dict[str, near.Text] = {}
+        self.of = lru_cache(maxsize=MOST_READY)(self._ready)
 
-    def of(self, key: str) -> near.Text:
-        if key not in self._ready:
-            article = self._articles.get(key) or stored_articles.by_keys(self._database, [key])[key]
-            self._ready[key] = near.text_of(article.source, article.dated_at, article.title, article.text)
-        return self._ready[key]
+    def _ready(self, key: str) -> near.Text:
+        article = self._articles.get(key) or stored_articles.by_keys(self._database, [key])[key]
+        return near.text_of(article.source, article.dated_at, article.title, article.text)
 
     def likeness(self, one: Copy, other: Copy) -> Likeness:
         return near.compare(self.of(one.key), self.of(other.key))

@@ -268,6 +268,17 @@ class Copy:
     dated_at: datetime
     story: str | None = None
     placement: Placement = Placement("first")
+    chosen: bool = False  # a person wants it to lead
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants of a story, until it is done."""
+
+    id: int
+    kind: str  # split | merge | lead
+    article: str  # key
+    other: str | None = None  # key of the article with which it is to be merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,7 +432,6 @@ class Outcome:
     failures: int = 0
     articles: tuple[Article, ...] = ()
     stories: tuple[Story, ...] = ()
-    sketches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by article key
     tags: dict[str, tuple[Tag, ...]] = field(default_factory=dict)  # by article key
     memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)  # by id of each story judged anew
     plan: str | None = None  # why it is due then, in words; None: as before
@@ -430,6 +440,7 @@ class Outcome:
     forgets: bool = False  # what was remembered is not to be relied on
     files: tuple[File, ...] = ()  # to be remembered
     gone: tuple[str, ...] = ()  # names of files to be forgotten
+    sketches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by article key
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Reprints are shortened, get a new headline, other quotes, a paragraph more, a tenth of other words; they are found by
 the shingles they share. What shares as much without being a copy comes from a template; a source that writes much alike
-is the likelier to have one. A copy that is missed is seen twice; a false one hides news: in doubt they are two articles.
+is the likelier to have one. A copy that is missed is seen twice; a false one hides news: in doubt they are two.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,17 @@
 """Near copies become one story, in a visit and across visits, on a real store."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from aggregator import config, runtime
+from aggregator import config, regroup, runtime
+from aggregator.judge import Judge
 from aggregator.store import articles
+from aggregator.store import stories as stored_stories
 from tests.test_pipeline import drop, items, once, only_inbox
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 SENTENCES = [
     "China and Russia signed an agreement on rail freight between Manzhouli and Chita in Beijing on Monday.",
     "The line is to carry four million tonnes of grain and timber a year once its second track is finished.",
@@ -47,3 +51,75 @@ async def test_near_copies_fold_and_others_do_not(config_directory: Path, at_onc
     assert {len(story) for story in stories(config_directory)} == {1, 2}
     (item,) = items(config_directory, "china-russia")
     assert item["title"] == "China and Russia sign rail deal"
+
+
+def keys(directory: Path) -> dict[str, str]:
+    """The keys of all articles, by title."""
+    found = config.load(directory, {})
+    with runtime.opened(found) as database:
+        stored = [copy.key for copies in articles.stories(database).values() for copy in copies]
+        return {article.title: article.key for article in articles.by_keys(database, stored).values()}
+
+
+def wish(directory: Path, kind: str, article: str, other: str | None = None) -> None:
+    found = config.load(directory, {})
+    judge = Judge(found)
+    with runtime.opened(found) as database:
+        stored_stories.wish(database, kind, article, other, NOW)
+        for one in stored_stories.wishes_open(database):
+            regroup.fulfil(database, judge, one, NOW)
+
+
+async def test_a_story_splits_back_and_a_persons_word_outlives_what_comes(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    for number, title in enumerate(("China and Russia sign", "China and Russia sign at last", "China, Russia sign up")):
+        drop(inbox, f"{number}.txt", text(title, *SENTENCES[: 6 - number]))
+    await once(config_directory)
+    whole = stories(config_directory)
+    assert {len(story) for story in whole} == {3}
+    (item,) = items(config_directory, "china-russia")
+    by_title = keys(config_directory)
+    wish(config_directory, "split", by_title["China and Russia sign at last"])
+    apart = {
+        frozenset({"China and Russia sign at last"}),
+        frozenset({"China and Russia sign", "China, Russia sign up"}),
+    }
+    assert stories(config_directory) == apart
+    await once(config_directory)
+    assert item["id"] in {one["id"] for one in items(config_directory, "china-russia")}
+    assert len(items(config_directory, "china-russia")) == 2
+    drop(inbox, "again.txt", text("China and Russia sign at last", *SENTENCES[:5]))
+    await once(config_directory)
+    assert stories(config_directory) == apart
+    wish(config_directory, "merge", by_title["China and Russia sign"], by_title["China and Russia sign at last"])
+    assert stories(config_directory) == whole
+    await once(config_directory)
+    (again,) = items(config_directory, "china-russia")
+    assert again["id"] == item["id"]
+
+
+async def test_a_person_chooses_what_leads(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    for number, title in enumerate(("China and Russia sign", "China and Russia sign at last")):
+        drop(inbox, f"{number}.txt", text(title, *SENTENCES[: 6 - 2 * number]))
+    await once(config_directory)
+    (item,) = items(config_directory, "china-russia")
+    assert item["title"] == "China and Russia sign"
+    wish(config_directory, "lead", keys(config_directory)["China and Russia sign at last"])
+    await once(config_directory)
+    (after,) = items(config_directory, "china-russia")
+    assert (after["title"], after["id"]) == ("China and Russia sign at last", item["id"])
+
+
+async def test_what_is_unlike_can_be_merged(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    drop(inbox, "1.txt", text("China and Russia sign", *SENTENCES))
+    drop(
+        inbox,
+        "2.txt",
+        text("Trains for soya", *(f"China and Russia agreed on point {n} of the plan." for n in range(9))),
+    )
+    await once(config_directory)
+    assert {len(story) for story in stories(config_directory)} == {1}
+    wish(config_directory, "merge", *keys(config_directory).values())
+    assert {len(story) for story in stories(config_directory)} == {2}

@@ -59,6 +59,7 @@ _COPIES = select(
     articles.c.rule,
     articles.c.rival,
     articles.c.likeness,
+    articles.c.chosen,
 ).join(sources, sources.c.id == articles.c.source)
 _COPIES_IN = _COPIES.where(articles.c.story.in_(_among("stories"))).order_by(articles.c.story)
 _SHARING = union(  # each has an index of its own
@@ -261,6 +262,7 @@ def _copy(row: Any) -> Copy:
         row.dated_at,
         row.story,
         Placement(row.rule, row.rival, Likeness(**row.likeness) if row.likeness else None),
+        row.chosen,
     )
 
 

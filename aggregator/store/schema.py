@@ -173,6 +173,7 @@ articles = Table(
     Column("rule", String(16), nullable=False, comment="why it is in its story: first, link or text"),
     Column("rival", KEY, comment="the copy that it was found equal to"),
     Column("likeness", JSON(none_as_null=True), comment="the figures of that decision"),
+    Column("chosen", Boolean, nullable=False, server_default=false(), comment="a person wants it to lead its story"),
     Column("link", Text, comment="canonical"),
     Column("story_link", Text, comment="the link, where it can stand for the article: not a front page"),
     Column("title", Text, nullable=False),
@@ -236,6 +237,17 @@ rulings = Table(
     Column("other", KEY, primary_key=True),
     Column("same", Boolean, nullable=False, comment="a person's word: true: copies of one article; false: never"),
     Column("made_at", UtcDateTime, nullable=False),
+    Index(None, "other"),  # rulings on an article
+)
+
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(8), nullable=False, comment="split, merge or lead"),
+    Column("article", KEY, nullable=False),
+    Column("other", KEY, comment="with which it is to be merged"),
+    Column("made_at", UtcDateTime, nullable=False),
 )
 
 tombstones = Table(
@@ -256,7 +268,6 @@ stories = Table(
     metadata,
     Column("id", KEY, primary_key=True, comment="the key of the article that founded it"),
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
-    Column("chosen", KEY, comment="the copy that a person wants to lead"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
 )
 

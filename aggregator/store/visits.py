@@ -41,16 +41,7 @@ _IN_SOURCES = sources.c.id.in_(bindparam("ids", expanding=True))
 _LEASED = select(sources.c.id, sources.c.leased_until).where(_IN_SOURCES).order_by(sources.c.id).with_for_update()
 _HOSTS = select(sources.c.id, sources.c.host).where(_IN_SOURCES, sources.c.host.is_not(None))
 _FREE_SOONER = hosts.c.free_at < bindparam("rest_until")
-_PLACES = (
-    "key",
-    "source",
-    "guid",
-    "story",
-    "rule",
-    "rival",
-    "likeness",
-    "first_seen_at",
-)  # of an article: they never change
+_PLACES = set("key source guid story rule rival likeness chosen first_seen_at".split())  # a visit never changes them
 _REPLACED = [column.name for column in articles.c if column.name not in _PLACES]
 _CUT = {"title", "text", "html", "summary", "content_hash", "news_hash", "text_hash", "word_count"}
 _RECUT = update(articles).where(articles.c.key == bindparam("at"), articles.c.content_hash == bindparam("was"))
@@ -81,7 +72,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             seen_at = {article.key: article.first_seen_at for article in outcome.articles}
             stored_sketches.replace(database, connection, outcome.sketches, seen_at)
         if outcome.stories:
-            before, after = _replace_memberships(database, connection, outcome.memberships, new)
+            before, after = replace_memberships(database, connection, outcome.memberships, new)
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
             touch(connection, {membership.topic for membership in before | after} | _topics_of(connection, others))
 
@@ -121,7 +112,7 @@ def save_judgement(
         if rows:
             connection.execute(_LEAD, rows)
         _replace_tags(database, connection, tags_by_article)
-        before, after = _replace_memberships(database, connection, memberships_by_story)
+        before, after = replace_memberships(database, connection, memberships_by_story)
         touch(connection, {membership.topic for membership in before ^ after})
 
 
@@ -223,7 +214,7 @@ def _replace_tags(
         connection.execute(statement, sorted(rows, key=lambda row: (row["article"], row["concept"])))
 
 
-def _replace_memberships(
+def replace_memberships(
     database: Database,
     connection: Connection,
     by_story: Mapping[str, tuple[Membership, ...]],

@@ -38,5 +38,24 @@ def upgrade() -> None:
         sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("one", "other", name="pk_rulings"),
     )
+    op.create_index("ix_rulings_other", "rulings", ["other"], unique=False)
+    op.create_table(
+        "wishes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False, comment="split, merge or lead"),
+        sa.Column("article", sa.String(length=32), nullable=False),
+        sa.Column("other", sa.String(length=32), comment="with which it is to be merged"),
+        sa.Column("made_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_wishes"),
+    )
     op.add_column("articles", sa.Column("likeness", sa.JSON(), comment="the figures of that decision"))
-    op.add_column("stories", sa.Column("chosen", sa.String(length=32), comment="the copy that a person wants to lead"))
+    op.add_column(
+        "articles",
+        sa.Column(
+            "chosen",
+            sa.Boolean(),
+            nullable=False,
+            server_default=sa.false(),
+            comment="a person wants it to lead its story",
+        ),
+    )

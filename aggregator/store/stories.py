@@ -1,0 +1,73 @@
+"""Stories: taken apart and put together, and what people wish of them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from aggregator.models import Membership, Story, Wish
+from aggregator.store.articles import chunks
+from aggregator.store.database import Database
+from aggregator.store.rows import fields_of
+from aggregator.store.schema import articles, memberships, stories, wishes
+from aggregator.store.visits import replace_memberships, touch
+
+_PLACE = update(articles).where(articles.c.key == bindparam("at"))  # rows name its columns
+_CHOOSE = update(articles).where(articles.c.story == bindparam("of"))
+_CHOSEN = _CHOOSE.values(chosen=articles.c.key == bindparam("choice"))
+_WISHES = select(wishes.c.id, wishes.c.kind, wishes.c.article, wishes.c.other).order_by(wishes.c.id)
+
+
+def regroup(
+    database: Database,
+    gone: Collection[str],
+    after: Sequence[Story],
+    memberships_by_story: Mapping[str, tuple[Membership, ...]],
+) -> None:
+    """Put copies into stories, whole, and delete the stories that are empty then; what shows any is published anew."""
+    places = [
+        {
+            "at": copy.key,
+            "story": story.id,
+            "rule": copy.placement.rule,
+            "rival": copy.placement.rival,
+            "likeness": fields_of(copy.placement.likeness) if copy.placement.likeness else None,
+        }
+        for story in after
+        for copy in story.copies
+    ]
+    rows = [{"id": story.id, "lead": story.lead} for story in sorted(after, key=lambda story: story.id)]
+    with database.writing() as connection:
+        connection.execute(_PLACE, sorted(places, key=lambda row: str(row["at"])))
+        connection.execute(database.upsert(stories, "lead"), rows)
+        touched: set[str] = set()
+        for chunk in chunks(gone):
+            left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
+            touched.update(connection.execute(left).scalars())
+            connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
+        old, new = replace_memberships(database, connection, memberships_by_story)
+        touch(connection, touched | {membership.topic for membership in old | new})
+
+
+def choose(database: Database, story: str, key: str) -> None:
+    """Note which copy of a story a person wants to lead it."""
+    with database.writing() as connection:
+        connection.execute(_CHOSEN, {"of": story, "choice": key})
+
+
+def wish(database: Database, kind: str, article: str, other: str | None, now: datetime) -> None:
+    """Note what a person wants, for whoever is at work on this store to do."""
+    with database.writing() as connection:
+        connection.execute(insert(wishes), {"kind": kind, "article": article, "other": other, "made_at": now})
+
+
+def wishes_open(database: Database) -> list[Wish]:
+    """What is still to be done, the first wish first."""
+    with database.reading() as connection:
+        return [Wish(*row) for row in connection.execute(_WISHES)]
+
+
+def done(database: Database, ids: Iterable[int]) -> None:
+    """These wishes need not be done again."""
+    with database.writing() as connection:
+        connection.execute(delete(wishes).where(wishes.c.id.in_(list(ids))))
