@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 
-from aggregator import boilerplate, config, dedup, furniture  # noqa: E402
+from aggregator import boilerplate, config, furniture, near  # noqa: E402
 from aggregator.clean import clean  # noqa: E402
 from aggregator.config.topics import Topic  # noqa: E402
 from aggregator.judge import Judge  # noqa: E402
@@ -29,7 +29,6 @@ from aggregator.tagging import ABOUT  # noqa: E402
 Row = Mapping[str, Any]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RANK = 50
 # Topics that the cases name and a configuration need not have: what a reader would write first, not fitted to them.
 RULES: Mapping[str, Row] = {
     "brexit": {"any": [{"phrase": "Brexit", "in": "lede"}]},
@@ -70,9 +69,17 @@ def cut(case: Row) -> Row:
 
 
 def pair(case: Row, texts: Mapping[str, Row]) -> Row:
-    """Whether two texts, each from a source of its own, become copies in one story."""
-    copies = [dedup.copy_of(article(texts[case[side]], source=side), RANK) for side in ("a", "b")]
-    return {"id": case["id"], "label": "same_article" if len(dedup.fold(copies, [])) == 1 else "different"}
+    """Whether two texts are copies of one article."""
+    a, b = (texts[case[side]] for side in ("a", "b"))
+    one, other = (near_text(text, dated=bool(a["date"] and b["date"])) for text in (a, b))
+    return {"id": case["id"], "label": "same_article" if near.compare(one, other).is_copy else "different"}
+
+
+def near_text(text: Row, dated: bool) -> near.Text:
+    """A text as it is compared; one without a source has a source of its own."""
+    made = article(text, source=text["source"] or text["id"])
+    dated_at = datetime.fromisoformat(text["date"][:10]).replace(tzinfo=UTC) if dated else NOW
+    return near.text_of(made.source, dated_at, made.title, made.text)
 
 
 def topic(case: Row, texts: Mapping[str, Row], judge: Judge, codes: Mapping[str, str]) -> Row:

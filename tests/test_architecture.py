@@ -23,6 +23,9 @@ LAYERS = [
         "batches",
         "mounts",
     ],
+    ["shingles"],
+    ["templates"],
+    ["near"],
     ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers", "plaintext"],
     ["boilerplate"],
     ["registry"],
@@ -77,6 +80,9 @@ PURE += [
     "identity",
     "reading",
     "markers",
+    "shingles",
+    "templates",
+    "near",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

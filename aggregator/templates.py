@@ -1,0 +1,50 @@
+"""Are two texts that are much alike two notices made from one template? Pure.
+
+"President approves a disaster declaration for Kansas" and "… for Nebraska", the market report of the morning and that
+of the evening, yesterday's rainfall and today's: most words are the same, but they are two pieces of news. What tells
+them apart are the names in their titles and the figures in their texts.
+"""
+
+from collections.abc import Collection, Sequence
+
+from aggregator.shingles import terms
+
+KEPT_FIGURES = 0.7  # of the fewer figures, found in the other text: corrections and updates keep more
+
+
+def named_apart(
+    title: Sequence[str], text: Sequence[str], other_title: Sequence[str], other_text: Sequence[str]
+) -> bool:
+    """Whether each title names something its own text speaks of, and the other article never. All words folded.
+
+    A headline written anew does no such thing: what it names is in both texts, or in none.
+    """
+    mine, theirs = terms(title), terms(other_title)
+    mine, theirs = mine - theirs, theirs - mine
+    if not mine or not theirs:
+        return False
+    here, there = terms(text), terms(other_text)
+    return bool(mine & here - there) and bool(theirs & there - here)
+
+
+def other_figures(text: Collection[str], other_text: Collection[str], kept: float = KEPT_FIGURES) -> bool:
+    """Whether each text has figures that the other has not, and they share less than `kept` of the fewer ones."""
+    here, there = _figures(text), _figures(other_text)
+    shared = len(here & there)
+    fewer = min(len(here), len(there))
+    return shared < fewer and shared < kept * fewer
+
+
+def is_opening(title: Sequence[str], text: Sequence[str]) -> bool:
+    """Whether a title is but the first words of its text, as where an article came without one."""
+    return list(title) == list(text[: len(title)])
+
+
+def title_likeness(title: Sequence[str], other: Sequence[str]) -> float:
+    """0–1: the share of the titles' words that they have in common, in whatever order (Dice's coefficient)."""
+    one, two = terms(title), terms(other)
+    return 2 * len(one & two) / (len(one) + len(two)) if one and two else 0.0
+
+
+def _figures(text: Collection[str]) -> set[str]:
+    return {word for word in set(text) if word[0].isdigit()}
