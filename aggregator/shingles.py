@@ -40,7 +40,7 @@ def is_unspaced(word: str) -> bool:
     return len(word) == 1 and word >= _FIRST_UNSPACED
 
 
-def terms(words: Sequence[str]) -> set[str]:
-    """What can be named: words, and pairs of characters where a script writes no spaces."""
-    named = {word for word in words if not is_unspaced(word)}
-    return named | {one + other for one, other in pairwise(words) if is_unspaced(one) and is_unspaced(other)}
+def terms(words: Sequence[str]) -> list[str]:
+    """What can be named, each as often as it comes: words, and pairs of characters where a script writes no spaces."""
+    pairs = [one + other for one, other in pairwise(words) if is_unspaced(one) and is_unspaced(other)]
+    return [word for word in words if not is_unspaced(word)] + pairs

@@ -19,11 +19,11 @@ def named_apart(
 
     A headline written anew does no such thing: what it names is in both texts, or in none.
     """
-    mine, theirs = terms(title), terms(other_title)
-    mine, theirs = mine - theirs, theirs - mine
+    one, two = set(terms(title)), set(terms(other_title))
+    mine, theirs = one - two, two - one
     if not mine or not theirs:
         return False
-    here, there = terms(text), terms(other_text)
+    here, there = set(terms(text)), set(terms(other_text))
     return bool(mine & here - there) and bool(theirs & there - here)
 
 
@@ -42,7 +42,7 @@ def is_opening(title: Sequence[str], text: Sequence[str]) -> bool:
 
 def title_likeness(title: Sequence[str], other: Sequence[str]) -> float:
     """0–1: the share of the titles' words that they have in common, in whatever order (Dice's coefficient)."""
-    one, two = terms(title), terms(other)
+    one, two = set(terms(title)), set(terms(other))
     return 2 * len(one & two) / (len(one) + len(two)) if one and two else 0.0
 
 

@@ -24,7 +24,7 @@ LAYERS = [
         "mounts",
     ],
     ["shingles"],
-    ["templates"],
+    ["templates", "related"],
     ["near"],
     ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers", "plaintext"],
     ["boilerplate"],
@@ -83,6 +83,7 @@ PURE += [
     "shingles",
     "templates",
     "near",
+    "related",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
