@@ -24,6 +24,7 @@ from aggregator.config.topics import Topic  # noqa: E402
 from aggregator.judge import Judge  # noqa: E402
 from aggregator.markers import built_in  # noqa: E402
 from aggregator.models import Article, Entry, Markup  # noqa: E402
+from aggregator.related import are_related, frequencies, heaviest  # noqa: E402
 from aggregator.tagging import ABOUT  # noqa: E402
 
 Row = Mapping[str, Any]
@@ -56,7 +57,7 @@ def main(cases: Path, out: Path, config_dir: Path) -> None:
     codes = {name: concept.code for name, concept in found.concepts.items() if concept.code}
     texts = {row["id"]: row for row in rows(cases / "articles.jsonl")}
     write(out / "boilerplate_pred.jsonl", map(cut, rows(cases / "boilerplate.jsonl")))
-    write(out / "neardup_pred.jsonl", (pair(case, texts) for case in rows(cases / "neardup_pairs.jsonl")))
+    write(out / "neardup_pred.jsonl", pairs(rows(cases / "neardup_pairs.jsonl"), texts))
     write(out / "topics_pred.jsonl", (topic(case, texts, judge, codes) for case in rows(cases / "topics.jsonl")))
     print(f"To score: python {cases / 'score.py'} {cases} {out}")
 
@@ -68,17 +69,31 @@ def cut(case: Row) -> Row:
     return {"id": case["id"], "cut": ends[0] if ends else len(lines)}
 
 
-def pair(case: Row, texts: Mapping[str, Row]) -> Row:
-    """Whether two texts are copies of one article."""
-    a, b = (texts[case[side]] for side in ("a", "b"))
-    one, other = (near_text(text, dated=bool(a["date"] and b["date"])) for text in (a, b))
-    return {"id": case["id"], "label": "same_article" if near.compare(one, other).is_copy else "different"}
+def pair(case: Row, read: Mapping[str, near.Text], terms: Mapping[str, Mapping[str, float]]) -> Row:
+    """Whether two texts are copies of one article, or else tell of the same event."""
+    a, b = case["a"], case["b"]
+    one, other = read[a], read[b]
+    if near.compare(one, other).is_copy:
+        return {"id": case["id"], "label": "same_article"}
+    related_too = are_related(terms[a], terms[b], one.dated_at - other.dated_at)
+    return {"id": case["id"], "label": "same_story" if related_too else "different"}
 
 
-def near_text(text: Row, dated: bool) -> near.Text:
-    """A text as it is compared; one without a source has a source of its own."""
-    made = article(text, source=text["source"] or text["id"])
-    dated_at = datetime.fromisoformat(text["date"][:10]).replace(tzinfo=UTC) if dated else NOW
+def pairs(cases: Iterable[Row], texts: Mapping[str, Row]) -> Iterator[Row]:
+    """The answers for all pairs. A text without a source has one of its own; without a date it comes with the other."""
+    read = {name: near_text(row) for name, row in texts.items()}
+    counts = frequencies([*text.title, *text.words] for text in read.values())
+    terms = {name: heaviest(text.title, text.words, counts, len(read)) for name, text in read.items()}
+    for case in cases:
+        ends = {side: read[case[side]] for side in ("a", "b")}
+        if not all(texts[case[side]]["date"] for side in ends):
+            ends = {side: replace(text, dated_at=NOW) for side, text in ends.items()}
+        yield pair(case, {case[side]: text for side, text in ends.items()}, terms)
+
+
+def near_text(row: Row) -> near.Text:
+    made = article(row, source=row["source"] or row["id"])
+    dated_at = datetime.fromisoformat(row["date"][:10]).replace(tzinfo=UTC) if row["date"] else NOW
     return near.text_of(made.source, dated_at, made.title, made.text)
 
 

@@ -82,6 +82,24 @@ def test_an_editor_may_change_every_tenth_word() -> None:
     assert compare(article(ENGLISH), article([" ".join(lines)], source="b")).rule in ("alike", "contained", "edited")
 
 
+@pytest.mark.parametrize(
+    ("source", "hours", "expected"),
+    [
+        pytest.param("b", 1, "edited", id="another source"),
+        pytest.param("b", 26, "little in common", id="on another day"),
+        pytest.param("a", 1, "little in common", id="one source"),
+    ],
+)
+def test_what_is_edited_throughout_is_a_copy_where_nothing_speaks_against_it(
+    source: str, hours: int, expected: str
+) -> None:
+    lines = " ".join(ENGLISH).split()
+    lines[3::9] = [f"other{number}" for number in range(len(lines[3::9]))]
+    found = compare(article(ENGLISH), article([" ".join(lines)], source=source, hours=hours))
+    assert found.jaccard == pytest.approx(0.49, abs=0.005)
+    assert found.rule == expected
+
+
 @pytest.mark.parametrize("text", LANGUAGES)
 def test_quotations_make_no_copy(text: tuple[str, ...]) -> None:
     own = {

@@ -108,9 +108,11 @@ def test_names(mine: tuple[str, str], theirs: tuple[str, str], expected: bool) -
 @pytest.mark.parametrize(
     ("mine", "theirs", "expected"),
     [
-        pytest.param("1 2 3", "1 4 5", True, id="one of three kept"),
-        pytest.param("1 2 3 4", "1 2 3 5", False, id="three of four kept"),
-        pytest.param("1 2", "1 2 3 4 5", False, id="a part"),
+        pytest.param("at 1 or 2 in 3", "at 1 or 4 in 5", True, id="one of three kept"),
+        pytest.param("at 1 or 2 in 3 or 4", "at 1 or 2 in 3 or 5", False, id="three of four kept"),
+        pytest.param("at 1 or 2", "at 1 or 2 in 3 or 4", False, id="a part"),
+        pytest.param("at 1 or 2", "at 1 more or less than 3", False, id="in another place"),
+        pytest.param("to 12 345 lots", "to 9 800 lots", True, id="of several parts"),
         pytest.param("", "1 2", False, id="none"),
     ],
 )
