@@ -49,14 +49,14 @@ def title_likeness(title: Sequence[str], other: Sequence[str]) -> float:
 
 
 def _figures(text: Sequence[str]) -> set[str]:
-    return {word for word in set(text) if word[0].isdigit()}
+    return {word for word in set(text) if word[:1].isdigit()}
 
 
 def _places(text: Sequence[str], figures: Set[str]) -> set[tuple[str, str]]:
     """The words before and behind each of the figures; to "12 345" these are those of the whole."""
     places = set()
     before = ""
-    runs = [(is_figure, list(run)) for is_figure, run in groupby(text, key=lambda word: word[0].isdigit())]
+    runs = [(is_figure, list(run)) for is_figure, run in groupby(text, key=lambda word: word[:1].isdigit())]
     for number, (is_figure, run) in enumerate(runs):
         if is_figure and not figures.isdisjoint(run):
             behind = runs[number + 1][1][0] if number + 1 < len(runs) else ""
