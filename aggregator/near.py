@@ -2,7 +2,7 @@
 
 Reprints are shortened, get a new headline, other quotes, a paragraph more, a tenth of other words; they are found by
 the shingles they share. What shares as much without being a copy comes from a template; a source that writes much alike
-is the likelier to have one. A copy that is missed is seen twice; a false one hides news: in doubt they are two.
+is the likelier to have one. A copy that is missed is read twice, a false one hides news: in doubt they are two.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from aggregator.templates import is_opening, named_apart, other_figures, title_l
 from aggregator.words import folds, words
 
 WINDOW = timedelta(days=3)  # between two copies
-SAME_DAY = timedelta(hours=20)  # a daily notice comes again after 24 hours, or somewhat earlier
+SAME_DAY = timedelta(hours=20)  # what comes daily comes again after 24 hours, or somewhat earlier
 MIN_SHARED = 12  # shingles
 MIN_WORDS = 40  # below that a text is too short to be told by its shingles
 # Thresholds as measured, docs/quality.md
 ALIKE = 0.50  # of all shingles of both
-CONTAINED = 0.70  # of those of the shorter text …
+CONTAINED = 0.75  # of those of the shorter text …
 MIN_RATIO = 0.15  # … if it is not too short beside the other
-EDITED, EDITED_CONTAINED = 0.42, 0.62  # between sources: edited throughout
+EDITED, EDITED_CONTAINED = 0.42, 0.62  # between sources, the same day, with the same figures: edited throughout
 SHORT_TITLE, SHORT_CONTAINED, SHORT_SHARED = 0.9, 0.8, 5
 OWN_TITLE, OWN_ALIKE, OWN_CONTAINED = 0.55, 0.60, 0.90  # within a source one of these holds as well
 
@@ -83,8 +83,9 @@ def _alike(one: Text, other: Text, found: Likeness) -> str | None:
         return "alike"
     if found.containment >= CONTAINED and found.length_ratio >= MIN_RATIO:
         return "contained"
-    if one.source != other.source and found.jaccard >= EDITED and found.containment >= EDITED_CONTAINED:
-        return "edited"
+    if one.source != other.source and _is_same_day(found):
+        edited = found.jaccard >= EDITED and found.containment >= EDITED_CONTAINED
+        return "edited" if edited else None
     return None
 
 
@@ -99,19 +100,22 @@ def _alike_though_short(one: Text, other: Text, found: Likeness) -> str | None:
 def _difference(one: Text, other: Text, found: Likeness, rule: str) -> str | None:
     """What tells them apart, though they are much alike."""
     same_source = one.source == other.source
-    same_day = found.hours <= SAME_DAY / timedelta(hours=1)
-    if same_source and not same_day:
+    if same_source and not _is_same_day(found):
         return "another day of one source"
     titled = not is_opening(one.title, one.words) and not is_opening(other.title, other.words)
     if (titled or same_source) and named_apart(one.title, one.words, other.title, other.words):
         return "other names"
     if rule == "short" and other_figures(one.words, other.words, kept=1):
         return "other figures"
-    if (same_source or not same_day) and other_figures(one.words, other.words):
+    if (same_source or rule == "edited" or not _is_same_day(found)) and other_figures(one.words, other.words):
         return "other figures"
     if same_source and not _is_own_copy(one, other, found):
         return "another title of one source"
     return None
+
+
+def _is_same_day(found: Likeness) -> bool:
+    return found.hours <= SAME_DAY / timedelta(hours=1)
 
 
 def _is_own_copy(one: Text, other: Text, found: Likeness) -> bool:

@@ -1,12 +1,11 @@
 """Words → shingles: the overlapping pieces by which two texts are compared, and a sketch of few of them. Pure.
 
-A shingle is three words, or five characters where a script writes no spaces; it is held as a number of 32 bits that is
-the same in every process. After A. Broder, On the resemblance and containment of documents, 1997: the smallest numbers
+A shingle is three words, or five characters where a script writes no spaces; what is held of it is its CRC-32, the same
+in every process. After A. Broder, On the resemblance and containment of documents, 1997: the smallest numbers
 of a text are a fair sample of all of them, and two texts that have much in common have smallest numbers in common.
 """
 
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Sequence
 from heapq import nsmallest
 from itertools import chain, compress, pairwise
 from operator import not_
@@ -17,21 +16,18 @@ ENOUGH = 2  # numbers that two sketches share: then the texts are worth comparin
 MOST_WORDS = 20_000  # some eighty pages: what stands behind is not looked at
 
 _FIRST_UNSPACED = "\u0e00"  # Thai: `words` makes a character a word from there on, where no spaces are written
-_BITS = 0xFFFFFFFF
 
 
 def shingles(words: Sequence[str]) -> frozenset[int]:
     """The shingles of a text, 0 to 2³²−1, from its folded words in order. Of fewer words than make one: none."""
     words = words[:MOST_WORDS]
-    numbers = [_number(word) for word in words]
-    threes = list(map(_mixed, numbers, numbers[1:], numbers[2:]))
+    written = [word.encode("utf-8", "surrogatepass") for word in words]
     unspaced = [is_unspaced(word) for word in words]
-    if not any(unspaced):
-        return frozenset(threes)
-    fives = map(_mixed, threes, numbers[3:], numbers[4:])
-    return frozenset(
-        chain(compress(fives, unspaced), compress(threes, map(not_, unspaced)))  # each begins with its own kind
-    )
+    threes: Iterable[tuple[bytes, ...]] = zip(written, written[1:], written[2:], strict=False)
+    if any(unspaced):  # a shingle is of the kind of its first word
+        fives = zip(written, written[1:], written[2:], written[3:], written[4:], strict=False)
+        threes = chain(compress(fives, unspaced), compress(threes, map(not_, unspaced)))
+    return frozenset(map(crc32, map(b" ".join, threes)))
 
 
 def sketch(found: Collection[int]) -> tuple[int, ...]:
@@ -44,20 +40,7 @@ def is_unspaced(word: str) -> bool:
     return len(word) == 1 and word >= _FIRST_UNSPACED
 
 
-def terms(words: Sequence[str]) -> set[str]:
-    """What can be named: words, and pairs of characters where a script writes no spaces."""
-    named = {word for word in words if not is_unspaced(word)}
-    return named | {one + other for one, other in pairwise(words) if is_unspaced(one) and is_unspaced(other)}
-
-
-def _hashed(word: str) -> int:
-    return crc32(word.encode("utf-8", "surrogatepass"))
-
-
-_number = lru_cache(maxsize=50_000)(_hashed)
-
-
-def _mixed(one: int, two: int, three: int) -> int:
-    """One number for three in their order; each bit of it depends on all of theirs (multipliers of xxHash)."""
-    whole = (one * 0x9E3779B185EBCA87 + two * 0xC2B2AE3D27D4EB4F + three * 0x165667B19E3779F9) & 0xFFFFFFFFFFFFFFFF
-    return ((whole ^ whole >> 29) * 0x9E3779B185EBCA87 >> 32) & _BITS
+def terms(words: Sequence[str]) -> list[str]:
+    """What can be named, each as often as it comes: words, and pairs of characters where a script writes no spaces."""
+    pairs = [one + other for one, other in pairwise(words) if is_unspaced(one) and is_unspaced(other)]
+    return [word for word in words if not is_unspaced(word)] + pairs

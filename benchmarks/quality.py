@@ -18,18 +18,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 
-from aggregator import boilerplate, config, dedup, furniture  # noqa: E402
+from aggregator import boilerplate, config, furniture, near  # noqa: E402
 from aggregator.clean import clean  # noqa: E402
 from aggregator.config.topics import Topic  # noqa: E402
 from aggregator.judge import Judge  # noqa: E402
 from aggregator.markers import built_in  # noqa: E402
 from aggregator.models import Article, Entry, Markup  # noqa: E402
+from aggregator.related import are_related, frequencies, heaviest  # noqa: E402
 from aggregator.tagging import ABOUT  # noqa: E402
 
 Row = Mapping[str, Any]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RANK = 50
 # Topics that the cases name and a configuration need not have: what a reader would write first, not fitted to them.
 RULES: Mapping[str, Row] = {
     "brexit": {"any": [{"phrase": "Brexit", "in": "lede"}]},
@@ -57,7 +57,7 @@ def main(cases: Path, out: Path, config_dir: Path) -> None:
     codes = {name: concept.code for name, concept in found.concepts.items() if concept.code}
     texts = {row["id"]: row for row in rows(cases / "articles.jsonl")}
     write(out / "boilerplate_pred.jsonl", map(cut, rows(cases / "boilerplate.jsonl")))
-    write(out / "neardup_pred.jsonl", (pair(case, texts) for case in rows(cases / "neardup_pairs.jsonl")))
+    write(out / "neardup_pred.jsonl", pairs(rows(cases / "neardup_pairs.jsonl"), texts))
     write(out / "topics_pred.jsonl", (topic(case, texts, judge, codes) for case in rows(cases / "topics.jsonl")))
     print(f"To score: python {cases / 'score.py'} {cases} {out}")
 
@@ -69,10 +69,32 @@ def cut(case: Row) -> Row:
     return {"id": case["id"], "cut": ends[0] if ends else len(lines)}
 
 
-def pair(case: Row, texts: Mapping[str, Row]) -> Row:
-    """Whether two texts, each from a source of its own, become copies in one story."""
-    copies = [dedup.copy_of(article(texts[case[side]], source=side), RANK) for side in ("a", "b")]
-    return {"id": case["id"], "label": "same_article" if len(dedup.fold(copies, [])) == 1 else "different"}
+def pair(case: Row, read: Mapping[str, near.Text], terms: Mapping[str, Mapping[str, float]]) -> Row:
+    """Whether two texts are copies of one article, or else tell of the same event."""
+    a, b = case["a"], case["b"]
+    one, other = read[a], read[b]
+    if near.compare(one, other).is_copy:
+        return {"id": case["id"], "label": "same_article"}
+    related_too = are_related(terms[a], terms[b], one.dated_at - other.dated_at)
+    return {"id": case["id"], "label": "same_story" if related_too else "different"}
+
+
+def pairs(cases: Iterable[Row], texts: Mapping[str, Row]) -> Iterator[Row]:
+    """The answers for all pairs. A text without a source has one of its own; without a date it comes with the other."""
+    read = {name: near_text(row) for name, row in texts.items()}
+    counts = frequencies([*text.title, *text.words] for text in read.values())
+    terms = {name: heaviest(text.title, text.words, counts, len(read)) for name, text in read.items()}
+    for case in cases:
+        ends = {side: read[case[side]] for side in ("a", "b")}
+        if not all(texts[case[side]]["date"] for side in ends):
+            ends = {side: replace(text, dated_at=NOW) for side, text in ends.items()}
+        yield pair(case, {case[side]: text for side, text in ends.items()}, terms)
+
+
+def near_text(row: Row) -> near.Text:
+    made = article(row, source=row["source"] or row["id"])
+    dated_at = datetime.fromisoformat(row["date"][:10]).replace(tzinfo=UTC) if row["date"] else NOW
+    return near.text_of(made.source, dated_at, made.title, made.text)
 
 
 def topic(case: Row, texts: Mapping[str, Row], judge: Judge, codes: Mapping[str, str]) -> Row:

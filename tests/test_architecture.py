@@ -23,6 +23,9 @@ LAYERS = [
         "batches",
         "mounts",
     ],
+    ["shingles"],
+    ["templates", "related"],
+    ["near"],
     ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers", "plaintext"],
     ["boilerplate"],
     ["registry"],
@@ -33,9 +36,6 @@ LAYERS = [
         "clean",
         "furniture",
         "features",
-        "shingles",
-        "templates",
-        "near",
         "dedup",
         "tagging",
         "topics",
@@ -91,6 +91,10 @@ PURE += [
     "identity",
     "reading",
     "markers",
+    "shingles",
+    "templates",
+    "near",
+    "related",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from aggregator.shingles import ENOUGH
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import sketches
 
 KEPT = timedelta(days=30)  # after an article was first seen: its copies come within days
 COMMON = 50  # articles with one hash: it is a formula's, and finds nothing
-LEAST_SHARED = 2  # hashes
 MOST_CANDIDATES = 20  # of one article: those that share most
 
 _EPOCH = date(1970, 1, 1)
@@ -64,7 +64,7 @@ def forget(database: Database, now: datetime) -> int:
 
 def _likeliest(key: str, groups: Iterable[Collection[str]]) -> list[str]:
     shared = Counter(other for group in groups if len(group) <= COMMON for other in group if other != key)
-    ranked = sorted(((-count, other) for other, count in shared.items() if count >= LEAST_SHARED))
+    ranked = sorted(((-count, other) for other, count in shared.items() if count >= ENOUGH))
     return [other for _, other in ranked[:MOST_CANDIDATES]]
 
 
