@@ -41,7 +41,7 @@ _NUMBERS = re.compile(r"[\W\d_]*\d[\W\d_]*")
 _DATED_END = re.compile(r"\d.{0,8}\b\w{1,2}\.$")  # 10 a.m., 2026 г.
 _YEAR = re.compile(r"\d{4}")
 _CRUMB = re.compile(r"[>›»→]")
-_COLUMN = re.compile(r"\s[|/·•]\s")
+_COLUMN = re.compile(r"(?<=\s)[|/·•]\s")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _THAI = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _END = 60  # characters at the end of a line that tell how it ends: a line may be a million long

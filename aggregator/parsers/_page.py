@@ -14,8 +14,6 @@ from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
-from lxml import etree
-
 from aggregator import urls
 from aggregator.parsers._dates import date
 from aggregator.words import folded
@@ -41,10 +39,10 @@ _SITE_BEHIND = re.compile(r"^(.{10,}\S)\s*(?:\s[|–—«»·•-]|\s?\||\s::)\s
 _SAVED_FROM = re.compile(r"saved from url=\(\d{1,6}\)(https?://\S{1,2000})")  # as browsers write it
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
-_WITH_NAME = etree.XPath(
-    "//p[@class or @id or @itemprop]|//div[@class or @id or @itemprop]|//span[@class or @id or @itemprop]"
-    "|//h2[@class or @itemprop]|//time|//address|//li[@class]|//a[@class or @itemprop]|//small[@class]"
-)
+# Elements that are looked at for what they are named after, with the attributes one of which they need to have.
+_NAMES = ("class", "id", "itemprop")
+_NAMED_BY = {**dict.fromkeys(("p", "div", "span"), _NAMES), **dict.fromkeys(("h2", "a"), ("class", "itemprop"))}
+_NAMED_BY |= {**dict.fromkeys(("li", "small"), ("class",)), **dict.fromkeys(("time", "address"), ())}
 # Names of `<meta>`, those to be believed most first.
 _TITLES = tuple("og:title twitter:title citation_title dc.title parsely-title sailthru.title".split())
 _AUTHORS = tuple(
@@ -340,9 +338,12 @@ def _named_lines(marked: Iterable[tuple[Any, str]]) -> Iterator[str]:
 def _marked(tree: Any) -> list[tuple[Any, str]]:
     """Elements with what they are named after, of those that have a name."""
     found = []
-    for element in _WITH_NAME(tree)[:MAX_MARKED]:
-        said = element.attrib
-        found.append((element, f"{said.get('class', '')} {said.get('id', '')} {said.get('itemprop', '')}"[:500]))
+    for element in tree.iter(*_NAMED_BY):
+        needed = _NAMED_BY[element.tag]
+        if not needed or any(map(element.get, needed)):
+            found.append((element, " ".join(element.get(name, "") for name in _NAMES)[:500]))
+            if len(found) == MAX_MARKED:
+                break
     return found
 
 
