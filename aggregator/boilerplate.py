@@ -135,7 +135,14 @@ def _with_repeated(found: list[_Line], lines: Sequence[str], hashes: Collection[
     if 2 * sum(found[n].count for n in again & prose) > sum(found[n].count for n in prose):
         return found
     return [
-        replace(line, kinds=line.kinds | _SURE | BEFORE | BEHIND, score=_MARKER, prose=False) if n in again else line
+        replace(
+            line,
+            kinds=line.kinds | _SURE | BEFORE | BEHIND,
+            score=_WEAK if line.prose else _MARKER,  # background that is told again and again: what follows it is new
+            prose=False,
+        )
+        if n in again
+        else line
         for n, line in enumerate(found)
     ]
 

@@ -40,7 +40,7 @@ class Look:
         for name, beside in articles.items():
             with suppress(Gone):
                 if self._has_room():
-                    read = self._read(name, beside, stamp(self._folder, name, beside))
+                    read = self._read(name, beside, self._folder.stamp(name, beside))
                     self._note(read)
                     if isinstance(read, Document):
                         self._documents.append(replace(read, identity=f"sha256:{_digest(read.body)}"))
@@ -57,7 +57,7 @@ class Look:
         kept = Kept(known, articles.keys())
         for name, beside in articles.items():
             with suppress(Gone):
-                seen = stamp(self._folder, name, beside)
+                seen = self._folder.stamp(name, beside)
                 before = kept.as_before(name, seen)
                 reason = before.reason if before else problem(name)
                 if reason:
@@ -149,11 +149,6 @@ class Look:
             beside_name=beside,
             stamp=seen,
         )
-
-
-def stamp(folder: Folder, name: str, beside: str) -> str:
-    """Equal while nobody has touched a file, or the facts beside it. Raises Gone."""
-    return " ".join(folder.stamp(one) for one in (name, beside) if one)
 
 
 def _digest(*parts: bytes) -> str:
