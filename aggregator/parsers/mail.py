@@ -21,7 +21,8 @@ from aggregator.parsers import _headers, _mbox, _members
 from aggregator.parsers._dates import date
 from aggregator.parsers._facts import completed
 from aggregator.parsers._mail_text import SUBSTANTIVE, Text, inner, parts, payload
-from aggregator.parsers._main_text import BUGS, load, main_text, tree_of
+from aggregator.parsers._main_text import BUGS, load, main_text
+from aggregator.parsers._tree import tree_of
 from aggregator.registry import Parser
 
 MAX_MESSAGES = 500  # of an mbox
