@@ -19,8 +19,9 @@ from aggregator.models import Category, Document, Entry, Link, Markup, Origin, P
 from aggregator.parsers._dates import date
 from aggregator.parsers._decoding import decoded_page
 from aggregator.parsers._facts import completed
-from aggregator.parsers._main_text import BUGS, load, main_text, tree_of
+from aggregator.parsers._main_text import BUGS, load, main_text
 from aggregator.parsers._page import Page, page, people
+from aggregator.parsers._tree import tree_of
 from aggregator.registry import Parser
 from aggregator.words import folded
 
