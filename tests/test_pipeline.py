@@ -253,6 +253,26 @@ async def test_a_file_over_which_reader_processes_are_lost_each_time_is_refused_
     assert reason == "poison.txt: the process was ended, 3 times\n"
 
 
+async def test_many_files_leave_room_for_the_documents_of_other_sources(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = only_inbox(config_directory)
+    queued: list[int] = []
+    losing = Losing("", 0, monkeypatch)
+    right = losing._right
+
+    def slow(readers: Readers, *given: Any) -> Reading:
+        queued.append(readers.threads._work_queue.qsize())
+        return right(readers, *given)
+
+    losing._right = slow
+    for number in range(9):
+        drop(inbox, f"{number}.txt", f"About {number}\n\nChina and Russia agreed on {number}.".encode())
+    (visit,) = await once(config_directory)
+    assert visit.new == len(queued) == 9
+    assert max(queued) < 4, "who comes now need not wait for all of them"
+
+
 async def test_what_takes_too_long_to_read_for_one_visit_is_left_for_the_next(
     config_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
