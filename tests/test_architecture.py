@@ -33,6 +33,8 @@ LAYERS = [
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["reading", "outcome", "retag"],
     ["reader_process", "readers", "samples"],
+    ["documents", "publication"],
+    ["ending"],
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover", "watching"],

@@ -147,13 +147,14 @@ def one_pass(process: subprocess.Popen[str], seconds: float) -> str:
 
 def killed(inbox: Inbox, chance: random.Random, kills: int, mutant: str = "") -> tuple[int, list[str]]:
     """Passes killed at random moments until so many were, or something is wrong: how many were, and what is."""
-    made = 0
+    made, longest = 0, 0.25  # seconds: about as long as a pass takes on this machine
     with forker(inbox, mutant) as process:
         while made < kills:
             if inbox.is_done():
                 inbox.drop(chance.randrange(1, 12))
-            said = one_pass(process, chance.uniform(0.02, 0.25))
+            said = one_pass(process, chance.uniform(0.02, longest))
             made += said == "killed"
+            longest *= 1.2 if said == "killed" else 0.7
             faults = inbox.faults()
             if said not in ("killed", "0"):
                 faults.append(f"a pass has failed: {said}")

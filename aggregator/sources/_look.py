@@ -16,6 +16,7 @@ MAX_BESIDE_BYTES = 64_000
 MAX_FILES = 50  # in one look: the rest follows at once, with what other sources bring in between
 MAX_BYTES = 250_000  # from there on no further file is read: a second or less of work
 PATIENCE = timedelta(hours=1)  # with a file that is never complete
+RARER = 10  # times as long as a file has been incomplete, until it is looked at again: each look is a visit
 STRAY_AFTER = timedelta(minutes=1)  # facts whose article has not come
 _ADVICE = "write it under another name (NAME.part), and rename it when it is complete"
 
@@ -121,8 +122,9 @@ class Look:
         if not isinstance(read, Later):
             return read
         since = self.incomplete[name] = self._waited.get(name, self._now)
-        if self._now - since < PATIENCE:
-            return read
+        waited = self._now - since
+        if waited < PATIENCE:
+            return replace(read, wait=max(read.wait, waited / RARER))
         return Rejected(name, f"{read.why}, for an hour; {_ADVICE}", beside_name=beside)
 
     def _tried(self, name: str, beside: str, seen: str) -> Document | Rejected | Later:
