@@ -305,7 +305,9 @@ async def test_what_cannot_be_moved_is_an_error_of_the_source(config_directory: 
     os.utime(inbox / "a.txt", (LONG_AGO, LONG_AGO))
     (visit,) = await once(config_directory)
     assert (visit.outcome, visit.new) == ("failed", 0)
-    assert visit.error and visit.error.endswith("files cannot be moved: done is not a folder (a symbolic link)")
+    assert visit.error and visit.error.endswith(
+        "files cannot be moved: done is not a folder (a symbolic link): remove it, or use `after: keep`"
+    )
     (inbox / "done").unlink()
     with small_disk(inbox / "done"):
         (visit,) = await once(config_directory)

@@ -83,7 +83,7 @@ class Folder:
         if waits:
             return waits
         if not stat.S_ISREG(facts.st_mode):
-            return Refused(f"not a plain file ({_kind(facts.st_mode)})")
+            return Refused(f"not a plain file ({_kind(facts.st_mode)}): drop a copy of what it stands for")
         if facts.st_nlink > 1:
             return Refused("it has another name elsewhere (a hard link): copy it instead")
         try:
@@ -107,9 +107,12 @@ class Folder:
             with suppress(FileNotFoundError):
                 facts = os.stat(name, dir_fd=self._handle, follow_symlinks=False)
                 if not stat.S_ISDIR(facts.st_mode):
-                    raise OSError(f"files cannot be moved: {name} is not a folder ({_kind(facts.st_mode)})")
+                    what = _kind(facts.st_mode)
+                    raise OSError(
+                        f"files cannot be moved: {name} is not a folder ({what}): remove it, or use `after: keep`"
+                    )
                 if facts.st_dev != os.fstat(self._handle).st_dev:
-                    raise OSError(f"files cannot be moved: {name} is on another file system")
+                    raise OSError(f"files cannot be moved: {name} is on another file system: make it a plain folder")
 
     @contextmanager
     def mover(self) -> Iterator["Mover"]:

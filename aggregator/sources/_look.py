@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from aggregator.identity import of_content
 from aggregator.models import Document, File, Found, Rejected, SourceState
-from aggregator.sources._beside import problem
+from aggregator.sources._beside import NO_ARTICLE, problem
 from aggregator.sources._files import AGAIN_IN, CHANGES, Folder, Gone, Later, Refused
 from aggregator.sources._kept import Kept
 
@@ -44,10 +45,10 @@ class Look:
                     read = self._read(name, beside, self._folder.stamp(name, beside))
                     self._note(read)
                     if isinstance(read, Document):
-                        self._documents.append(replace(read, identity=f"sha256:{_digest(read.body)}"))
+                        self._documents.append(replace(read, identity=of_content(read.body)))
         for name, reason in strays.items():
             with suppress(Gone):
-                if self._is_stray(name) and self._has_room():
+                if self._is_stray(name, reason) and self._has_room():
                     self._note(Rejected(name, reason, self._folder.stamp(name)))
 
     def at_changes(self, articles: Mapping[str, str], strays: Mapping[str, str], known: Mapping[str, File]) -> None:
@@ -65,7 +66,7 @@ class Look:
                     self._refused.append(Rejected(name, reason))
                 elif before is None and self._has_room():
                     self._remember(kept, name, seen, self._read(name, beside, seen))
-        self._refused += [Rejected(name, reason) for name, reason in strays.items() if self._is_stray(name)]
+        self._refused += [Rejected(name, reason) for name, reason in strays.items() if self._is_stray(name, reason)]
         if kept.has_stale_copies:
             self._waits.append(timedelta())
         if not (self._left or self._waits):
@@ -111,7 +112,10 @@ class Look:
             if is_new:
                 self._documents.append(replace(read, identity=file.guid))
 
-    def _is_stray(self, name: str) -> bool:
+    def _is_stray(self, name: str, reason: str) -> bool:
+        """Whether facts are for no article, or not for the one that is there. One may come after its facts."""
+        if reason != NO_ARTICLE:
+            return True
         lack = STRAY_AFTER - self._folder.untouched_for(name, self._now)
         if lack > timedelta():
             self._waits.append(lack)
