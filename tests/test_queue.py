@@ -311,7 +311,7 @@ async def test_what_cannot_be_moved_is_an_error_of_the_source(config_directory: 
     (inbox / "done").unlink()
     with small_disk(inbox / "done"):
         (visit,) = await once(config_directory)
-        assert visit.error and visit.error.endswith("done is on another file system")
+        assert visit.error and visit.error.endswith("done is on another file system: make it a plain folder")
     assert list(elsewhere.iterdir()) == list((inbox / "done").iterdir()) == []
     (visit,) = await once(config_directory)
     assert (visit.new, visit.error) == (1, None)
