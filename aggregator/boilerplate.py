@@ -41,7 +41,7 @@ _NUMBERS = re.compile(r"[\W\d_]*\d[\W\d_]*")
 _DATED_END = re.compile(r"\d.{0,8}\b\w{1,2}\.$")  # 10 a.m., 2026 г.
 _YEAR = re.compile(r"\d{4}")
 _CRUMB = re.compile(r"[>›»→]")
-_COLUMN = re.compile(r"\s[|/·•]\s")
+_COLUMN = re.compile(r"(?<=\s)[|/·•]\s")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _THAI = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _END = 60  # characters at the end of a line that tell how it ends: a line may be a million long
@@ -135,7 +135,14 @@ def _with_repeated(found: list[_Line], lines: Sequence[str], hashes: Collection[
     if 2 * sum(found[n].count for n in again & prose) > sum(found[n].count for n in prose):
         return found
     return [
-        replace(line, kinds=line.kinds | _SURE | BEFORE | BEHIND, score=_MARKER, prose=False) if n in again else line
+        replace(
+            line,
+            kinds=line.kinds | _SURE | BEFORE | BEHIND,
+            score=_WEAK if line.prose else _MARKER,  # background that is told again and again: what follows it is new
+            prose=False,
+        )
+        if n in again
+        else line
         for n, line in enumerate(found)
     ]
 

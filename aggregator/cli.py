@@ -6,7 +6,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,14 +172,17 @@ def explain(directory: Path | None, what: str, as_json: bool) -> None:
     with _failing_well():
         from aggregator import config as configuration
         from aggregator import explain as explaining
-        from aggregator.errors import DocumentError
+        from aggregator.errors import DocumentError, StateError
 
         config = configuration.load(configuration.find(directory))
-        if Path(what).is_file():
-            traces = list(explaining.traces(what, config, None))
-        else:
-            with _reading(config) as database:
-                traces = list(explaining.traces(what, config, database))
+        with ExitStack() as stack:
+            try:
+                database = stack.enter_context(_reading(config))
+            except StateError:
+                if not Path(what).is_file():
+                    raise
+                database = None
+            traces = list(explaining.traces(what, config, database))
         if not traces:
             raise DocumentError(f"{what}: neither a file nor an article that is stored (by its key or link)")
         if as_json:
@@ -255,7 +258,7 @@ def _progress(
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=Console(stderr=True), transient=True) as progress, _logging_above():
         task = progress.add_task(doing, total=total)
         files = progress.add_task("reading files", total=None, visible=False)
 
@@ -270,6 +273,18 @@ def _progress(
                 progress.update(files, completed=completed, total=completed + left, visible=True)
 
         yield step, taken
+
+
+@contextmanager
+def _logging_above() -> Iterator[None]:
+    """Lines of the log stand above a bar, not in it: rich has put itself in the place of stderr."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [handler.setStream(sys.stderr) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            handler.setStream(stream or sys.stderr)
 
 
 @main.command("import")

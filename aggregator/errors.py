@@ -4,6 +4,7 @@ AggregatorError
 ├── ConfigError     the configuration cannot be used            caught by: cli (exit 78), daemon (keeps the old one)
 ├── AppendError     sources.yaml cannot be added to as text   caught by: cli (shows what to paste, exit 1)
 ├── StateError      state directory, database, machine: unusable caught by: cli (exit 1)
+│   └── ReaderLost      a reader process was ended from outside     caught by: documents (the document is tried again)
 ├── SourceError     this visit failed, the next may not         caught by: pipeline.ingest (recorded at the source)
 │   ├── FetchError      nothing, or nothing acceptable, came over the network
 │   └── DocumentError   the bytes are not what the source promised
@@ -32,6 +33,10 @@ class AppendError(AggregatorError):
 
 class StateError(AggregatorError):
     """The state directory, the database or the machine cannot be used; the message says what to do."""
+
+
+class ReaderLost(StateError):
+    """A reader process was ended from outside while it read a document, which may not be at fault."""
 
 
 class SourceError(AggregatorError):

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from aggregator import compose, furniture, topics, urls
-from aggregator.clean import clean
+from aggregator.clean import article_key, clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
+from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
-from aggregator.markup import paragraphs
-from aggregator.models import Article, Copy, Cut, Document, Entry, Markup, Verdict
+from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
 from aggregator.registry import sources
@@ -35,6 +35,7 @@ class Trace:
     article: Article
     copies: tuple[Copy, ...]  # of its story, if it is stored
     judgement: Judgement
+    stored_as: tuple[tuple[str, str], ...] = ()  # of a file: keys of the articles that are stored of it, and sources
 
 
 def read_file(path: Path, config: Config) -> list[Article]:
@@ -49,7 +50,7 @@ def read_file(path: Path, config: Config) -> list[Article]:
     document = Document(
         body=body,
         name=str(path),
-        identity=path.name,
+        identity=of_content(body),
         modified_at=modified_at,
         beside=stated,
         beside_name=beside.name if beside else "",
@@ -71,7 +72,8 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
     if path.is_file():
         kind = describe(media_type(path.read_bytes()[:8192]))
         for article in read_file(path, config):
-            yield Trace(f"{path} ({kind})", article, (), judge.judge(article))
+            stored_as = tuple(_stored_as(article, path, config, database)) if database else ()
+            yield Trace(f"{path} ({kind})", article, (), judge.judge(article), stored_as)
     elif database is not None:
         page = _PAGE.search(what)
         found = stored_articles.get(database, urls.canonical(what) or what)
@@ -79,6 +81,14 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
             yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found))
+
+
+def _stored_as(article: Article, path: Path, config: Config, database: Database) -> Iterator[tuple[str, str]]:
+    """Where an article of a file is stored, if a folder that is read had the file: known by content, or by name."""
+    folders = [key for key, source in config.sources.items() if source.host is None and not source.IS_LIST]
+    sought = {article_key(folder, guid): folder for folder in folders for guid in (article.guid, path.name)}
+    stored = stored_articles.by_keys(database, sought.keys())
+    return ((key, sought[key]) for key, one in stored.items() if one.original == article.original)
 
 
 def failing_examples(config: Config) -> Iterator[str]:
@@ -111,7 +121,11 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     for name, value, place in told(article):
         yield f"  facts     {name} {value or '–, which cannot be believed'}: {place}"
     yield from _cut_lines(article)
-    yield f"  key       {article.key if trace.copies else 'none: it is not stored'}"
+    if trace.copies:
+        yield f"  key       {article.key}"
+    yield from (f"  stored    as {key}, from {source}" for key, source in trace.stored_as)
+    if not trace.copies and not trace.stored_as:
+        yield "  stored    no"
     for copy in trace.copies:
         own = "this article" if copy.key == article.key else f"copy {copy.key}"
         yield f"  story     {own}, from {copy.source}: {_why(copy)}{', chosen to lead' if copy.chosen else ''}"
@@ -131,7 +145,7 @@ def facts(trace: Trace) -> dict[str, Any]:
     article = trace.article
     return {
         "origin": trace.origin,
-        "key": article.key if trace.copies else None,
+        "key": article.key if trace.copies else next((key for key, _ in trace.stored_as), None),
         "title": article.title,
         "link": article.link,
         "words": article.word_count,
@@ -141,7 +155,7 @@ def facts(trace: Trace) -> dict[str, Any]:
         "original": article.original,
         "cuts": [
             {"start": part.start, "end": part.end, "reason": part.reason, "lines": lines}
-            for part, lines in _removed(article)
+            for part, lines in furniture.removed(article)
         ],
         "story": [
             {
@@ -207,16 +221,12 @@ def _why(copy: Copy) -> str:
 
 def _cut_lines(article: Article) -> Iterator[str]:
     """What was taken off an article, and why."""
-    for part, lines in _removed(article):
+    for part, lines in furniture.removed(article):
         count = sum(len(line.split()) for line in lines)
         yield f"  cut       {count} words, characters {part.start:,}–{part.end:,} of the original: {part.reason}"
         yield from (f"              - {line[:90]}" for line in lines)
     if article.html and not article.cuts:
         yield "  cut       nothing"
-
-
-def _removed(article: Article) -> Iterator[tuple[Cut, list[str]]]:
-    return ((part, paragraphs((article.original or "")[part.start : part.end])) for part in article.cuts)
 
 
 def _articles(example: str | Example, config: Config) -> list[Article]:

@@ -17,6 +17,7 @@ from aggregator.models import Article, Cut
 from aggregator.words import folded
 
 FIRST_LINE = "first line"  # where a title was found (`Article.told`) that is still part of the original
+THE_TITLE = "the title"  # the reason of its cut
 MAX_TITLE = 300  # characters: a longer first line is a paragraph, and the text has no title of its own
 LEARNED_FROM = 3  # articles of one source that share a line: it is their site's
 MAX_LEARNED = 300  # characters of such a line
@@ -60,6 +61,11 @@ def cut(article: Article, markers: Markers, repeated: Collection[bytes] = frozen
     return with_body(changed, title, html, "\n\n".join(paragraphs(html)))
 
 
+def removed(article: Article) -> Iterator[tuple[Cut, list[str]]]:
+    """What was cut, each part with its lines."""
+    return ((part, paragraphs((article.original or "")[part.start : part.end])) for part in article.cuts)
+
+
 def learned(originals: Iterable[str]) -> frozenset[bytes]:
     """Hashes of the lines that several articles of one source share, from their originals; copies count once."""
     counts: Counter[bytes] = Counter()
@@ -84,7 +90,7 @@ def _take_title(article: Article, lines: Sequence[str], reasons: dict[int, str])
     if _is_first_line(article):
         if first is None or len(lines[first]) > MAX_TITLE:
             return ""
-        reasons[first] = "the title"
+        reasons[first] = THE_TITLE
         return lines[first]
     if first is not None and first < len(lines) - 1 and folded(lines[first]) == folded(article.title):
         reasons[first] = "the title, said again"

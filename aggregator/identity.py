@@ -5,6 +5,7 @@ Where articles come under keys that are not known, but with the link, title or t
 they are those: nothing that was published is published again because a publisher has changed the ids.
 """
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,11 @@ MASS_LEAST = 3  # articles: fewer are no mass
 MOST_SHARING = 20  # stored articles of a source with one title, page or text: more make it a formula
 ENOUGH_WORDS = 40  # to tell an article by its words and page alone
 MAX_GUID = 500  # characters: PostgreSQL cannot index long ones, and nobody reads them
+
+
+def of_content(body: bytes) -> str:
+    """What a document without a place of its own is known by: a file that is moved, a member of an archive."""
+    return f"sha256:{hashlib.sha256(body).hexdigest()[:32]}"
 
 
 def stored_guid(guid: str) -> str:

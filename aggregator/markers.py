@@ -12,7 +12,7 @@ Without … the pattern has to be the whole line. A line of more than LONGEST ch
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -52,7 +52,7 @@ class Markers:
     labels: Mapping[str, int]
     opening: _Gapped
     inside: _Gapped
-    longest: int  # words in the first run of one that is in `opening`
+    beginnings: Collection[str]  # of the first runs of those that are in `opening`: each run so far as a line has it
 
     @classmethod
     def of(cls, *lists: Lists) -> "Markers":
@@ -73,7 +73,8 @@ class Markers:
                     opening.setdefault(first, []).append((others, kind))
                 else:
                     inside.setdefault(others[0].split()[0], []).append((others, kind))
-        return cls(whole, labels, opening, inside, max((len(run.split()) for run in opening), default=0))
+        beginnings = {run[: space + 1] for run in opening for space in range(1, len(run)) if run[space] == " "}
+        return cls(whole, labels, opening, inside, beginnings)
 
     def kinds(self, line: str) -> int:
         """Which kinds of marker a line is: a sum of BEHIND, BEFORE, AMID and MENU; 0 if none."""
@@ -85,8 +86,10 @@ class Markers:
             found |= self.labels.get(_form(line[: label.start()]), 0)
         tokens = form.split(" ")
         run = " "
-        for token in tokens[: self.longest]:
+        for token in tokens:
             run += f"{token} "
+            if run not in self.beginnings:
+                break
             if run in self.opening:
                 found |= _fitting(f" {form} "[len(run) - 1 :], self.opening[run])
         for token in self.inside.keys() & tokens:

@@ -61,14 +61,17 @@ _WITHOUT_FILTERED = {tag: names - {"cite", "srcset"} for tag, names in ATTRIBUTE
 
 # XML 1.0 §2.2: what it forbids, and what it advises against, as does HTML.
 _NO_CHARACTERS = "".join(chr(0x10000 * plane + last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
-_ILLEGAL = re.compile(
-    f"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\ufdd0-\ufdef{_NO_CHARACTERS}]"
-)
+_ILLEGAL = re.compile(f"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff{_NO_CHARACTERS}]")
 # Controls that are letters of windows-1252 taken for Latin-1, as HTML §13.2.5.80 has it; and letters that were lost.
 _MEANT = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)} | {0xFFFD: "?"}
 _MISTAKEN = re.compile("[\x80-\x9f\ufffd]")
 _ILLEGAL_BYTES = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")
 _FORMATTING = re.compile(r"<(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE)
+# One that holds nothing but text: it is closed before anything could open it again.
+_PHRASE = re.compile(
+    r"""<(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?:\s(?:[^<>"]*+"[^"<>]*+")*+[^<>"]*+)?>[^<]*+</\1>""",
+    re.IGNORECASE,
+)
 _QUOTED_TAG_END = re.compile(r"""=\s*(?:"[^">]*>|'[^'>]*>)""")
 _WHOLE_TAG = re.compile(r"<[^<>]*>")
 _TAG = re.compile(r"""</?([a-z0-9]+)(?:\s[^"<>=]+(?:="[^"]*")?)*+>""")  # as nh3 writes it
@@ -147,7 +150,9 @@ def _bounded(html: str) -> str:
         return _cut(few_references(_WHOLE_TAG.sub(" ", html)).replace("<", "&lt;"))
     tangled = (
         tags > _FEW_TAGS
-        or (2 * tags * tags > _FEW_REPAIRS and 2 * tags * len(_FORMATTING.findall(html)) > _FEW_REPAIRS)
+        or (
+            2 * tags * tags > _FEW_REPAIRS and 2 * tags * len(_FORMATTING.findall(_PHRASE.sub("", html))) > _FEW_REPAIRS
+        )
         or html.count("&") * len(html) > CHEAP_REFERENCES
         or max(map(len, html.split(">"))) > _SHORT_TAG  # perhaps a tag; perhaps a long text, which costs nothing
         or _QUOTED_TAG_END.search(html) is not None  # a tag that goes on behind what looks like its end

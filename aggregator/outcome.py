@@ -158,6 +158,7 @@ class Outcomes:
                 error.kind,
                 fixed=source.every,
                 retry_after=retry_after,
+                is_local=source.host is None,
                 scatter=scatter(source.key, now),
             )
         served = lease.state.succeeded_at is not None

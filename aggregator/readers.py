@@ -21,13 +21,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from aggregator.config.settings import Parse
-from aggregator.errors import DocumentError, StateError
+from aggregator.errors import DocumentError, ReaderLost, StateError
 from aggregator.models import Article, Document, Reading
 from aggregator.reader_process import BUG, MAX_FRAME, NO_MEMORY, REFUSED, packed, unpacked
 from aggregator.reading import Request
 
 IDLE_SECONDS = 60.0  # without work: then a process is ended
 START_SECONDS = 30.0  # more than a process ever needs to start: its first document has so much more time
+
+_STOPPING = "not read: the daemon is stopping"
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +56,16 @@ class Readers:
     def read(self, document: Document, request: Request) -> Reading:
         """As `reading.read`. Raises DocumentError also for a document that takes too much time or memory.
 
-        Raises StateError where the machine has no room for another process.
+        Raises StateError where the machine has no room for another process, and when they are closed; ReaderLost for a
+        process that was ended from outside.
         """
-        with self._borrowed() as process:
-            return process.read(document, request)
+        try:
+            with self._borrowed() as process:
+                return process.read(document, request)
+        except ReaderLost as error:
+            if self._closed:
+                raise StateError(_STOPPING) from error
+            raise
 
     def tidy(self) -> None:
         """End processes that have had nothing to do for a while."""
@@ -70,7 +78,7 @@ class Readers:
             process.end()
 
     def close(self) -> None:
-        """End all processes, also those at work: whoever waits for one is told so by a DocumentError."""
+        """End all processes, also those at work: whoever waits for one is told so by a StateError."""
         with self._lock:
             self._closed = True
             for process in self._all:
@@ -99,7 +107,7 @@ class Readers:
         """The process that was used last, or a new one. What has died meanwhile is no fault of the next document."""
         with self._lock:
             if self._closed:
-                raise DocumentError("not read: the daemon is stopping", "reader")
+                raise StateError(_STOPPING)
             while self._idle:
                 process = self._idle.pop()
                 if process.is_alive():
@@ -161,7 +169,7 @@ class _Process:
             found, count = answer
             articles: list[Article] = [self._frame() for _ in range(count)]
         except (EOFError, OSError, UnpicklingError) as error:
-            raise DocumentError(f"{document.name}: {self._verdict()}", "reader") from error
+            raise self._verdict(document.name) from error
         finally:
             timer.cancel()
             self._starts = False
@@ -186,21 +194,22 @@ class _Process:
     def _frame(self) -> Any:
         return unpacked(self._channel.recv_bytes(MAX_FRAME))
 
-    def _verdict(self) -> str:
+    def _verdict(self, name: str) -> DocumentError | ReaderLost:
         """Why there is no answer, for whoever looks after the source."""
         self._channel.close()
         self._popen.kill()
         code = self._popen.wait()
         options = self._options
+        why = f"the process that read it has ended ({code})"
         if code == -signal.SIGXCPU:
-            return f"takes more than parse.cpu ({options.cpu.total_seconds():g} s) to read"
-        if code == NO_MEMORY:
-            return f"takes more than parse.memory ({options.memory:,} bytes) to read"
-        if self._is_late:
-            return f"takes more than parse.time ({options.time.total_seconds():g} s) to read"
-        if code == -signal.SIGKILL:
-            return "the process that read it was ended, by a stop of the daemon or for want of memory"
-        return f"the process that read it has ended ({code})"
+            why = f"takes more than parse.cpu ({options.cpu.total_seconds():g} s) to read"
+        elif code == NO_MEMORY:
+            why = f"takes more than parse.memory ({options.memory:,} bytes) to read"
+        elif self._is_late:
+            why = f"takes more than parse.time ({options.time.total_seconds():g} s) to read"
+        elif code in (-signal.SIGKILL, -signal.SIGTERM):
+            return ReaderLost("the process that read it was ended from outside: has the machine memory left?")
+        return DocumentError(f"{name}: {why}", "reader")
 
 
 def _started(channel: socket.socket, options: Parse) -> "subprocess.Popen[bytes]":

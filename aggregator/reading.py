@@ -70,6 +70,8 @@ def parser_of(document: Document, accepts: frozenset[str], media_type: str | Non
         raise DocumentError(
             f"{document.beside_name}: stands beside a feed, whose entries speak for themselves: remove it"
         )
+    if document.beside is not None and kind == sniff.ARCHIVE:
+        raise DocumentError(f"{document.beside_name}: stands beside an archive: put it beside a file in there")
     return parser
 
 

@@ -3,6 +3,7 @@
 Piece by piece, each in a transaction of its own, so that it can be broken off and done again.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache
 
@@ -12,20 +13,34 @@ from aggregator.markers import Markers
 from aggregator.models import Story
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
 from aggregator.words import digest
 
 BATCH = 200  # articles, or stories, in one transaction
 
+log = logging.getLogger(__name__)
+
 Progress = Callable[[int], None]  # told how many articles or stories have been looked at
 
 
-def cut_rules(markers: Markers) -> str:
-    """Another text for other rules of what is furniture."""
-    return digest([__version__, repr(markers)])
+def apply(database: Database, judge: Judge, markers: Markers, progress: Progress, *, is_judged: bool) -> int:
+    """Do what newer rules ask for; the number of articles that are cut in another way. Raises StateError.
+
+    `is_judged`: by these rules already. That all is done is noted at the end: what was broken off is done again.
+    """
+    rules = digest([__version__, repr(markers)])
+    is_cut = not stored_topics.is_outdated(database, "furniture", rules)
+    changed = 0 if is_cut else cut_all(database, markers, progress)
+    if changed:
+        log.info("other rules of what is furniture: %d articles are cut in another way", changed)
+    if not (is_judged and is_cut):
+        judge_all(database, judge, progress)
+        stored_topics.note_rules(database, judge.rules_hash, furniture=rules)
+    return changed
 
 
-def cut_all(database: Database, markers: Markers, progress: Progress = lambda count: None) -> int:
+def cut_all(database: Database, markers: Markers, progress: Progress) -> int:
     """Look for furniture in all originals; the number of articles that are others now. Their dates stay."""
 
     @cache
@@ -43,7 +58,7 @@ def cut_all(database: Database, markers: Markers, progress: Progress = lambda co
     return changed
 
 
-def judge_all(database: Database, judge: Judge, progress: Progress = lambda count: None) -> None:
+def judge_all(database: Database, judge: Judge, progress: Progress) -> None:
     """Apply the rules to the whole store: who leads a story, what it is about, where it belongs."""
     last = ""
     while batch := stored_articles.stories(database, after=last, limit=BATCH):

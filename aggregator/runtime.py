@@ -115,10 +115,18 @@ class Visits:
             stored_sources.release(self._pipeline.database, leases)
             return 0
         for lease in leases:
-            task = asyncio.create_task(self._visit(lease))
-            self._running[task] = lease, asyncio.get_running_loop().time()
-            task.add_done_callback(lambda ended: self._running.pop(ended, None))
+            self._start(lease)
         return len(leases)
+
+    def _start(self, lease: Lease) -> None:
+        """Begin a visit; none while that of an older lease is under way: on a network mount that has gone it hangs, and
+        the next one would, too, with a thread each."""
+        if any(lease.source == other.source for other, _ in self._running.values()):
+            log.warning("%s: the visit before is under way still: is the machine it comes from there?", lease.source)
+            return
+        task = asyncio.create_task(self._visit(lease))
+        self._running[task] = lease, asyncio.get_running_loop().time()
+        task.add_done_callback(lambda ended: self._running.pop(ended, None))
 
     async def some_ended(self, seconds: float) -> bool:
         """Wait until a visit has ended, or for so long; whether any are under way still."""
@@ -224,7 +232,6 @@ def retag(config: Config, database: Database, progress: Progress) -> tuple[int, 
     """Apply all rules to what is stored, and publish; from how many articles something else is cut, changed files."""
     with executor() as pool, Readers(config.settings.parse) as readers:
         pipeline = Pipeline(config, database, pool, readers)
-        pipeline.prepare()
         return pipeline.retag(progress), pipeline.publish()
 
 

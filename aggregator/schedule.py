@@ -20,6 +20,7 @@ from typing import Protocol
 from aggregator.models import Advice, Rhythm, SourceState
 
 SOON = timedelta(seconds=0.2)  # a file that is about to be complete is looked at no sooner
+LOCAL_RETRY = timedelta(minutes=1)
 LONGEST = timedelta(days=1)  # between two tries of a failing source: feeds rise from the dead
 OFFLINE = timedelta(minutes=1)  # between two tries of a source while our own network is down
 MUTED = timedelta(days=30)  # between two looks at a source that says it is gone (410)
@@ -121,8 +122,14 @@ def after_failure(
     fixed: timedelta | None = None,
     retry_after: timedelta | None = None,
     scatter: float = 0.5,
+    is_local: bool = False,
 ) -> Plan:
-    """The next try. `failures` in a row, this one included, put it off linearly, to a day at most."""
+    """The next try. `failures` in a row, this one included, put it off linearly, to a day at most.
+
+    A place on this machine costs nobody anything, and whoever has mended it is waiting: it is tried every minute.
+    """
+    if is_local:
+        return Plan(now + LOCAL_RETRY, "tried every minute until it works")
     if kind == "gone":
         return Plan(now + MUTED, "gone (410): looked at once a month; delete it, or give it its new address")
     interval = fixed or bounds.every

@@ -104,6 +104,8 @@ class Watch:
                 self._changed([key for path in found for key in self._sources.get(path, ())])
         except FileNotFoundError:
             return  # gone meanwhile: the next look begins anew
+        except ExceptionGroup as errors:  # while it told: it cannot say a name that is not UTF-8
+            log.info("the kernel has to be asked anew: %s", errors.exceptions[0])
         except (OSError, RuntimeError) as error:
             log.warning("the kernel does not tell of %d folders, so they are looked at: %s", len(paths), error)
             self._refused.update(paths)

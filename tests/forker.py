@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from aggregator import config, registry, runtime
-from aggregator.pipeline import Pipeline
+from aggregator.ending import Endings
 
 
 def moves_first(store: Callable[..., Any]) -> Callable[..., Any]:
     """Files go to done/ before their articles are stored."""
 
-    def mistaken(self: Pipeline, ending: Any, outcome: Any, rejected: Any) -> Any:
+    def mistaken(self: Endings, ending: Any, outcome: Any, rejected: Any) -> Any:
         ending.source.settle(ending.found.documents, rejected)
         return store(self, ending, outcome, rejected)
 
@@ -34,7 +34,7 @@ def main(directory: str, mutant: str = "") -> None:
     found = config.load(Path(directory), {})
     registry.load()
     if mutant == "moves first":
-        Pipeline._store = moves_first(Pipeline._store)  # type: ignore[method-assign]
+        Endings._store = moves_first(Endings._store)  # type: ignore[method-assign]
     for line in sys.stdin:
         begun = os.fork()
         if begun == 0:

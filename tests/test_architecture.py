@@ -47,6 +47,8 @@ LAYERS = [
     ["sources", "parsers", "taggers", "formats", "publish"],
     ["reading", "folding", "outcome", "retag", "regroup"],
     ["reader_process", "readers", "samples"],
+    ["documents", "publication"],
+    ["ending"],
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover", "watching"],

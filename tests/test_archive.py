@@ -6,6 +6,8 @@ import io
 import lzma
 import struct
 import tarfile
+import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ import pytest
 
 from aggregator.errors import DocumentError
 from aggregator.models import Document, Parsed
-from aggregator.parsers import archive
+from aggregator.parsers import _unpacking, archive
 
 WORDS = "The ferry to Skell was stopped on Monday, the harbour board said, since the wind had risen in the night."
 TEXT = f"Ferry stopped\n\n{WORDS}\n".encode()
@@ -146,7 +148,7 @@ def test_names_are_labels() -> None:
     found = parsed(body, "a.tar")
     assert len(found.entries) == 2
     assert list(refusals(found)) == ["../../etc/passwd.png"]
-    assert archive._label("a\nb\x1b[2J.txt") == "a?b?[2J.txt"
+    assert _unpacking.label("a\nb\x1b[2J.txt") == "a?b?[2J.txt"
 
 
 def test_names_of_old_programs_are_read() -> None:
@@ -171,8 +173,8 @@ def test_nothing_but_plain_files_is_read(kind: bytes) -> None:
 
 
 def test_bombs_are_counted_while_they_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_MEMBER_BYTES", 100_000)
-    monkeypatch.setattr(archive, "MAX_BYTES", 300_000)
+    monkeypatch.setattr(_unpacking, "MAX_MEMBER_BYTES", 100_000)
+    monkeypatch.setattr(_unpacking, "MAX_BYTES", 300_000)
     bomb = b"\n" * 200_000
     found = parsed(zipped(("one.txt", TEXT), ("bomb.txt", bomb)))
     assert "larger than 100,000 bytes" in refusals(found)["bomb.txt"]
@@ -248,3 +250,41 @@ def test_many_members_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_only_begins_like_an_archive_is_refused(body: bytes) -> None:
     with pytest.raises(DocumentError):
         parsed(body)
+
+
+def test_bzip2_in_a_zip_unpacks_no_more_than_its_header_says() -> None:
+    honest = zipped(("a.txt", TEXT), ("b.txt", b"a" * 1000), method=zipfile.ZIP_BZIP2)
+    packed, bomb = bz2.compress(b"a" * 1000), bz2.compress(bytes(300_000_000))
+    directory = bytearray(
+        honest[honest.index(b"PK\1\2") :].replace(*(struct.pack("<I", len(one)) for one in (packed, bomb)))
+    )
+    body = bytearray(honest[: honest.index(b"PK\1\2")].replace(packed, bomb)) + directory
+    body[-6:-2] = struct.pack("<I", body.index(b"PK\1\2"))
+    tracemalloc.start()
+    found = parsed(bytes(body))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
+    assert texts(found) == ["Ferry stopped"]
+    assert "damaged" in refusals(found)["b.txt"]
+
+
+def test_a_zip_without_its_directory_takes_linear_time() -> None:
+    begun = time.process_time()
+    member = zipped(("a.png", b""))
+    member = member[: member.index(b"PK\1\2")]
+    with pytest.raises(DocumentError):
+        parsed(member * 150_000 + b"\xff" * 5_000_000)
+    assert time.process_time() - begun < 5
+
+
+def test_a_double_of_a_member_has_used_its_facts() -> None:
+    found = parsed(zipped(("a.txt", TEXT), ("b.txt", TEXT), ("b.yaml", b"title: X")))
+    assert (len(found.entries), found.refused) == (1, ())
+
+
+def test_entries_beyond_the_limit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 1)
+    found = parsed(zipped(("one.txt", TEXT), ("two.txt", OTHER), ("three.txt", OTHER + b"More.")))
+    assert texts(found) == ["Ferry stopped"]
+    assert refusals(found) == {"two.txt": "from here on more than 1 entries; pack fewer together"}

@@ -176,6 +176,12 @@ class TestRepeated:
         assert found([PROSE, PROSE, "Herring and ice", self.NOTICE], repeated=(self.NOTICE,)) == [(2, 4)]
         assert found([PROSE, self.NOTICE, PROSE, PROSE], repeated=(self.NOTICE,)) == []
 
+    def test_background_that_is_told_each_time_takes_no_other_paragraph_with_it(self) -> None:
+        background = "The two countries share a border of 4,200 kilometres, and their trade has grown since 2014."
+        last = "The two presidents, who had met in March, did not attend the ceremony."
+        assert found([PROSE, PROSE + " Again.", background, last], repeated=(background,)) == []
+        assert found([PROSE, PROSE + " Again.", background], repeated=(background,)) == [(2, 3)]
+
     def test_repeated_lines_are_markers_at_the_top(self) -> None:
         lines = ["The Harbour Post, since 1903", TITLE, PROSE, PROSE]
         assert found(lines, titled=False, repeated=(lines[0],)) == [(0, 1)]

@@ -92,6 +92,19 @@ async def test_a_file_that_is_open_for_an_hour_is_refused(inbox: Inbox) -> None:
     assert inbox.reason("a.txt").startswith("somebody still has it open for writing, for an hour; write it under")
 
 
+async def test_a_file_that_stays_open_is_looked_at_less_and_less_often(inbox: Inbox) -> None:
+    if not leases_work(inbox.path):
+        pytest.skip("the kernel gives no leases on this file system")
+    path = drop(inbox.path / "a.txt")
+    with path.open("ab"):
+        waits = []
+        for minutes in (0, 10, 30):
+            again_in = (await inbox.visit(timedelta(minutes=minutes))).again_in
+            assert again_in
+            waits.append(round(again_in / SECOND))
+    assert waits == [2, 60, 180]
+
+
 async def test_a_kept_file_that_was_open_for_an_hour_is_read_when_it_is_closed(inbox: Inbox) -> None:
     if not leases_work(inbox.path):
         pytest.skip("the kernel gives no leases on this file system")

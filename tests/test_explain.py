@@ -26,5 +26,19 @@ async def test_stored_article_is_found_by_key_link_and_page(config_directory: Pa
 def test_file_that_is_not_stored_has_no_key(config_directory: Path) -> None:
     found = config.load(config_directory, {})
     (trace,) = explain.traces(str(config_directory.parent / "seeds" / "yuan-rouble-settlement.txt"), found, None)
-    assert "  key       none: it is not stored" in explain.lines(trace, found)
+    assert "  stored    no" in explain.lines(trace, found)
     assert explain.facts(trace)["key"] is None
+
+
+async def test_a_file_is_found_in_the_store_wherever_it_was_moved(config_directory: Path) -> None:
+    found = config.load(config_directory, {})
+    seed = config_directory.parent / "seeds" / "brief.txt"
+    with runtime.opened(found) as database:
+        await runtime.once(found, database, lambda visit: None)
+        (trace,) = explain.traces(str(seed), found, database)
+        assert [source for _, source in trace.stored_as] == ["folder:seeds"]
+        assert articles.get(database, trace.stored_as[0][0])
+        copy = config_directory.parent / "elsewhere.txt"
+        copy.write_bytes(seed.read_bytes())
+        (trace,) = explain.traces(str(copy), found, database)
+        assert trace.stored_as == ()

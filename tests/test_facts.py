@@ -150,6 +150,12 @@ def test_nothing_stands_beside_a_feed(body: bytes) -> None:
         parser_of(Document(body, "x", beside=b"title: x", beside_name="x.yaml"), accepts)
 
 
+def test_nothing_stands_beside_an_archive() -> None:
+    document = Document(b"PK\5\6" + bytes(18), "x", beside=b"title: x", beside_name="x.yaml")
+    with pytest.raises(DocumentError, match=r"x\.yaml: stands beside an archive"):
+        parser_of(document, frozenset({"application/x-archive"}))
+
+
 # --- front matter
 
 

@@ -1,9 +1,12 @@
 """A folder of dropped files: what is taken, what is refused, and what becomes of it."""
 
 import os
+import shutil
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -246,6 +249,69 @@ async def test_a_file_that_cannot_be_moved_does_not_hold_up_the_others(tmp_path:
     with pytest.raises(NotADirectoryError):
         FolderSource(folder=tmp_path, after="move").settle(found.documents, found.refused)
     assert tree(tmp_path) == {"a", "done", "rejected/b", "rejected/b.reason.txt"}
+
+
+async def test_files_that_cannot_be_moved_are_read_after_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_look, "MAX_FILES", 2)
+    for name in "abcde":
+        drop(tmp_path / name, name.encode())
+    source, seen = FolderSource(folder=tmp_path, after="move"), []
+    move = _files.Mover.move
+
+    def held(self: _files.Mover, name: str, *rest: str) -> None:
+        if name in "ab":
+            raise PermissionError(1, "Operation not permitted")
+        move(self, name, *rest)
+
+    monkeypatch.setattr(_files.Mover, "move", held)
+    for _ in range(3):
+        found = await source.visit(SourceState(), None, NOW)  # type: ignore[arg-type]
+        seen.append(names(found))
+        with suppress(PermissionError):
+            source.settle(found.documents, found.refused)
+    assert seen == [["a", "b"], ["c", "d"], ["e", "a"]]
+    assert tree(tmp_path) == {"a", "b", "done/c", "done/d", "done/e"}
+
+
+@pytest.mark.parametrize("way", ["in its place", "another file"])
+async def test_a_file_that_changes_while_it_is_moved_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    drop(tmp_path / "a.txt", b"one")
+    found = await visit(tmp_path, "move")
+    free = _files.Mover._free
+
+    def meanwhile(*given: Any) -> tuple[str, str]:
+        if way == "in its place":
+            (tmp_path / "a.txt").write_bytes(b"two")
+        else:
+            drop(tmp_path / ".new", b"two").rename(tmp_path / "a.txt")
+        return free(*given)
+
+    monkeypatch.setattr(_files.Mover, "_free", meanwhile)
+    FolderSource(folder=tmp_path, after="move").settle(found.documents, ())
+    assert tree(tmp_path) == {"a.txt"}
+    assert (tmp_path / "a.txt").read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("after", ["keep", "move"])
+async def test_no_handle_is_left_behind(tmp_path: Path, after: str) -> None:
+    handles = lambda: len(os.listdir("/proc/self/fd"))  # noqa: E731, PTH208
+    source = FolderSource(folder=tmp_path, after=after)  # type: ignore[arg-type]
+    before = handles()
+    for number in range(20):
+        for name in ("good", "empty", "facts"):
+            drop(tmp_path / f"{name}{number}.txt", b"" if name == "empty" else name.encode())
+        drop(tmp_path / f"facts{number}.yaml", b"title: x")
+        (tmp_path / f"link{number}").symlink_to("nowhere")
+        found = await source.visit(SourceState(), None, NOW)  # type: ignore[arg-type]
+        source.settle(found.documents, found.refused)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(SourceError):
+        await source.visit(SourceState(), None, NOW)  # type: ignore[arg-type]
+    assert handles() == before
 
 
 @pytest.mark.parametrize("name", [".hidden", ".a.txt.swp", "a.txt~", "a.tmp", "a.part", "a.reason.txt"])

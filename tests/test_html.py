@@ -200,6 +200,7 @@ HOSTILE = {
     "scripts": page(BODY + "<script>" * 50_000),
     "a tree of JSON": page(BODY, ld("[" * 100_000)),
     "articles in JSON": page(BODY, ld("[" + '{"@type":"Article","author":["a"]},' * 20_000 + "0]")),
+    "elements with a name": page(BODY + "<p>" + "<span class=a>x</span>" * 22_000 + "<b><a class=b>y</a></b>" * 10_000),
     "too many tags": page("<p>x" * 500_000),
     "too many elements": page("<p>x" * 100_000),
 }

@@ -8,7 +8,7 @@ import pytest
 
 from aggregator.errors import DocumentError
 from aggregator.models import Document, Parsed
-from aggregator.parsers import _headers, mail
+from aggregator.parsers import _headers, _mail_text, mail
 
 SAID = "The ferry to Skell was stopped on Monday, the harbour board said, since the wind had risen in the night."
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -103,10 +103,10 @@ def test_the_plain_text_is_taken_unless_it_is_a_stub() -> None:
 
 def test_lines_that_flow_are_paragraphs() -> None:
     text = "The ferry to \nSkell is stopped.\n\n> A quoted \n> line.\n From here\n-- \nAnna"
-    assert mail.unwrapped(text, joins=False) == (
+    assert _mail_text.unwrapped(text, joins=False) == (
         "The ferry to Skell is stopped.\n\n> A quoted line.\nFrom here\n-- \nAnna"
     )
-    assert mail.unwrapped("東京 \n都", joins=True) == "東京都"
+    assert _mail_text.unwrapped("東京 \n都", joins=True) == "東京都"
 
 
 PLAIN = ("Subject: x", "MIME-Version: 1.0")
@@ -174,6 +174,52 @@ def test_an_mbox_holds_messages() -> None:
     assert single.guid == "m"
 
 
+def test_prose_that_begins_with_from_begins_no_message() -> None:
+    (single,) = parsed(raw("Subject: x", "", SAID, "", "From January to March of 2024", "it was so.")).entries
+    assert single.content.value.endswith("From January to March of 2024\nit was so.")
+    mark = "From anna@paper.example Mon Mar  2 10:00:00 2026\n"
+    found = parsed(
+        f"{mark}{raw('Subject: 1', '', SAID)}\n\n>From then on: it was so.\n\n{mark}{raw('Subject: 2', '', SAID)}\n"
+    )
+    assert [entry.title.value for entry in found.entries] == ["1", "2"]
+    assert found.entries[0].content.value.endswith("\n\nFrom then on: it was so.")
+
+
+def test_messages_beyond_the_limit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "MAX_MESSAGES", 2)
+    mark = "From anna@paper.example Mon Mar  2 10:00:00 2026\n"
+    found = parsed("".join(f"{mark}{raw(f'Subject: {n}', '', SAID)} {n}\n\n" for n in range(3)))
+    assert len(found.entries) == 2
+    assert [part.reason for part in found.refused] == ["from here on more than 2 messages: split it into several files"]
+
+
+@pytest.mark.parametrize(
+    ("behind", "stays"),
+    [("-- \nAnna\nThe Paper", False), ("--\nThe second item.", True), ("-- \n" + "A line.\n" * 30, True)],
+    ids=["a signature", "a line of dashes", "too long for one"],
+)
+def test_signatures(behind: str, stays: bool) -> None:
+    text = "A line of text.\n" * 40 + behind
+    (found,) = parsed(raw("Subject: x", "", text)).entries
+    assert found.content.value == (text if stays else text[: -len(behind)]).strip()
+
+
+def test_what_is_attached_beside_the_page_is_read_though_the_plain_text_is_taken() -> None:
+    page = f"Content-Type: text/html\n\n<p>{SAID}</p>\n"
+    file = f"Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nFile\n\n{SAID}\n"
+    mixed = f'Content-Type: multipart/mixed; boundary="c"\n\n--c\n{page}--c\n{file}--c--\n'
+    body = raw(*PLAIN, 'Content-Type: multipart/alternative; boundary="b"', "", f"--b\n\n{SAID}\n--b\n{mixed}--b--\n")
+    assert [entry.content.value for entry in parsed(body).entries] == [SAID, f"File\n\n{SAID}"]
+
+
+def test_a_page_that_cannot_be_read_costs_none_of_what_is_attached() -> None:
+    page = "Content-Type: text/html\n\n<!-- nothing -->\n"
+    file = f"Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nFile\n\n{SAID}\n"
+    found = parsed(raw(*PLAIN, 'Content-Type: multipart/mixed; boundary="b"', "", f"--b\n{page}--b\n{file}--b--\n"))
+    assert [entry.content.value for entry in found.entries] == [f"File\n\n{SAID}"]
+    assert [part.name for part in found.refused] == ["message"]
+
+
 def nested(depth: int) -> str:
     parts = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(depth))
     return raw("Subject: x", "MIME-Version: 1.0", parts + "\n" + SAID)
@@ -194,6 +240,7 @@ HOSTILE = {
     "boundaries": raw(*PLAIN, 'Content-Type: multipart/mixed; boundary="b"', "", "--b\n\nx\n" * 400_000, SAID),
     "file names": raw(*PLAIN, "Content-Disposition: attachment; filename*=" + "%41" * 100_000, "", SAID),
     "lines that flow": raw(*PLAIN, "Content-Type: text/plain; format=flowed", "", "word \n" * 200_000),
+    "a postmark": raw(*PLAIN, "", "", "From " + "a" * 3_000_000),
     "controls": raw(*PLAIN, "", SAID + "\0\1\x1b[2J"),
 }
 

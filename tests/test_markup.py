@@ -281,3 +281,17 @@ _tokens = (
 def test_safe_html_is_idempotent(tokens: list[str]) -> None:
     once = safe_html("".join(tokens).replace("\0", " "), "https://a.example/")
     assert safe_html(once, "https://a.example/") == once
+
+
+def test_many_phrases_that_are_closed_need_no_untangling(monkeypatch: pytest.MonkeyPatch) -> None:
+    html = '<p>One <a href="https://a.example/1">link</a>, and <em title="a &gt; b">words</em>.</p>\n' * 300
+    cleaned = safe_html(html, None)
+
+    def never(*_: object) -> str:
+        raise AssertionError
+
+    monkeypatch.setattr("aggregator.markup.untangled", never)
+    assert safe_html(html, None) == cleaned
+    for open_ones in ("<b>" * 600 + "<i>x</i>" * 400, "<b a='>x</b>'>" * 600 + "<p>" * 300, '<b a=">x</b>">' * 900):
+        with pytest.raises(AssertionError):
+            safe_html(open_ones, None)

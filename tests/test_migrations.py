@@ -4,16 +4,22 @@ import gc
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import JSON, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 
+from aggregator import furniture
 from aggregator.errors import StateError
-from aggregator.store import Database, schema
+from aggregator.markers import built_in
+from aggregator.models import Cut
+from aggregator.store import Database, articles, schema
 from aggregator.store import database as database_module
 
 VERSIONS = Path(database_module.__file__).parent / "migrations" / "versions"
@@ -25,6 +31,44 @@ def test_migrations_lead_to_the_schema(unmigrated_database: Callable[[], Databas
         differences = compare_metadata(context, schema.metadata)
     # SQLite keeps no comments, and cannot tell them from changed ones.
     assert [change for change in differences if "comment" not in str(change)] == []
+
+
+def test_what_was_cut_from_an_article_stays_cut_and_is_kept(
+    unmigrated_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = {"line": 1, "removed": ["Share this & that", "Read <more>"], "reason": "“Share this” stands behind"}
+    with monkeypatch.context() as patch:
+        patch.setattr(database_module, "HEAD", "0004")
+        patch.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0004"))
+        old = unmigrated_database()
+        with old.writing() as connection:
+            found = MetaData()
+            found.reflect(connection)
+            tables = {name: found.tables[name] for name in ("sources", "articles")}
+            connection.execute(tables["sources"].insert(), filled(tables["sources"], id="a", active=True))
+            for key, mine in (("1", cut), ("2", None)):
+                row = filled(tables["articles"], key=key, source="a", html="<p>One.</p>\n", cut=mine)
+                connection.execute(tables["articles"].insert(), row)
+    one, two = (articles.get(unmigrated_database(), key) for key in "12")
+    assert one and two
+    assert one.html == "<p>One.</p>\n"
+    assert one.original == "<p>One.</p>\n<p>Share this &amp; that</p>\n<p>Read &lt;more&gt;</p>\n"
+    assert one.cuts == (Cut(12, len(one.original), cut["reason"]),)  # type: ignore[arg-type]
+    assert (two.original, two.cuts, two.told) == (None, (), ())
+    assert furniture.cut(two, built_in()) is two
+    assert furniture.cut(one, built_in()).html.strip() == "<p>One.</p>"
+
+
+def filled(table: Table, **given: Any) -> dict[str, Any]:
+    """A row with something in each column that must not be empty."""
+    needed = [column for column in table.c if not column.nullable and column.server_default is None]
+    return {column.name: something(column.type) for column in needed} | given
+
+
+def something(kind: Any) -> Any:
+    if isinstance(kind, JSON):
+        return []
+    return datetime(2026, 1, 1, tzinfo=UTC) if kind.python_type is datetime else kind.python_type()
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -20,9 +20,10 @@ from aiohttp.test_utils import TestServer
 from lxml import etree
 
 import aggregator
-from aggregator import config, explain, pipeline, runtime
-from aggregator.errors import StateError
-from aggregator.models import Visit
+from aggregator import config, documents, explain, pipeline, reading, runtime
+from aggregator.errors import ReaderLost, StateError
+from aggregator.models import Document, Reading, Visit
+from aggregator.readers import Readers
 from aggregator.sources import _look
 from aggregator.store import articles, sources, topics
 from tests.conftest import Site
@@ -204,6 +205,86 @@ async def test_a_bug_met_in_one_file_costs_that_file_alone(
     assert (inbox / "rejected" / "poison.txt").exists()
 
 
+class Losing:
+    """A reader process that is lost, so many times, over documents with a word in their names."""
+
+    def __init__(self, word: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._word, self._times = word, times
+        self.read: list[str] = []
+        self._right = Readers.read
+        monkeypatch.setattr(Readers, "read", lambda readers, *given: self._read(readers, *given))
+        monkeypatch.setattr(documents, "_read_in_passing", lambda *_: None)
+        monkeypatch.setattr(documents, "AGAIN_IN", timedelta(seconds=0.2))
+
+    def _read(self, readers: Readers, document: Document, request: reading.Request) -> Reading:
+        self.read.append(document.name)
+        if self._word in document.name and self.read.count(document.name) <= self._times:
+            raise ReaderLost("the process was ended")
+        return self._right(readers, document, request)
+
+
+@pytest.mark.parametrize("after", ["move", "keep"])
+async def test_a_file_stays_when_its_reader_process_is_lost_and_is_read_again(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    inbox = only_inbox(config_directory)
+    (config_directory / "sources.yaml").write_text(f"sources:\n  - {{folder: {inbox}, after: {after}}}\n")
+    losing = Losing("b", 2, monkeypatch)
+    for name in "abc":
+        drop(inbox, f"{name}.txt", f"About {name}\n\nChina and Russia agreed on {name}.".encode())
+    visits = await once(config_directory)
+    assert [(visit.new, visit.error) for visit in visits] == [(2, None), (0, None), (1, None)]
+    assert losing.read == ["a.txt", "b.txt", "c.txt", "b.txt", "b.txt"]
+    assert not (inbox / "rejected").exists()
+
+
+async def test_a_file_over_which_reader_processes_are_lost_each_time_is_refused_at_last(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = only_inbox(config_directory)
+    losing = Losing("poison", 99, monkeypatch)
+    for name in ("a", "poison", "z"):
+        drop(inbox, f"{name}.txt", f"About {name}\n\nChina and Russia agreed on {name}.".encode())
+    visits = await once(config_directory)
+    assert [visit.new for visit in visits] == [2, 0, 0]
+    assert losing.read.count("poison.txt") == documents.LOSSES
+    assert sorted(path.name for path in (inbox / "done").iterdir()) == ["a.txt", "z.txt"]
+    reason = (inbox / "rejected" / "poison.txt.reason.txt").read_text()
+    assert reason == "poison.txt: the process was ended, 3 times\n"
+
+
+async def test_many_files_leave_room_for_the_documents_of_other_sources(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = only_inbox(config_directory)
+    queued: list[int] = []
+    losing = Losing("", 0, monkeypatch)
+    right = losing._right
+
+    def slow(readers: Readers, *given: Any) -> Reading:
+        queued.append(readers.threads._work_queue.qsize())
+        return right(readers, *given)
+
+    losing._right = slow
+    for number in range(9):
+        drop(inbox, f"{number}.txt", f"About {number}\n\nChina and Russia agreed on {number}.".encode())
+    (visit,) = await once(config_directory)
+    assert visit.new == len(queued) == 9
+    assert max(queued) < 4, "who comes now need not wait for all of them"
+
+
+async def test_what_takes_too_long_to_read_for_one_visit_is_left_for_the_next(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = only_inbox(config_directory)
+    Losing("", 0, monkeypatch)
+    monkeypatch.setattr(documents, "ENOUGH", timedelta(seconds=-1))
+    drop(inbox, "a.txt", b"About rice\n\nChina and Russia agreed on rice.")
+    visits = await once(config_directory)
+    assert {(visit.new, visit.error) for visit in visits} == {(0, None)}
+    assert (inbox / "a.txt").exists()
+
+
 async def test_many_files_come_in_pieces(config_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What else is to be done waits for one piece, never for all of them."""
     inbox = only_inbox(config_directory)
@@ -220,7 +301,7 @@ async def test_many_files_come_in_pieces(config_directory: Path, monkeypatch: py
 
         monkeypatch.setattr(f"aggregator.{name}", counting)
 
-    counted("pipeline._in_passing", lambda *_: 1)
+    counted("documents._read_in_passing", lambda *_: 1)
     counted("outcome.Outcomes._judge", lambda outcomes, articles, stories: len(articles))
     in_executor = pipeline.Pipeline.in_executor
 
@@ -237,8 +318,8 @@ async def test_many_files_come_in_pieces(config_directory: Path, monkeypatch: py
     with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None, taken=lambda *given: told.append(given))
     assert told == [(50, 57), (50, 7), (7, 0)]
-    assert sum(jobs, Counter()) == {"pipeline._in_passing": 107, "outcome.Outcomes._judge": 107}
-    assert max(job["pipeline._in_passing"] for job in jobs) == pipeline.PIECE
+    assert sum(jobs, Counter()) == {"documents._read_in_passing": 107, "outcome.Outcomes._judge": 107}
+    assert max(job["documents._read_in_passing"] for job in jobs) == documents.PIECE
     assert max(job["outcome.Outcomes._judge"] for job in jobs) == _look.MAX_FILES
     assert not any(len(job) > 1 for job in jobs)
     assert len(list((inbox / "done").iterdir())) == 107

@@ -147,13 +147,14 @@ def one_pass(process: subprocess.Popen[str], seconds: float) -> str:
 
 def killed(inbox: Inbox, chance: random.Random, kills: int, mutant: str = "") -> tuple[int, list[str]]:
     """Passes killed at random moments until so many were, or something is wrong: how many were, and what is."""
-    made = 0
+    made, longest = 0, 0.25  # seconds: about as long as a pass takes on this machine
     with forker(inbox, mutant) as process:
         while made < kills:
             if inbox.is_done():
                 inbox.drop(chance.randrange(1, 12))
-            said = one_pass(process, chance.uniform(0.02, 0.25))
+            said = one_pass(process, chance.uniform(0.02, longest))
             made += said == "killed"
+            longest *= 1.2 if said == "killed" else 0.7
             faults = inbox.faults()
             if said not in ("killed", "0"):
                 faults.append(f"a pass has failed: {said}")
@@ -304,11 +305,13 @@ async def test_what_cannot_be_moved_is_an_error_of_the_source(config_directory: 
     os.utime(inbox / "a.txt", (LONG_AGO, LONG_AGO))
     (visit,) = await once(config_directory)
     assert (visit.outcome, visit.new) == ("failed", 0)
-    assert visit.error and visit.error.endswith("files cannot be moved: done is not a folder (a symbolic link)")
+    assert visit.error and visit.error.endswith(
+        "files cannot be moved: done is not a folder (a symbolic link): remove it, or use `after: keep`"
+    )
     (inbox / "done").unlink()
     with small_disk(inbox / "done"):
         (visit,) = await once(config_directory)
-        assert visit.error and visit.error.endswith("done is on another file system")
+        assert visit.error and visit.error.endswith("done is on another file system: make it a plain folder")
     assert list(elsewhere.iterdir()) == list((inbox / "done").iterdir()) == []
     (visit,) = await once(config_directory)
     assert (visit.new, visit.error) == (1, None)

@@ -20,7 +20,7 @@ import pytest
 from aggregator import readers as pool
 from aggregator import reading, sniff
 from aggregator.config.settings import Parse
-from aggregator.errors import DocumentError, StateError
+from aggregator.errors import DocumentError, ReaderLost, StateError
 from aggregator.models import Document
 from aggregator.reader_process import packed, unpacked
 from aggregator.readers import START_SECONDS, Readers
@@ -162,7 +162,7 @@ def test_no_process_is_born_behind_a_close(monkeypatch: pytest.MonkeyPatch) -> N
     go_on.set()
     closing.join(20)
     assert not closing.is_alive()
-    with pytest.raises(DocumentError):
+    with pytest.raises(StateError, match="stopping"):
         asked.result(0)
     assert not readers._all
 
@@ -173,6 +173,16 @@ def test_time_is_limited_though_no_cpu_is_used(readers: Readers) -> None:
     process._options = Parse(time=timedelta(seconds=1))
     os.kill(process._popen.pid, signal.SIGSTOP)
     with pytest.raises(DocumentError, match=r"parse\.time"):
+        readers.read(wire(), REQUEST)
+    assert readers.read(wire(), REQUEST).articles
+
+
+def test_a_process_that_is_killed_from_outside_is_not_its_documents_fault(readers: Readers) -> None:
+    readers.read(wire(), REQUEST)
+    (pid,) = pids(readers)
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+    with pytest.raises(ReaderLost, match="ended from outside"):
         readers.read(wire(), REQUEST)
     assert readers.read(wire(), REQUEST).articles
 
@@ -194,7 +204,7 @@ def test_close_ends_processes_at_work() -> None:
     def ask() -> None:
         try:
             readers.read(SLOW, REQUEST)
-        except DocumentError as error:
+        except StateError as error:
             errors.append(error)
 
     thread = threading.Thread(target=ask)
@@ -207,7 +217,7 @@ def test_close_ends_processes_at_work() -> None:
     assert len(errors) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    with pytest.raises(DocumentError, match="stopping"):
+    with pytest.raises(StateError, match="stopping"):
         readers.read(wire(), REQUEST)
 
 

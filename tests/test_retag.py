@@ -1,6 +1,9 @@
 """Newer rules, applied to what is stored: what is cut, what it is about, what is published."""
 
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from aggregator import config, runtime
 from aggregator.models import Article
@@ -52,6 +55,33 @@ async def test_lines_learned_later_are_cut_from_earlier_articles(config_director
     assert b"lighthouse" not in feed(config_directory, "china-russia", "atom")
     assert {item["id"]: item["date_published"] for item in items(config_directory, "china-russia")} == ids
     assert retag(config_directory) == (0, 0)
+
+
+async def test_a_retag_that_is_broken_off_is_done_by_the_next_start(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = only_inbox(config_directory)
+    teaser = "India, India and India: India sails to India with India, and India goes with it\n\n"
+    for number in (1, 2, 3):
+        drop(inbox, f"{number}.txt", (story(number) + "\n\n".join([SITE.strip(), teaser])).encode())
+        await once(config_directory)
+
+    def tagged() -> int:
+        return sum("India" in item["tags"] for item in items(config_directory, "china-russia"))
+
+    assert tagged() == 2
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("aggregator.retag.judge_all", raising(KeyboardInterrupt))
+        retag(config_directory)
+    await once(config_directory)
+    assert tagged() == 0
+
+
+def raising(error: type[BaseException]) -> Callable[..., None]:
+    def it(*_: object) -> None:
+        raise error
+
+    return it
 
 
 async def test_a_list_of_the_users_is_applied_to_the_past(config_directory: Path) -> None:

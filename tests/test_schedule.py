@@ -200,3 +200,8 @@ def test_months_of_a_rhythm(rhythm: str, delay_minutes: float, share_of_visits: 
 @cache
 def _rhythms() -> dict[str, list[datetime]]:
     return dict(simulation.synthetic(90))
+
+
+def test_a_place_on_this_machine_is_tried_every_minute() -> None:
+    plan = schedule.after_failure(NOW, POLL, 9, "folder", is_local=True)
+    assert plan.due_at - NOW == timedelta(minutes=1)

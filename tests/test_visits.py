@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from aiohttp.test_utils import TestServer
 
 from aggregator import config, runtime
 from aggregator.fetch import Fetcher
-from aggregator.models import Lease, Outcome, Visit
+from aggregator.models import Found, Lease, Outcome, Visit
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
+from aggregator.sources.folder import FolderSource
 from aggregator.store import Database
 from aggregator.store import visits as stored
 
@@ -55,6 +57,35 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
     await server.close()
     assert {visit.outcome for visit in ended} == {"news"}
     assert len(leases) == 12
+
+
+async def test_a_folder_that_hangs_is_not_visited_twice_at_a_time(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network mount that has gone: each visit would keep a thread for good."""
+    (config_directory / "sources.yaml").write_text('sources:\n  - {folder: "{state}/inbox", create: true}\n')
+    begun: list[str] = []
+
+    async def hanging(source: FolderSource, *_: object) -> Found:
+        begun.append(source.key)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(FolderSource, "visit", hanging)
+    monkeypatch.setattr(runtime, "LEASE", timedelta(milliseconds=1))
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+        pipeline = Pipeline(found, database, pool, readers)
+        pipeline.prepare()
+        async with Fetcher(found.settings.fetch) as fetcher:
+            visits = runtime.Visits(pipeline, fetcher)
+            claimed = 0
+            for _ in range(3):
+                claimed += await visits.start_due()
+                await visits.some_ended(seconds=0.05)
+            await visits.break_off()
+    assert claimed == 3
+    assert begun == ["folder:inbox"]
 
 
 async def test_what_cannot_be_stored_takes_no_other_visit_with_it(

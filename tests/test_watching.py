@@ -113,6 +113,21 @@ async def test_a_folder_that_appears_vanishes_and_is_made_again(tmp_path: Path, 
         (tmp_path / "away").rmdir()
 
 
+async def test_a_name_that_is_not_utf8_ends_nothing(tmp_path: Path, watch: Watch, told: Told) -> None:
+    sources = {name: folder(tmp_path / name) for name in "ab"}
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    await watch.look(sources)
+    await listening(watch, told, tmp_path / "b", "b")
+    async with asyncio.timeout(WITHIN):
+        while watch._task and not watch._task.done():
+            (tmp_path / "a" / "\udcff.txt").write_text("x")
+            await asyncio.sleep(0.3)
+    await watch.look(sources)
+    await listening(watch, told, tmp_path / "b", "b")
+    await watch.close()
+
+
 async def test_the_set_of_folders_follows_the_configuration_in_one_thread(
     tmp_path: Path, watch: Watch, told: Told
 ) -> None:

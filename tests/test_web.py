@@ -88,7 +88,9 @@ async def test_topic_page_shows_reasons_and_article_page_its_tags(client: TestCl
     assert "about country:china ≥ 25" in text
     key = text.partition("/articles/")[2][:32]
     page = await client.get(f"/articles/{key}")
-    assert "What it is about" in await page.text()
+    shown = await page.text()
+    assert "What it is about" in shown
+    assert "Left out: what stood around the article" in shown
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 

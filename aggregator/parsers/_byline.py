@@ -28,6 +28,7 @@ _FEW = 3  # words: a section, a place, a time to read
 _LONG = 60  # characters of a line that is a paragraph
 _MAX_TAG_WORDS, _MAX_TAGS = 4, 20
 _URL = re.compile(r"https?://[^\s<>\"“”«»，。；）)]+")
+_LABEL_END = re.compile(r"[:：/／｜|・]")  # looking for labels takes time
 _SEPARATOR = re.compile(r"\s*[|｜•\t]\s*|\s+[·–—/]\s+|\s{3,}")
 _BY_BEHIND_DATE = re.compile(r"(?<=[\dmMTr])\s+(?=(?:by|von|par|por)\s+[^\W\d_])")
 
@@ -100,7 +101,9 @@ def _of_line(line: str, number: int, tongue: str | None) -> Iterator[tuple[str, 
 
 def _parts(line: str) -> list[str]:
     """The statements of a line: they stand apart by signs, or each begins with its label."""
-    spread = words().labels.sub(lambda found: f"\t{found[1] or found[2]}: ", line)
+    spread = line
+    if _LABEL_END.search(line):
+        spread = words().labels.sub(lambda found: f"\t{found[1] or found[2]}: ", line)
     spread = words().turns.sub("\t", _BY_BEHIND_DATE.sub("\t", spread))
     return [part for part in _SEPARATOR.split(spread) if part][:_MOST_PARTS]
 

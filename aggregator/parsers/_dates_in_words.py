@@ -124,7 +124,7 @@ def _midnight(time: datetime) -> datetime:
 @lru_cache(maxsize=1000)  # a call takes milliseconds, and agencies' texts of a day share their date
 def _parsed(text: str, language: str | None) -> datetime | None:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"dateparser|dateutil|tzlocal|regex")
+        warnings.filterwarnings("ignore", module=r"dateparser|dateutil|tzlocal|regex")
         import dateparser  # here: it takes a quarter of a second and 12 MB, and few files need it
 
         for tongue in dict.fromkeys((language, "en")):

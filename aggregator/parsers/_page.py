@@ -4,33 +4,23 @@ See https://schema.org/Article, https://ogp.me and https://html.spec.whatwg.org/
 from the first place that states it, and `told` names that place.
 """
 
-import json
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
-from lxml import etree
-
 from aggregator import urls
 from aggregator.parsers._dates import date
+from aggregator.parsers._json_ld import MAX_LISTED, article, line_of, listed, named, string
 from aggregator.words import folded
 
-MAX_JSON = 1_000_000  # characters of one script
-MAX_SCRIPTS = 50
-MAX_NODES = 5000  # of JSON-LD that are looked at
-MAX_LISTED = 50  # authors, categories
 MAX_MARKED = 5000  # elements with a name
 MAX_LINES = 30  # short lines of elements that are named after what they hold
 MAX_LINE = 200
 MIN_STANDFIRST, MAX_STANDFIRST = 40, 400  # characters
 
-_ARTICLE = re.compile(r"(?:article|blogposting|report|review|socialmediaposting|podcastepisode|claimreview)$")
-_REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});", re.IGNORECASE)
 _BY = re.compile(r"^(?:written by|by|von|par|por|текст|автор|autore?|auteur|author)[: ]\s*", re.IGNORECASE)
 _STANDFIRST = re.compile(
     r"standfirst|\bdek\b|sub-?title|sub-?headline|article_?_?-?desc|article-?lead|teaser|\bintro\b|alternativeheadline",
@@ -41,10 +31,10 @@ _SITE_BEHIND = re.compile(r"^(.{10,}\S)\s*(?:\s[|–—«»·•-]|\s?\||\s::)\s
 _SAVED_FROM = re.compile(r"saved from url=\(\d{1,6}\)(https?://\S{1,2000})")  # as browsers write it
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
-_WITH_NAME = etree.XPath(
-    "//p[@class or @id or @itemprop]|//div[@class or @id or @itemprop]|//span[@class or @id or @itemprop]"
-    "|//h2[@class or @itemprop]|//time|//address|//li[@class]|//a[@class or @itemprop]|//small[@class]"
-)
+# Elements that are looked at for what they are named after, with the attributes one of which they need to have.
+_NAMES = ("class", "id", "itemprop")
+_NAMED_BY = {**dict.fromkeys(("p", "div", "span"), _NAMES), **dict.fromkeys(("h2", "a"), ("class", "itemprop"))}
+_NAMED_BY |= {**dict.fromkeys(("li", "small"), ("class",)), **dict.fromkeys(("time", "address"), ())}
 # Names of `<meta>`, those to be believed most first.
 _TITLES = tuple("og:title twitter:title citation_title dc.title parsely-title sailthru.title".split())
 _AUTHORS = tuple(
@@ -88,7 +78,7 @@ class Page:
 
 def page(tree: Any, text: str, url: str | None) -> Page:
     """From a page's tree and its text; `url` is where it was found, if that is known."""
-    meta, node, marked = _meta(tree), _article(tree), _marked(tree)
+    meta, node, marked = _meta(tree), article(tree), _marked(tree)
     saved = _SAVED_FROM.search(text[:5000])
     based = _attribute(tree, ".//base[@href]", "href")
     told: dict[str, str] = {}
@@ -98,7 +88,7 @@ def page(tree: Any, text: str, url: str | None) -> Page:
     published = _first(told, "published", _dates(tree, meta, node))
     return Page(
         title=_first(told, "title", _titles(tree, meta, node, site)) or "",
-        subtitle=_clean(node.get("alternativeHeadline")) or _standfirst(marked),
+        subtitle=line_of(node.get("alternativeHeadline")) or _standfirst(marked),
         authors=_first(told, "author", _authors(tree, meta, node)) or (),
         published_at=published,
         updated_at=_updated(meta, node, published),
@@ -110,11 +100,11 @@ def page(tree: Any, text: str, url: str | None) -> Page:
             filter(None, (*(one for name in _PICTURES for one in meta.get(name, ())), *_pictures(node))), None
         ),
         description=next(iter(_values(meta, ("og:description", "description", "twitter:description"))), ""),
-        body=_string(node.get("articleBody")) or "",
-        is_live=any("LiveBlog" in str(kind) for kind in _listed(node.get("@type"))),
+        body=string(node.get("articleBody")) or "",
+        is_live=any("LiveBlog" in str(kind) for kind in listed(node.get("@type"))),
         categories=_first(told, "tags", _categories(meta, node)) or (),
         licence=_attribute(tree, ".//link[@rel='license'][@href]", "href")
-        or _string(node.get("license"))
+        or string(node.get("license"))
         or _attribute(tree, ".//a[@rel='license'][@href]", "href"),
         told=told,
         lines=tuple(_named_lines(marked)),
@@ -135,71 +125,22 @@ def _meta(tree: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for element in tree.iter("meta"):
         name = element.get("property") or element.get("name") or element.get("itemprop") or element.get("http-equiv")
-        value = _clean(element.get("content"))
+        value = line_of(element.get("content"))
         if name and value and len(found.setdefault(name.strip().lower(), [])) < MAX_LISTED:
             found[name.strip().lower()].append(value)
     return found
-
-
-def _article(tree: Any) -> dict[str, Any]:
-    """The node of JSON-LD that is an article, or one of the page; empty where there is none."""
-    nodes = list(_nodes(tree))
-    kinds = [[str(kind).lower() for kind in _listed(node.get("@type"))] for node in nodes]
-    for wanted in (_ARTICLE.search, re.compile("^webpage$").search):
-        for node, names in zip(nodes, kinds, strict=True):
-            if any(map(wanted, names)):
-                return node | {name: _referred(node.get(name), nodes) for name in ("author", "creator", "publisher")}
-    return {}
-
-
-def _referred(value: Any, nodes: list[dict[str, Any]]) -> list[Any]:
-    """People and organisations, where JSON-LD has but a reference to each: as it describes them elsewhere."""
-    described = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and "name" in node}
-    return [
-        described.get(str(one.get("@id")), one) if isinstance(one, dict) and "name" not in one else one
-        for one in _listed(value)
-    ]
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """What JSON-LD describes, each before its parts."""
-    count = 0
-    for number, script in enumerate(tree.iter("script")):
-        kind = (script.get("type") or "").strip().lower()
-        if (
-            number >= 20 * MAX_SCRIPTS
-            or not kind.startswith("application/ld+json")
-            or len(script.text or "") > MAX_JSON
-        ):
-            continue
-        waiting = deque([_read(script.text or "")])
-        while waiting and count < MAX_NODES:
-            node, count = waiting.popleft(), count + 1
-            if isinstance(node, list):
-                waiting.extendleft(reversed(node[:MAX_NODES]))
-            elif isinstance(node, dict):
-                yield node
-                waiting.extend(node[name] for name in ("@graph", "mainEntity", "mainEntityOfPage") if name in node)
-
-
-def _read(script: str) -> Any:
-    text = script.strip().removeprefix("<!--").removesuffix("-->").removeprefix("//<![CDATA[").removesuffix("//]]>")
-    try:
-        return json.loads(text.strip().rstrip(";"), strict=False)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _titles(
     tree: Any, meta: Mapping[str, list[str]], node: Mapping[str, Any], site: str | None
 ) -> Iterator[tuple[str, str]]:
     headings = [line for element in tree.iter("h1") if (line := _line(element))]
-    stated = [("JSON-LD", _clean(node.get("headline")))]
+    stated = [("JSON-LD", line_of(node.get("headline")))]
     stated += [(f"meta {name}", _without_site(value, site)) for name in _TITLES for value in meta.get(name, ())[:1]]
     for place, title in stated:
         longer = next((line for line in headings if title and _continues(title, line)), None)
         yield (place, title) if longer is None else ("heading", longer)
-    written = _clean(_line(tree.find(".//title")))
+    written = line_of(_line(tree.find(".//title")))
     if len(headings) == 1 or (headings and folded(headings[0]) in folded(written)):
         yield "heading", headings[0]
     yield "title", _without_site(written, site)
@@ -227,8 +168,8 @@ def _without_site(title: str, site: str | None) -> str:
 def _authors(
     tree: Any, meta: Mapping[str, list[str]], node: Mapping[str, Any]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    named = [_named(person) for name in ("author", "creator") for person in _listed(node.get(name))]
-    yield "JSON-LD", people(named)
+    said = [named(person) for name in ("author", "creator") for person in listed(node.get(name))]
+    yield "JSON-LD", people(said)
     for name in _AUTHORS:
         yield f"meta {name}", people(meta.get(name, ()))
     for path in (".//*[@itemprop='author']", ".//a[@rel='author']", ".//*[@class='author vcard']"):
@@ -238,7 +179,7 @@ def _authors(
 
 def people(names: Iterable[str]) -> tuple[str, ...]:
     """Names, without addresses of pages and what announces them."""
-    said = (_BY.sub("", _clean(name)).strip(" ,;") for name in names)
+    said = (_BY.sub("", line_of(name)).strip(" ,;") for name in names)
     return tuple(dict.fromkeys(name for name in said if name and "://" not in name and len(name) <= MAX_LINE))[
         :MAX_LISTED
     ]
@@ -246,7 +187,7 @@ def people(names: Iterable[str]) -> tuple[str, ...]:
 
 def _dates(tree: Any, meta: Mapping[str, list[str]], node: Mapping[str, Any]) -> Iterator[tuple[str, datetime | None]]:
     for name in ("datePublished", "dateCreated", "uploadDate"):
-        yield "JSON-LD", date(_string(node.get(name)))
+        yield "JSON-LD", date(string(node.get(name)))
     for name in _PUBLISHED:
         for value in meta.get(name, ()):
             yield f"meta {name}", date(value.replace("/", "-") if name.startswith("citation") else value)
@@ -259,7 +200,7 @@ def _dates(tree: Any, meta: Mapping[str, list[str]], node: Mapping[str, Any]) ->
 
 
 def _updated(meta: Mapping[str, list[str]], node: Mapping[str, Any], published: datetime | None) -> datetime | None:
-    stated = [_string(node.get("dateModified")), *(one for name in _UPDATED for one in meta.get(name, ()))]
+    stated = [string(node.get("dateModified")), *(one for name in _UPDATED for one in meta.get(name, ()))]
     found = next(filter(None, map(date, stated)), None)
     return found if found and (published is None or found > published) else None
 
@@ -269,7 +210,7 @@ def _sites(
 ) -> Iterator[tuple[str, str | None]]:
     for name in _SITES:
         yield f"meta {name}", next(iter(meta.get(name, ())), None)
-    yield "JSON-LD", next(filter(None, map(_named, _listed(node.get("publisher")))), None)
+    yield "JSON-LD", next(filter(None, map(named, listed(node.get("publisher")))), None)
     yield "address", (urlsplit(link).hostname or "").removeprefix("www.") if link else None
 
 
@@ -281,8 +222,8 @@ def _links(
     stated = [
         ("canonical link", _attribute(tree, ".//link[@rel='canonical'][@href]", "href")),
         ("meta og:url", next(iter(meta.get("og:url", ())), None)),
-        ("JSON-LD", _string(node.get("url"))),
-        ("JSON-LD", _string(main.get("@id") if isinstance(main, dict) else main)),
+        ("JSON-LD", string(node.get("url"))),
+        ("JSON-LD", string(main.get("@id") if isinstance(main, dict) else main)),
         ("saved from", saved),
         ("address", url),
     ]
@@ -292,7 +233,7 @@ def _links(
 
 
 def _languages(tree: Any, meta: Mapping[str, list[str]], node: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    yield "JSON-LD", _string(node.get("inLanguage"))
+    yield "JSON-LD", string(node.get("inLanguage"))
     yield "page", _attribute(tree, "/html[@lang]", "lang")
     for name in ("og:locale", "content-language", "dc.language", "language"):
         yield f"meta {name}", next(iter(meta.get(name, ())), None)
@@ -300,11 +241,11 @@ def _languages(tree: Any, meta: Mapping[str, list[str]], node: Mapping[str, Any]
 
 def _categories(meta: Mapping[str, list[str]], node: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Sections and keywords, of all places together; the one named is the first."""
-    listed = [("JSON-LD", value) for name in ("articleSection", "keywords") for value in _listed(node.get(name))]
-    listed += [(f"meta {name}", value) for name in (*_SECTIONS, *_TAGS) for value in meta.get(name, ())]
+    stated = [("JSON-LD", value) for name in ("articleSection", "keywords") for value in listed(node.get(name))]
+    stated += [(f"meta {name}", value) for name in (*_SECTIONS, *_TAGS) for value in meta.get(name, ())]
     found: dict[str, tuple[str, str]] = {}
-    for place, value in listed:
-        for term in re.split(r"[,;]", _clean(value)) if isinstance(value, str) else ():
+    for place, value in stated:
+        for term in re.split(r"[,;]", line_of(value)) if isinstance(value, str) else ():
             if term.strip() and len(term) <= MAX_LINE:
                 found.setdefault(term.strip().casefold(), (place, term.strip()))
     kept = list(found.values())[:MAX_LISTED]
@@ -312,8 +253,8 @@ def _categories(meta: Mapping[str, list[str]], node: Mapping[str, Any]) -> Itera
 
 
 def _pictures(node: Mapping[str, Any]) -> Iterator[str | None]:
-    for image in _listed(node.get("image") or node.get("thumbnailUrl")):
-        yield _string(image.get("url") if isinstance(image, dict) else image)
+    for image in listed(node.get("image") or node.get("thumbnailUrl")):
+        yield string(image.get("url") if isinstance(image, dict) else image)
 
 
 def _standfirst(marked: Iterable[tuple[Any, str]]) -> str:
@@ -340,37 +281,17 @@ def _named_lines(marked: Iterable[tuple[Any, str]]) -> Iterator[str]:
 def _marked(tree: Any) -> list[tuple[Any, str]]:
     """Elements with what they are named after, of those that have a name."""
     found = []
-    for element in _WITH_NAME(tree)[:MAX_MARKED]:
-        said = element.attrib
-        found.append((element, f"{said.get('class', '')} {said.get('id', '')} {said.get('itemprop', '')}"[:500]))
+    for element in tree.iter(*_NAMED_BY):
+        needed = _NAMED_BY[element.tag]
+        if not needed or any(map(element.get, needed)):
+            found.append((element, " ".join(element.get(name, "") for name in _NAMES)[:500]))
+            if len(found) == MAX_MARKED:
+                break
     return found
 
 
 def _values(meta: Mapping[str, list[str]], names: Iterable[str]) -> Iterator[str]:
     return (value for name in names for value in meta.get(name, ()))
-
-
-def _named(thing: Any) -> str:
-    """The name of a person or an organisation, as JSON-LD has it."""
-    name = thing.get("name") if isinstance(thing, dict) else thing
-    return _clean(name[0] if isinstance(name, list) and name else name)
-
-
-def _listed(value: Any) -> list[Any]:
-    return (value if isinstance(value, list) else [value] if value is not None else [])[:MAX_LISTED]
-
-
-def _string(value: Any) -> str | None:
-    value = value[0] if isinstance(value, list) and value else value
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def _clean(value: Any) -> str:
-    """A line of text; many a publisher escapes what needs no escaping."""
-    if not isinstance(value, str):
-        return ""
-    line = " ".join(value[:20_000].split())
-    return " ".join(unescape(line).split()) if _REFERENCE.search(line) else line
 
 
 def _line(element: Any) -> str:

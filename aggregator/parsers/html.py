@@ -19,8 +19,9 @@ from aggregator.models import Category, Document, Entry, Link, Markup, Origin, P
 from aggregator.parsers._dates import date
 from aggregator.parsers._decoding import decoded_page
 from aggregator.parsers._facts import completed
-from aggregator.parsers._main_text import BUGS, load, main_text, tree_of
+from aggregator.parsers._main_text import BUGS, load, main_text
 from aggregator.parsers._page import Page, page, people
+from aggregator.parsers._tree import tree_of
 from aggregator.registry import Parser
 from aggregator.words import folded
 
@@ -87,10 +88,12 @@ def _without_head(found: list[str], said: Page) -> list[str]:
     if said.body and (len(found) < 2 or sum(map(len, found)) < len(said.body) / 2):
         return [f"<p>{escape(line, quote=False)}</p>" for line in _lines_of(said.body)]
     texts = [" ".join(paragraphs(part)) for part in found[: 2 * HEAD]]
-    name = folded(said.title)
-    title = next((number for number, text in enumerate(texts[:HEAD]) if name and folded(text) == name), 0)
+    title = next((number for number, text in enumerate(texts[:HEAD]) if _says(text, said.title)), 0)
     first = title if sum(len(text.split()) for text in texts[:title]) <= HEAD_WORDS else 0
-    gone = {number for number, text in enumerate(texts[: first + HEAD]) if number < first or _is_head(text, said)}
+    authors = _words(" ".join(said.authors))
+    gone = {
+        number for number, text in enumerate(texts[: first + HEAD]) if number < first or _is_head(text, said, authors)
+    }
     return [part for number, part in enumerate(found) if number not in gone]
 
 
@@ -100,12 +103,20 @@ def _lines_of(body: str) -> list[str]:
     return [line for part in body.split("\n") if (line := " ".join(part.split()))]
 
 
-def _is_head(line: str, said: Page) -> bool:
+def _says(line: str, title: str) -> bool:
+    """Whether a line is the title; one that is twice as long is not even compared."""
+    return bool(line) and len(line) <= 2 * len(title) and folded(line) == folded(title)
+
+
+def _is_head(line: str, said: Page, authors: set[str]) -> bool:
     """Whether a line says nothing but who wrote the article, or when."""
     if _FIGURES.fullmatch(line) or (len(line) <= MAX_DATE and line in said.lines and _YEAR.search(line)):
         return True
-    words = set(folded(" ".join(people([line]))).split()) - _AND
-    return bool(words) and words == set(folded(" ".join(said.authors)).split())
+    return bool(authors) and _words(" ".join(people([line]))) == authors
+
+
+def _words(names: str) -> set[str]:
+    return set(folded(names).split()) - _AND
 
 
 def _entry(said: Page, kept: list[str], found: list[str], document: Document) -> Entry:

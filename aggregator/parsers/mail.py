@@ -1,12 +1,12 @@
 """A mail, or an mbox of some: its text, with the sender as the author, and each attached article as one of its own.
 
-Of a text in two forms the plain one is taken, if it says what the other does. Forwarded mails stay in the text.
-Attached files that are plain text, Markdown, pages or mails are entries of their own; all else is left out.
+Its text is what `_mail_text` finds. Attached files that are plain text, Markdown, pages or mails are entries of their
+own; all else is left out.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html import escape
@@ -15,61 +15,45 @@ from urllib.parse import urlsplit
 from aggregator import sniff
 from aggregator.addresses import registrable_domain
 from aggregator.errors import DocumentError
-from aggregator.markup import paragraphs, plain, safe_html
+from aggregator.markup import paragraphs, safe_html
 from aggregator.models import Document, Entry, Link, Markup, Origin, Parsed, Rejected
-from aggregator.parsers import _headers, _members
+from aggregator.parsers import _headers, _mbox, _members
 from aggregator.parsers._dates import date
-from aggregator.parsers._decoding import decoded, decoded_page
 from aggregator.parsers._facts import completed
-from aggregator.parsers._main_text import BUGS, load, main_text, tree_of
+from aggregator.parsers._mail_text import SUBSTANTIVE, Text, inner, parts, payload
+from aggregator.parsers._main_text import BUGS, load, main_text
+from aggregator.parsers._tree import tree_of
 from aggregator.registry import Parser
 
 MAX_MESSAGES = 500  # of an mbox
 MAX_PARTS = 200
-MAX_DEPTH = 10  # parts inside of parts
 MAX_BOUNDARIES = 5000  # lines that may end a part: above, a mail is not taken apart
-SUBSTANTIVE = 0.5  # of the letters of the page that a plain text has at least, to be taken in its place
-STUB = 300  # characters up to which a plain text may be one that only points to the page
 LINES = 6
 
 ATTACHED = frozenset({sniff.TEXT, sniff.MARKDOWN, sniff.HTML, sniff.MAIL})
 _SUFFIXES = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".eml")
 _TYPES = ("text/plain", "text/markdown", "text/html", "application/xhtml+xml", "message/rfc822")
-_POSTMARK = re.compile(rb"(?:\A|(?<=\n)\r?\n)>?From \S+[^\n]{0,200}\d{4}[^\n]{0,20}\r?\n")  # before each of an mbox
 _ANSWER = re.compile(
     r"^(?:\s*(?:re|fwd?|fw|aw|wg|tr|rv|res|antw|sv|vs|vb|doorst|odp|pd|回复|答复|转发|ответ|отв|пересл?)"
     r"(?:\s?[\[(]\d{1,3}[\])])?\s*[:：])+\s*",
     re.IGNORECASE,
 )
-_POINTS_ELSEWHERE = re.compile(
-    r"(?:view|read|see|open) (?:this|it|the) .{0,40}(?:browser|online|web)"
-    r"|html[- ](?:mail|e-?mail|version|format|capable)|im browser (?:ansehen|anzeigen|lesen)"
-    r"|dans votre navigateur|в браузере",
-    re.IGNORECASE,
-)
 _VIA = re.compile(r"\s+(?:via|durch|über|par)\s.*$", re.IGNORECASE)  # what mailing lists add to a sender's name
 _LIST = re.compile(r"^(.*?)\s*<([^<>\s]{1,255})>\s*$")
-_SIGNATURE = re.compile(r"^-- ?$")
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A piece of a mail's text."""
-
-    value: str
-    is_html: bool
 
 
 def parse(document: Document) -> Parsed:
     """An entry for each message and each attached article. Raises DocumentError where none has a text."""
-    pieces = [piece for piece in _POSTMARK.split(document.body) if piece.strip()][:MAX_MESSAGES]
+    pieces = _mbox.messages(document.body)
     entries: list[Entry] = []
     refused: list[Rejected] = []
-    for piece in pieces:
+    for piece in pieces[:MAX_MESSAGES]:
         own = replace(document, identity=_members.identity(piece)) if len(pieces) > 1 else document
         for found in _read(piece, own):
             entries += [found] if isinstance(found, Entry) else []
             refused += [found] if isinstance(found, Rejected) else []
+    if len(pieces) > MAX_MESSAGES:
+        refused.append(Rejected("…", f"from here on more than {MAX_MESSAGES} messages: split it into several files"))
     if not entries:
         reasons = "; ".join(part.reason for part in refused[:3])
         raise DocumentError(f"{document.name}: a mail without a text{f': {reasons}' if reasons else ''}")
@@ -80,131 +64,41 @@ def _read(body: bytes, document: Document) -> Iterator[Entry | Rejected]:
     if body.count(b"\n--") > MAX_BOUNDARIES:
         yield Rejected("message", f"more than {MAX_BOUNDARIES:,} lines that may end a part")
         return
+    attached: list[Document | None] = []
     try:
         message = message_from_bytes(body.lstrip(), policy=_headers.POLICY)
-        parts = list(_parts(message, 0))[:MAX_PARTS]
-        texts = [part for part in parts if isinstance(part, _Text) and part.value.strip()]
+        found = list(parts(message, 0))[:MAX_PARTS]
         sent = replace(document, modified_at=date(_headers.field(message, "date")) or document.modified_at)
-        attached = [_attachment(part, sent) for part in parts if isinstance(part, EmailMessage)]
-        entry = _entry(message, texts, document) if texts else None
+        attached = [_attachment(part, sent) for part in found if isinstance(part, EmailMessage)]
+        texts = [part for part in found if isinstance(part, Text) and part.value.strip()]
+        if texts:
+            yield _entry(message, texts, document)
     except BUGS as error:  # Python's email has its own, for malformed input
         yield Rejected("message", f"the mail cannot be read: {type(error).__name__}: {error}")
-        return
     except DocumentError as error:
         yield Rejected("message", str(error).removeprefix(f"{document.name}: "))
-        return
-    if entry:
-        yield entry
-    for one in attached:
+    for one in filter(None, attached):
         try:
-            yield from _members.read(one, ATTACHED).entries if one else ()
+            yield from _members.read(one, ATTACHED).entries
         except DocumentError as error:
-            name = one.name if one else ""
-            yield Rejected(name.removeprefix(f"{document.name}/"), str(error).removeprefix(f"{name}: "))
-
-
-def _parts(message: EmailMessage, depth: int) -> Iterator[_Text | EmailMessage]:
-    """The pieces of text in their order, and what is attached."""
-    kind, inner = message.get_content_type(), _inner(message)
-    if depth > MAX_DEPTH:
-        return
-    if message.get_content_disposition() == "attachment" or (depth and kind.startswith("text/") and _is_file(message)):
-        yield message
-    elif kind == "message/rfc822" and inner:
-        for part in inner:
-            yield _Text(_heading(part), False)
-            yield from _parts(part, depth + 1)
-    elif kind == "multipart/alternative" and inner:
-        yield from _best([list(_parts(part, depth + 1)) for part in inner])
-    elif inner:
-        for part in inner:
-            yield from _parts(part, depth + 1)
-    elif kind in ("text/html", "application/xhtml+xml"):
-        yield _Text(decoded_page(_payload(message), _charset(message)), True)
-    elif kind == "text/plain" or (depth == 0 and not kind.startswith(("image/", "audio/", "video/", "application/"))):
-        yield _plain_text(message)
-
-
-def _inner(message: EmailMessage) -> list[EmailMessage]:
-    """The parts of a part; a multipart without boundaries has none."""
-    inner = message.get_payload()
-    return [part for part in inner if isinstance(part, EmailMessage)] if isinstance(inner, list) else []
-
-
-def _best(forms: list[list[_Text | EmailMessage]]) -> list[_Text | EmailMessage]:
-    """Of the forms of one text: the plain one, if it says about as much as the page does."""
-    pages = [form for form in forms if any(isinstance(part, _Text) and part.is_html for part in form)]
-    others = [form for form in forms if form not in pages and any(isinstance(part, _Text) for part in form)]
-    if not pages or not others:
-        return (pages or others or [[]])[-1]
-    text = " ".join(part.value for part in others[0] if isinstance(part, _Text))
-    page = " ".join(plain(Markup(part.value, True)) for part in pages[-1] if isinstance(part, _Text) and part.is_html)
-    points = len(text) <= STUB and _POINTS_ELSEWHERE.search(text)
-    return pages[-1] if points or len(" ".join(text.split())) < SUBSTANTIVE * len(page) else others[0]
-
-
-def _heading(message: EmailMessage) -> str:
-    """What a forwarded mail is, in the line above it."""
-    names = [name or address for name, address in _headers.people(message, "from")]
-    return ", ".join(filter(None, [*names, _headers.field(message, "subject"), _headers.field(message, "date")]))
-
-
-def _plain_text(message: EmailMessage) -> _Text:
-    text = decoded(_payload(message), _charset(message)).replace("\r\n", "\n")
-    if str(message.get_param("format", "")).lower() == "flowed":
-        text = unwrapped(text, joins=str(message.get_param("delsp", "")).lower() == "yes")
-    lines = text.split("\n")
-    end = next(
-        (number for number, line in enumerate(lines) if number > len(lines) / 2 and _SIGNATURE.match(line)), None
-    )
-    return _Text("\n".join(lines[:end]), False)
-
-
-def unwrapped(text: str, *, joins: bool) -> str:
-    """Text of `format=flowed` with each paragraph on one line (RFC 3676 §4). `joins`: the last space goes (DelSp)."""
-    paragraphs: list[list[str]] = []
-    quoted, flows = 0, False
-    for line in text.split("\n"):
-        inner = line.lstrip(">")
-        depth, content = len(line) - len(inner), inner.removeprefix(" ")
-        if flows and depth == quoted and content != "-- ":
-            paragraphs[-1].append(content)
-        else:
-            paragraphs.append([">" * depth + " " * bool(depth) + content])
-        quoted, flows = depth, content.endswith(" ") and content != "-- "
-        if flows and joins:
-            paragraphs[-1][-1] = paragraphs[-1][-1][:-1]
-    return "\n".join(map("".join, paragraphs))
-
-
-def _payload(message: EmailMessage) -> bytes:
-    data = message.get_payload(decode=True)
-    return data if isinstance(data, bytes) else b""
-
-
-def _charset(message: EmailMessage) -> str | None:
-    return message.get_content_charset()
-
-
-def _is_file(message: EmailMessage) -> bool:
-    return bool(message.get_filename()) and message.get_content_disposition() != "inline"
+            yield Rejected(one.name.removeprefix(f"{document.name}/"), str(error).removeprefix(f"{one.name}: "))
 
 
 def _attachment(message: EmailMessage, document: Document) -> Document | None:
     """An attached file, where it may be an article."""
     name = _headers.readable(message.get_filename() or "")
-    inner = _inner(message)
+    within = inner(message)
     if message.get_content_type() not in _TYPES and not name.lower().endswith(_SUFFIXES):
         return None
-    if message.get_content_type() == "message/rfc822" and inner:
-        body = inner[0].as_bytes(policy=policy.compat32)
+    if message.get_content_type() == "message/rfc822" and within:
+        body = within[0].as_bytes(policy=policy.compat32)
     else:
-        body = _payload(message)
+        body = payload(message)
     label = f"{document.name}/{name or message.get_content_type()}"
-    return replace(document, body=body, name=label, charset=_charset(message), beside=None)
+    return replace(document, body=body, name=label, charset=message.get_content_charset(), beside=None)
 
 
-def _entry(message: EmailMessage, texts: list[_Text], document: Document) -> Entry:
+def _entry(message: EmailMessage, texts: list[Text], document: Document) -> Entry:
     content = _content(texts, document.name)
     link = _headers.web_address(message, "archived-at") or _headers.web_address(message, "list-post")
     senders = _headers.people(message, "from")
@@ -232,7 +126,7 @@ def _entry(message: EmailMessage, texts: list[_Text], document: Document) -> Ent
     return completed(entry, document, told, [*lines[:LINES], *lines[LINES:][-LINES:]])
 
 
-def _content(texts: list[_Text], name: str) -> Markup:
+def _content(texts: list[Text], name: str) -> Markup:
     if not any(text.is_html for text in texts):
         return Markup("\n\n".join(text.value.strip() for text in texts))
     return Markup("\n".join(_page(text.value, name) if text.is_html else _lines(text.value) for text in texts), True)

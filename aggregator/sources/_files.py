@@ -68,22 +68,22 @@ class Folder:
             for entry in entries:
                 yield entry.name, entry.is_dir(follow_symlinks=False)
 
-    def stamp(self, name: str) -> str:
-        """Equal while nobody has touched a file. Raises Gone."""
-        return _stamp(self._look(name))
+    def stamp(self, name: str, beside: str = "") -> str:
+        """Equal while nobody has touched a file, or what stands beside it. Raises Gone."""
+        return " ".join(_stamp(_look(self._handle, one)) for one in (name, beside) if one)
 
     def untouched_for(self, name: str, now: datetime) -> timedelta:
         """For how long a file has been there as it is. Raises Gone."""
-        return _age(self._look(name).st_ctime, now)
+        return _age(_look(self._handle, name).st_ctime, now)
 
     def take(self, name: str, now: datetime, most_bytes: int) -> Content | Refused | Later:
         """The file's bytes, if it is a plain file, complete, and of a sensible size. Raises Gone, OSError."""
-        facts = self._look(name)
+        facts = _look(self._handle, name)
         waits = _waits(facts, now)
         if waits:
             return waits
         if not stat.S_ISREG(facts.st_mode):
-            return Refused(f"not a plain file ({_kind(facts.st_mode)})")
+            return Refused(f"not a plain file ({_kind(facts.st_mode)}): drop a copy of what it stands for")
         if facts.st_nlink > 1:
             return Refused("it has another name elsewhere (a hard link): copy it instead")
         try:
@@ -107,9 +107,12 @@ class Folder:
             with suppress(FileNotFoundError):
                 facts = os.stat(name, dir_fd=self._handle, follow_symlinks=False)
                 if not stat.S_ISDIR(facts.st_mode):
-                    raise OSError(f"files cannot be moved: {name} is not a folder ({_kind(facts.st_mode)})")
+                    what = _kind(facts.st_mode)
+                    raise OSError(
+                        f"files cannot be moved: {name} is not a folder ({what}): remove it, or use `after: keep`"
+                    )
                 if facts.st_dev != os.fstat(self._handle).st_dev:
-                    raise OSError(f"files cannot be moved: {name} is on another file system")
+                    raise OSError(f"files cannot be moved: {name} is on another file system: make it a plain folder")
 
     @contextmanager
     def mover(self) -> Iterator["Mover"]:
@@ -119,12 +122,6 @@ class Folder:
             yield mover
         finally:
             mover.close()
-
-    def _look(self, name: str) -> os.stat_result:
-        try:
-            return os.stat(name, dir_fd=self._handle, follow_symlinks=False)
-        except FileNotFoundError:
-            raise Gone from None
 
     def _read(self, name: str, now: datetime, most_bytes: int) -> Content | Refused | Later:
         # Not a link, not blocked by a pipe that took the file's place since it was looked at.
@@ -155,18 +152,22 @@ class Mover:
         self._folder = folder
         self._targets: dict[str, int] = {}
 
-    def move(self, name: str, into: str, beside: str = "", reason: str | None = None) -> None:
-        """Move a file, then what stands beside it, under matching names; the reason goes first. Raises OSError.
+    def move(self, name: str, into: str, beside: str = "", reason: str | None = None, seen: str = "") -> None:
+        """Move a file, then what stands beside it, under matching names; the reason goes first. Raises Gone, OSError.
 
-        What has taken its place at the last moment comes back, and waits for the next visit.
+        `seen` is their stamp when they were read; empty: any. What has changed since stays, what has taken the file's
+        place at the last moment comes back: either waits for the next visit.
         """
         target = self._target(into)
-        facts = os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+        facts = _look(self._folder, name)
+        companions = [_look(self._folder, beside)] if beside else []
+        if seen and seen != " ".join(map(_stamp, (facts, *companions))):
+            return
         free, companion = self._free(name, beside, target, len(REASON) if reason is not None else 0)
         if reason is not None:
             self._write(free + REASON, reason, target)
         os.rename(name, free, src_dir_fd=self._folder, dst_dir_fd=target)
-        if not os.path.samestat(facts, os.stat(free, dir_fd=target, follow_symlinks=False)):
+        if not _is_same(facts, _look(target, free)):
             os.rename(free, name, src_dir_fd=target, dst_dir_fd=self._folder)
         elif beside:
             with suppress(FileNotFoundError):
@@ -218,6 +219,19 @@ def opened(path: Path, *, is_remote: bool = False) -> Iterator[Folder]:
         yield Folder(handle, is_remote=is_remote)
     finally:
         os.close(handle)
+
+
+def _look(folder: int, name: str) -> os.stat_result:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        raise Gone from None
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether it is one file with one content, moved or not."""
+    is_as_it_was = (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+    return os.path.samestat(one, other) and is_as_it_was
 
 
 def _stamp(facts: os.stat_result) -> str:
@@ -278,8 +292,8 @@ def _names(name: str, longest: int) -> Iterator[str]:
 
 def _is_there(name: str, folder: int) -> bool:
     try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
+        _look(folder, name)
+    except Gone:
         return False
     return True
 

@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from aggregator.identity import of_content
 from aggregator.models import Document, File, Found, Rejected, SourceState
-from aggregator.sources._beside import problem
+from aggregator.sources._beside import NO_ARTICLE, problem
 from aggregator.sources._files import AGAIN_IN, CHANGES, Folder, Gone, Later, Refused
 from aggregator.sources._kept import Kept
 
@@ -16,6 +17,7 @@ MAX_BESIDE_BYTES = 64_000
 MAX_FILES = 50  # in one look: the rest follows at once, with what other sources bring in between
 MAX_BYTES = 250_000  # from there on no further file is read: a second or less of work
 PATIENCE = timedelta(hours=1)  # with a file that is never complete
+RARER = 10  # times as long as a file has been incomplete, until it is looked at again: each look is a visit
 STRAY_AFTER = timedelta(minutes=1)  # facts whose article has not come
 _ADVICE = "write it under another name (NAME.part), and rename it when it is complete"
 
@@ -40,13 +42,13 @@ class Look:
         for name, beside in articles.items():
             with suppress(Gone):
                 if self._has_room():
-                    read = self._read(name, beside, stamp(self._folder, name, beside))
+                    read = self._read(name, beside, self._folder.stamp(name, beside))
                     self._note(read)
                     if isinstance(read, Document):
-                        self._documents.append(replace(read, identity=f"sha256:{_digest(read.body)}"))
+                        self._documents.append(replace(read, identity=of_content(read.body)))
         for name, reason in strays.items():
             with suppress(Gone):
-                if self._is_stray(name) and self._has_room():
+                if self._is_stray(name, reason) and self._has_room():
                     self._note(Rejected(name, reason, self._folder.stamp(name)))
 
     def at_changes(self, articles: Mapping[str, str], strays: Mapping[str, str], known: Mapping[str, File]) -> None:
@@ -57,14 +59,14 @@ class Look:
         kept = Kept(known, articles.keys())
         for name, beside in articles.items():
             with suppress(Gone):
-                seen = stamp(self._folder, name, beside)
+                seen = self._folder.stamp(name, beside)
                 before = kept.as_before(name, seen)
                 reason = before.reason if before else problem(name)
                 if reason:
                     self._refused.append(Rejected(name, reason))
                 elif before is None and self._has_room():
                     self._remember(kept, name, seen, self._read(name, beside, seen))
-        self._refused += [Rejected(name, reason) for name, reason in strays.items() if self._is_stray(name)]
+        self._refused += [Rejected(name, reason) for name, reason in strays.items() if self._is_stray(name, reason)]
         if kept.has_stale_copies:
             self._waits.append(timedelta())
         if not (self._left or self._waits):
@@ -110,7 +112,10 @@ class Look:
             if is_new:
                 self._documents.append(replace(read, identity=file.guid))
 
-    def _is_stray(self, name: str) -> bool:
+    def _is_stray(self, name: str, reason: str) -> bool:
+        """Whether facts are for no article, or not for the one that is there. One may come after its facts."""
+        if reason != NO_ARTICLE:
+            return True
         lack = STRAY_AFTER - self._folder.untouched_for(name, self._now)
         if lack > timedelta():
             self._waits.append(lack)
@@ -121,8 +126,9 @@ class Look:
         if not isinstance(read, Later):
             return read
         since = self.incomplete[name] = self._waited.get(name, self._now)
-        if self._now - since < PATIENCE:
-            return read
+        waited = self._now - since
+        if waited < PATIENCE:
+            return replace(read, wait=max(read.wait, waited / RARER))
         return Rejected(name, f"{read.why}, for an hour; {_ADVICE}", beside_name=beside)
 
     def _tried(self, name: str, beside: str, seen: str) -> Document | Rejected | Later:
@@ -149,11 +155,6 @@ class Look:
             beside_name=beside,
             stamp=seen,
         )
-
-
-def stamp(folder: Folder, name: str, beside: str) -> str:
-    """Equal while nobody has touched a file, or the facts beside it. Raises Gone."""
-    return " ".join(folder.stamp(one) for one in (name, beside) if one)
 
 
 def _digest(*parts: bytes) -> str:

@@ -43,7 +43,7 @@ from aggregator.registry import Source
 from aggregator.sources import _files
 from aggregator.sources._beside import FACTS, paired
 from aggregator.sources._files import Folder, Gone
-from aggregator.sources._look import Look, stamp
+from aggregator.sources._look import Look
 
 if TYPE_CHECKING:
     from aggregator.fetch import Fetcher
@@ -66,6 +66,7 @@ class FolderSource(Source):
     create: bool = Field(False, description="Make the folder if it is not there.")
 
     _incomplete: dict[str, datetime] = PrivateAttr(default_factory=dict)  # files, with when that was first seen
+    _stuck: frozenset[str] = PrivateAttr(frozenset())  # files that could not be moved: others are read first
 
     def located(self, config_directory: Path, state_directory: Path) -> "FolderSource":
         path = Path(str(self.folder).replace("{state}", str(state_directory)))
@@ -99,25 +100,24 @@ class FolderSource(Source):
 
         What took a file's place since it was read stays for the next visit. Raises the first OSError when all is tried.
         """
-        if self.after == "keep":
+        reasons = {item.name: item.reason for item in rejected}
+        items: dict[str, Document | Rejected] = {item.name: item for item in rejected}
+        items |= {document.name: document for document in documents}
+        if self.after == "keep" or not items:
             return
-        refused = {item.name: item for item in rejected}
-        items = {name: (item.stamp, item.beside_name) for name, item in refused.items()}
-        items |= {document.name: (document.stamp, document.beside_name) for document in documents}
-        errors: list[OSError] = []
-        if items:
-            with _files.opened(self.folder) as folder, folder.mover() as mover:
-                for name, (seen, beside) in items.items():
-                    reason = refused[name].reason if name in refused else None
-                    try:
-                        if seen in ("", stamp(folder, name, beside)):
-                            mover.move(name, "done" if reason is None else "rejected", beside, reason)
-                    except (Gone, FileNotFoundError):
-                        continue  # moved before a crash, or by its owner
-                    except OSError as error:
-                        errors.append(error)
+        errors: dict[str, OSError] = {}
+        with _files.opened(self.folder) as folder, folder.mover() as mover:
+            for name, item in items.items():
+                into = "rejected" if name in reasons else "done"
+                try:
+                    mover.move(name, into, item.beside_name, reasons.get(name), item.stamp)
+                except (Gone, FileNotFoundError):
+                    continue  # moved before a crash, or by its owner
+                except OSError as error:
+                    errors[name] = error
+        self._stuck = frozenset(errors) | (self._stuck - items.keys())
         if errors:
-            raise errors[0]
+            raise next(iter(errors.values()))
 
     def _look(self, state: SourceState, now: datetime) -> Found:
         try:
@@ -128,7 +128,9 @@ class FolderSource(Source):
                 look = Look(folder, now, self._incomplete)
                 if self.after == "move":
                     folder.check_movable()
-                    look.at_all(*paired(self._names(folder)))
+                    articles, strays = paired(self._names(folder))
+                    self._stuck &= articles.keys()
+                    look.at_all(dict(sorted(articles.items(), key=lambda pair: pair[0] in self._stuck)), strays)
                 else:
                     look.at_changes(*paired(self._names(folder)), state.files)
         except OSError as error:

@@ -89,6 +89,13 @@ def note_rules(database: Database, rules_hash: str, **others: str) -> None:
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
 
 
+def forget_rules(database: Database) -> None:
+    """Have the whole store judged, and cut, though no rule has changed."""
+    with database.writing() as connection:
+        for name in ("rules", "furniture"):
+            put(database, connection, name, "")
+
+
 def touch_all_if(database: Database, name: str, value: str) -> None:
     """Have everything published again when a setting that all feeds show has a new value."""
     with database.reading() as connection:

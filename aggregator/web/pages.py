@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from aggregator import compose, registry
 from aggregator.config import Config
+from aggregator.furniture import THE_TITLE, removed
 from aggregator.pipeline import utc_now
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
@@ -57,6 +58,7 @@ def article(config: Config, database: Database, key: str) -> str | None:
         config,
         article=found,
         html=Markup(found.html),  # noqa: S704  # cleaned before it was stored
+        cuts=[(part.reason, lines) for part, lines in removed(found) if part.reason != THE_TITLE],
         tags=stored_articles.tags_of(database, key),
         copies=copies,
         names=names,

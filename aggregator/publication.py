@@ -1,0 +1,29 @@
+"""The stories of a topic → its published files. Repeats what the store says, so it can be cut off and done again."""
+
+from datetime import datetime
+
+from aggregator import compose, publish
+from aggregator.config import Config
+from aggregator.store import Database
+from aggregator.store import topics as stored_topics
+from aggregator.store.topics import DirtyTopic
+
+
+def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: datetime) -> int:
+    """Bring the files of one topic up to date. Answers with the number of changed files. Raises StateError, OSError."""
+    topic = config.topics.get(dirty.slug)
+    if topic is None:
+        return 0
+    since = now - topic.horizon
+    stories = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit)
+    item_ids = {story.id: story.item_id for story in stories if story.item_id}
+    authority = config.settings.tag_authority
+    unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
+    if unpinned:
+        item_ids |= stored_topics.pin(database, unpinned)
+    feed = compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at)
+    changed = publish.publish(feed, dirty.slug, config.public)
+    oldest = min((story.lead.dated_at for story in stories), default=None)
+    expires_at = oldest + topic.horizon if oldest and topic.max_age else None
+    stored_topics.mark_published(database, dirty, expires_at)
+    return changed
