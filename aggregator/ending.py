@@ -141,7 +141,8 @@ class Endings:
 
     def _unmoved(self, visit: Visit, error: OSError) -> Visit:
         """What was read is stored, but stands where it stood: not at once again."""
-        reason = f"files could not be moved, and will be read again: {error.strerror or error}"
+        which = f"{error.filename}: " if error.filename else ""
+        reason = f"files could not be moved, and will be read again: {which}{error.strerror or error}"
         log.error("%s: %s", visit.source, reason)
         note = Visit(visit.source, visit.started_at, "failed", 0, kind="folder", error=reason)
         try:
@@ -176,6 +177,7 @@ def _is_quiet(ending: Ending, outcome: Outcome) -> bool:
 
 
 def report(visit: Visit) -> None:
+    """One line in the log, at the level of what there is to do."""
     if visit.error:
         log.warning("%s: %s", visit.source, visit.error)
     if visit.new or visit.updated:

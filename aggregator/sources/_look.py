@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregator.identity import of_content
@@ -17,19 +17,28 @@ MAX_BESIDE_BYTES = 64_000
 MAX_FILES = 50  # in one look: the rest follows at once, with what other sources bring in between
 MAX_BYTES = 250_000  # from there on no further file is read: a second or less of work
 PATIENCE = timedelta(hours=1)  # with a file that is never complete
+LONGEST_STEP = timedelta(minutes=10)  # of that between two looks: clocks are set, and machines sleep
 RARER = 10  # times as long as a file has been incomplete, until it is looked at again: each look is a visit
 STRAY_AFTER = timedelta(minutes=1)  # facts whose article has not come
 _ADVICE = "write it under another name (NAME.part), and rename it when it is complete"
 
 
-class Look:
-    """What was found so far. `incomplete` says since when files have been so, as an earlier look has left it."""
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """For how long a file has been incomplete, when it was last looked at."""
 
-    def __init__(self, folder: Folder, now: datetime, incomplete: Mapping[str, datetime]) -> None:
+    waited: timedelta
+    at: datetime
+
+
+class Look:
+    """What was found so far. `incomplete` says for how long files have been so, as an earlier look has left it."""
+
+    def __init__(self, folder: Folder, now: datetime, incomplete: Mapping[str, "Wait"]) -> None:
         self._folder = folder
         self._now = now
         self._waited = incomplete
-        self.incomplete: dict[str, datetime] = {}
+        self.incomplete: dict[str, Wait] = {}
         self._documents: list[Document] = []
         self._refused: list[Rejected] = []
         self._files: list[File] = []
@@ -125,11 +134,17 @@ class Look:
         read = self._tried(name, beside, seen)
         if not isinstance(read, Later):
             return read
-        since = self.incomplete[name] = self._waited.get(name, self._now)
-        waited = self._now - since
+        waited = self._waited_for(name)
+        self.incomplete[name] = Wait(waited, self._now)
         if waited < PATIENCE:
             return replace(read, wait=max(read.wait, waited / RARER))
         return Rejected(name, f"{read.why}, for an hour; {_ADVICE}", beside_name=beside)
+
+    def _waited_for(self, name: str) -> timedelta:
+        before = self._waited.get(name)
+        if before is None:
+            return timedelta()
+        return before.waited + max(timedelta(), min(self._now - before.at, LONGEST_STEP))
 
     def _tried(self, name: str, beside: str, seen: str) -> Document | Rejected | Later:
         content = self._folder.take(name, self._now, MAX_FILE_BYTES)

@@ -43,7 +43,7 @@ from aggregator.registry import Source
 from aggregator.sources import _files
 from aggregator.sources._beside import FACTS, paired
 from aggregator.sources._files import Folder, Gone
-from aggregator.sources._look import Look
+from aggregator.sources._look import Look, Wait
 
 if TYPE_CHECKING:
     from aggregator.fetch import Fetcher
@@ -65,7 +65,7 @@ class FolderSource(Source):
     after: Literal["keep", "move"] = Field("keep", description="What becomes of a file that has been read.")
     create: bool = Field(False, description="Make the folder if it is not there.")
 
-    _incomplete: dict[str, datetime] = PrivateAttr(default_factory=dict)  # files, with when that was first seen
+    _incomplete: dict[str, Wait] = PrivateAttr(default_factory=dict)
     _stuck: frozenset[str] = PrivateAttr(frozenset())  # files that could not be moved: others are read first
 
     def located(self, config_directory: Path, state_directory: Path) -> "FolderSource":
