@@ -213,6 +213,68 @@ def retag(directory: Path | None) -> None:
         click.echo(f"{cut} articles cut in another way; {changed} files changed")
 
 
+@main.group()
+def stories() -> None:
+    """Say which articles are copies of one article, and which copy is shown: a person's word outlives all findings.
+
+    `explain` shows the copies of a story with their keys, and why each is there.
+    """
+
+
+@stories.command()
+@click.argument("key")
+@click.pass_obj
+def split(directory: Path | None, key: str) -> None:
+    """Take the article KEY out of its story: it is no copy of any other in it.
+
+    Example: aggregator stories split 0a964a9002e893afb45895ad34c075e9
+    """
+    _wish(directory, "split", key)
+
+
+@stories.command()
+@click.argument("one")
+@click.argument("other")
+@click.pass_obj
+def merge(directory: Path | None, one: str, other: str) -> None:
+    """Make the stories of the articles ONE and OTHER one story.
+
+    Example: aggregator stories merge 0a964a9002e893afb45895ad34c075e9 f22e857662b03e9f9e0c3b24bd0ab7b2
+    """
+    _wish(directory, "merge", one, other)
+
+
+@stories.command()
+@click.argument("key")
+@click.pass_obj
+def lead(directory: Path | None, key: str) -> None:
+    """Let the article KEY lead its story: it is the copy that readers see.
+
+    Example: aggregator stories lead 0a964a9002e893afb45895ad34c075e9
+    """
+    _wish(directory, "lead", key)
+
+
+def _wish(directory: Path | None, kind: str, article: str, other: str | None = None) -> None:
+    """Note what a person wants; the daemon does it, or, if none is running, this command."""
+    with _failing_well():
+        from aggregator import regroup, runtime
+        from aggregator.errors import StateError
+        from aggregator.store import stories as stored_stories
+
+        config = _config_of(directory)
+        with _reading(config) as database:
+            regroup.check(database, kind, article, other)
+            stored_stories.wish(database, kind, article, other, datetime.now(UTC))
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(runtime.locked(config.state))
+                except StateError:
+                    click.echo("noted; the running daemon does it within a second or two")
+                    return
+                click.echo(f"done; {runtime.fulfil(config, database)} files changed")
+
+
 @contextmanager
 def _reading(config: "Config") -> "Iterator[Database]":
     """The store, which must be there: a command that only looks makes none. Raises StateError."""

@@ -23,7 +23,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from aggregator import publication, publish, registry, retag, schedule
+from aggregator import publication, publish, registry, regroup, retag, schedule
 from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.documents import Documents, bug, put_off
@@ -40,6 +40,7 @@ from aggregator.store import Database
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
 from aggregator.store import sources as stored_sources
+from aggregator.store import stories as stored_stories
 from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
@@ -119,7 +120,17 @@ class Pipeline:
     def retag(self, progress: retag.Progress) -> int:
         """Prepare, and apply all rules though they have not changed. If that is broken off, the next start does it."""
         stored_topics.forget_rules(self.database)
-        return self.prepare(progress)
+        changed = self.prepare(progress)
+        regroup.fold_recent(self.database, self.judge, self._clock())
+        return changed
+
+    def fulfil(self) -> int:
+        """Do what people wish of stories; the number of wishes."""
+        wishes = stored_stories.wishes_open(self.database)
+        for wish in wishes:
+            regroup.fulfil(self.database, self.judge, wish, self._clock())
+            log.info("%s %s", {"split": "split off", "merge": "merged", "lead": "leads now"}[wish.kind], wish.article)
+        return len(wishes)
 
     def adopt(self, config: Config) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""

@@ -5,7 +5,7 @@ A story keeps its id, and with it the id of its item, as long as the article tha
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aggregator import folding
 from aggregator.errors import StateError
@@ -15,6 +15,8 @@ from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import rulings as stored_rulings
 from aggregator.store import stories as stored_stories
+
+RECENT = timedelta(days=10)  # since an article was first seen: its copies have come, and may still come
 
 
 def check(database: Database, kind: str, article: str, other: str | None) -> None:
@@ -56,6 +58,11 @@ def fold_again(database: Database, judge: Judge, copies: Iterable[Copy]) -> int:
         gone = before.keys() - {story.id for story in found}
         stored_stories.regroup(database, gone, changed, memberships)
     return len(changed)
+
+
+def fold_recent(database: Database, judge: Judge, now: datetime) -> int:
+    """Decide anew which of the articles of the last days belong together; how many stories are others now."""
+    return fold_again(database, judge, stored_articles.recent_copies(database, now - RECENT))
 
 
 def _by_story(copies: Iterable[Copy]) -> dict[str, list[Copy]]:

@@ -191,6 +191,7 @@ async def once(
         lists_changed = asyncio.Event()
         pipeline = Pipeline(config, database, pool, readers, reload=lists_changed.set, taken=taken)
         pipeline.prepare()
+        pipeline.fulfil()
         if database.is_sqlite:
             stored_sources.release_all(database)
         stored_sources.make_due(database, utc_now())
@@ -233,6 +234,15 @@ def retag(config: Config, database: Database, progress: Progress) -> tuple[int, 
     with executor() as pool, Readers(config.settings.parse) as readers:
         pipeline = Pipeline(config, database, pool, readers)
         return pipeline.retag(progress), pipeline.publish()
+
+
+def fulfil(config: Config, database: Database) -> int:
+    """Do what people wish of stories, and publish; the number of changed files."""
+    with executor() as pool, Readers(config.settings.parse) as readers:
+        pipeline = Pipeline(config, database, pool, readers)
+        pipeline.prepare()
+        pipeline.fulfil()
+        return pipeline.publish()
 
 
 async def _visit_lists(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:

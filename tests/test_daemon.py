@@ -295,3 +295,29 @@ def test_usage_error_is_2_and_names_the_program() -> None:
     ended = aggregator(ROOT / "config", "explode")
     assert ended.returncode == 2
     assert ended.stderr.startswith("Usage: aggregator ")
+
+
+def test_stories_are_taken_apart_and_put_together_beside_a_daemon(config_directory: Path) -> None:
+    inbox = config_directory.parent / "folder"
+    inbox.mkdir()
+    (config_directory / "sources.yaml").write_text("sources:\n  - folder: ../folder\n")
+    said = " ".join(f"China and Russia agreed on point {number} of the rail plan in Chita." for number in range(20))
+    for name in ("one", "two"):
+        (inbox / f"{name}.txt").write_text(f"China and Russia agree on a plan\n\n{said} That was said on day {name}.\n")
+    with daemon(config_directory) as running:
+        running.until("folder:folder: 2 new")
+        (trace, *_) = json.loads(aggregator(config_directory, "explain", "--json", str(inbox / "two.txt")).stdout)
+        (other, *_) = json.loads(aggregator(config_directory, "explain", "--json", str(inbox / "one.txt")).stdout)
+        assert "noted" in aggregator(config_directory, "stories", "split", trace["key"]).stdout
+        running.until("split off")
+        assert json.loads(aggregator(config_directory, "status", "--json").stdout)["stories"] == 2
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(WITHIN) == 0
+    again = aggregator(config_directory, "stories", "split", trace["key"])
+    assert (again.returncode, "only copy of its story already" in again.stderr) == (1, True)
+    assert "done" in aggregator(config_directory, "stories", "merge", trace["key"], other["key"]).stdout
+    assert json.loads(aggregator(config_directory, "status", "--json").stdout)["stories"] == 1
+    (shown, *_) = json.loads(aggregator(config_directory, "explain", "--json", trace["key"]).stdout)
+    assert {copy["rule"] for copy in shown["story"]} == {"first", "person"}
+    unknown = aggregator(config_directory, "stories", "lead", "0" * 32)
+    assert (unknown.returncode, "no article has this key" in unknown.stderr) == (1, True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
+from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
@@ -169,6 +170,13 @@ def tags_of(database: Database, key: str) -> list[Tag]:
     statement = select(tags).where(tags.c.article == key).order_by(tags.c.score.desc(), tags.c.concept)
     with database.reading() as connection:
         return [tag_of(row) for row in connection.execute(statement)]
+
+
+def recent_copies(database: Database, since: datetime) -> list[Copy]:
+    """All copies of the stories of which one was first seen since then."""
+    recent = select(articles.c.story).where(articles.c.first_seen_at >= since)
+    with database.reading() as connection:
+        return [_copy(row) for row in connection.execute(_COPIES.where(articles.c.story.in_(recent)))]
 
 
 def stories(database: Database, *, after: str = "", limit: int = 200) -> dict[str, list[Copy]]:
