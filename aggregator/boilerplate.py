@@ -3,9 +3,9 @@
 Behind the article: lines are scored by how much they look like furniture; of the ends of the text that begin at a
 marker, the best-scoring one goes, with the names directly before it (of an author, of tags, of sections). Sentences go
 with it only if markers outweigh them; those that stand before and amid articles, too, say nothing of what follows.
-Before it: short lines at the top that are markers, or names between such; never the title. In the middle: lines that are
-markers of the kind that stands by itself. Lines of other texts prove themselves and what is such around them, nothing
-else. Without a marker everything stays: losing article text costs more than keeping some furniture.
+Before it: short lines at the top that are markers, or names between such; never the title. In the middle: lines that
+are markers of the kind that stands by itself. Lines of other texts prove themselves and what is such around them,
+nothing else. Without a marker everything stays: losing article text costs more than keeping some furniture.
 """
 
 import re
@@ -42,7 +42,10 @@ _TIMED_END = re.compile(r"(?:END\b\W*)?\d{1,2}[:.]\d\d\s*[AP]\.?M\b.{0,12}$")  #
 _SHARED = "stands in other files of this source"
 _AFTER_COLON = " '\"”’»)]-–—"
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram)\.com/\S+")
-_SENT_TO = re.compile(r"(?:[^\s@]+\s+){1,5}<?[\w.+-]+@[\w-]+(?:\.[\w-]+)+>?")  # below a circular
+_SENT_TO = re.compile(  # below a circular
+    r"(?:[^\s@]+\s+){0,6}(?:\b(?:to|an|à|a|para|per|на|إلى)\s|至|给|給|宛)\s*<?[\w.+-]+@[\w-]+(?:\.[\w-]+)+>?",
+    re.IGNORECASE,
+)
 _SAYS_WHO = re.compile(r"\d.*[:：]$")
 _NUMBERS = re.compile(r"[\W\d_]*\d[\W\d_]*")
 _DATED_END = re.compile(r"\d.{0,8}\b\w{1,2}\.$")  # 10 a.m., 2026 г.
@@ -77,7 +80,7 @@ class _Line:
 
     @property
     def sentence(self) -> bool:
-        return self.prose or (self.ends and self.count >= NAME and not self.kinds & (BEHIND | AMID))
+        return self.prose or (self.ends and self.count >= NAME and self.score < 0 and not self.kinds & (BEHIND | AMID))
 
     @property
     def is_told(self) -> bool:
@@ -152,7 +155,7 @@ def _with_wrapped(found: list[_Line]) -> list[_Line]:
 
 
 def _with_answered(found: list[_Line]) -> list[_Line]:
-    """The lines, with the mail that is answered as markers: a line such as "On 3 March Ana wrote:", and "> " below it."""
+    """The lines, with the mail that is answered as markers: a line like "On 3 March Ana wrote:", and those in ">"."""
     quoted = [line.text.startswith(">") for line in found]
     start = next((n for n in range(1, len(found) - 1) if quoted[n + 1] and _SAYS_WHO.search(found[n].text)), len(found))
     if any(line.sentence and not quoted[n] for n, line in enumerate(found[start + 1 :], start + 1)):

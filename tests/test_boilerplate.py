@@ -194,6 +194,8 @@ class TestTail:
             "Sent to a@x.example",
         ]
         assert found([PROSE, PROSE, *footer]) == [(2, 5)]
+        assert found([PROSE, PROSE, "Sent to <a@x.example>", "The Harbour Post, 3 Quay Street"]) == [(2, 4)]
+        assert found([PROSE, PROSE, "Ana Silva ana@x.example"]) == []
 
 
 class TestHead:
