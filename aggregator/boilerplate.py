@@ -9,7 +9,7 @@ nothing else. Without a marker everything stays: losing article text costs more 
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 
@@ -277,11 +277,15 @@ def _tail(found: Sequence[_Line]) -> Range | None:
     return Range(_with_names(found, best), len(found), _tail_reason(found[best], int(markers[best]) - 1))
 
 
-def _tail_scores(found: Sequence[_Line], marked: Sequence[bool]) -> Iterator[float]:
-    for n, line in enumerate(found):
+def _tail_scores(found: Sequence[_Line], marked: Sequence[bool]) -> list[float]:
+    """The scores: less for markers that follow others, or that tell nothing of the sentence below their row."""
+    scores, opens = [line.score for line in found], False
+    for n in reversed(range(len(found))):
         follows = n > 0 and marked[n - 1]
-        opens = line.kinds & (BEFORE | AMID) and n + 1 < len(found) and found[n + 1].sentence
-        yield min(line.score, _WEAK) if marked[n] and (follows or opens) else line.score
+        opens = found[n].sentence or (opens and bool(found[n].kinds & (BEFORE | AMID)))
+        if marked[n] and (follows or opens):
+            scores[n] = min(scores[n], 0.0 if follows and opens else _WEAK)
+    return scores
 
 
 def _tail_reason(first: _Line, others: int) -> str:

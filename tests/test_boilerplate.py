@@ -175,6 +175,10 @@ class TestTail:
             assert lines.index(last, len(lines) - 2) not in gone
             assert len(lines) - 1 in gone
 
+    def test_a_last_paragraph_below_a_row_of_buttons_stays(self) -> None:
+        lines = [PROSE, PROSE, "Share", "Facebook", "Twitter", "Email", "The council has not voted yet.", "Share"]
+        assert found(lines) == [(7, 8)]
+
     def test_an_article_between_rows_of_markers_stays(self) -> None:
         row = ["Share", "Facebook", "Twitter", "Email", "Comments"]
         lines = [TITLE, "Published: 3 April 2019", *row, "The council has not voted yet.", *row]
