@@ -151,6 +151,7 @@ class TestTail:
             ("Subscribe", "Share"),
             ("Published: 3 April 2019", "Updated: 4 April 2019"),
             ("Contact", "More"),
+            ("Learn more", "More"),
             ("À lire aussi : les mouettes quittent le marché", "Sur le même sujet"),
             ("Publicité", "Partager"),
             ("Publié le 3 avril 2019", "Mis à jour le 4 avril 2019"),
