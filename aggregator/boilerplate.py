@@ -178,7 +178,7 @@ def _with_repeated(found: list[_Line], lines: Sequence[str], hashes: Collection[
     sure = again - sentences
     sure |= {n for n in again if found[n].count <= SHORT and (n == 0 or n - 1 in sure) and n + 1 in sure}
     return [
-        replace(line, kinds=line.kinds | (_SURE | BEFORE if n in sure else 0), repeated=True) if n in again else line
+        replace(line, kinds=line.kinds | (_SURE if n in sure else 0), repeated=True) if n in again else line
         for n, line in enumerate(found)
     ]
 

@@ -286,6 +286,11 @@ class TestRepeated:
             assert found([PROSE, PROSE, heading, end], repeated=(heading,)) == []
             assert found([PROSE, PROSE, heading, end, "Ring 555 0100"], repeated=(heading, "Ring 555 0100")) == [(4, 5)]
 
+    def test_a_marker_that_is_repeated_is_one_still(self) -> None:
+        lines = [PROSE, PROSE, "About the author", "Ana Silva has written for us since 1999.", "Share"]
+        assert found(lines) == found(lines, repeated=(lines[2],)) == [(2, 5)]
+        assert found(lines, repeated=(lines[2], "Share")) == [(2, 4), (4, 5)]
+
     def test_a_masthead_and_a_footer_are_found_around_a_short_article(self) -> None:
         top = ["THE HARBOUR POST", "Your quay, your voice.", "Subscriptions from 3 a month"]
         end = ["Readers are invited to our summer fair", "Ring the desk: 555 0100"]
