@@ -64,6 +64,8 @@ def parser_of(document: Document, accepts: frozenset[str], media_type: str | Non
     kind = media_type or sniff.media_type(document.body)
     parser = registry.parsers().get(kind)
     if parser is None or kind not in accepts:
+        if kind == sniff.BINARY:
+            raise DocumentError(f"{document.name}: {sniff.no_text(document.body)}")
         wanted = " or ".join(sorted(set(map(sniff.describe, accepts))))
         raise DocumentError(f"{document.name}: {sniff.describe(kind)}, not {wanted}")
     if document.beside is not None and parser.media_types & _FEEDS:

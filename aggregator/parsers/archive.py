@@ -3,6 +3,7 @@
 Nothing is ever written: names in an archive are labels. What a header claims of sizes is not believed; bytes are
 counted while they come out. Facts in YAML beside a member (`NAME.yaml` or `NAME.txt.yaml` for `NAME.txt`) are given to
 it.
+What belongs to a page but is no text (`page_files/`, stylesheets, scripts, fonts, pictures) is left out.
 Archives inside of archives are refused, and so is what only looks like one: a Word document, an e-book.
 """
 
@@ -80,7 +81,7 @@ def parse(document: Document) -> Parsed:
         refused += found.refused
     refused += [Rejected(name, "no document of that name is beside it") for name in facts if name not in used]
     if not entries:
-        reasons = "; ".join(f"{one.name}: {one.reason}" for one in refused[:5]) or "it is empty"
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in refused[:5]) or "it is empty, or holds no texts"
         raise DocumentError(f"{document.name}: nothing in this archive can be read: {reasons}")
     return Parsed(tuple(entries), format="an archive", refused=tuple(refused))
 
@@ -140,7 +141,8 @@ def _within_bounds(members: Iterable[_Member]) -> Iterator[_Member]:
 
 def _is_junk(name: str) -> bool:
     *folders, last = name.split("/")
-    return "__MACOSX" in folders or last.startswith(".") or last.lower() in _OURS_TO_SKIP
+    ours = "__MACOSX" in folders or last.startswith(".") or last.lower() in _OURS_TO_SKIP
+    return ours or _members.is_of_a_page(name)
 
 
 def _alone(stream: "_Stream", name: str) -> _Member:
