@@ -90,9 +90,11 @@ def test_what_is_not_beside_it_is_taken_from_the_text_and_then_from_the_files_ti
     assert "By John Roe" in found.content.value
 
 
-def test_a_lone_date_of_change_stands_for_both() -> None:
-    found = entry(f"Title\n\nUpdated: 12 March 2024\n\n{PROSE}")
-    assert (found.published_at, found.updated_at) == (at("2024-03-12"),) * 2
+@pytest.mark.parametrize("line", ["Updated: 12 March 2024", "Stand: 12.03.2024, 00:00 Uhr"])
+def test_a_lone_date_of_change_is_the_date(line: str) -> None:
+    found = entry(f"Title\n\n{line}\n\n{PROSE}")
+    assert (found.published_at, found.updated_at) == (at("2024-03-12"), None)
+    assert "updated" not in dict(found.told)
     assert dict(found.told)["published"] == "the line of the date"
 
 
@@ -447,3 +449,23 @@ def test_explain_says_where_each_fact_stands(config_directory: Path, tmp_path: P
     assert "  facts     source Reuters: the dateline" in lines
     assert "  facts     language en: the words of the text" in lines
     assert explain.facts(trace)["facts"]["source"] == {"value": "Reuters", "found": "the dateline"}
+
+
+NAVIGATION = {
+    "en": "Home\nWorld\nPolitics\nBusiness\nSport\nSign in\nSubscribe\n\n"
+    "Islands agree on a ferry after a decade of talks about who should pay for it\nBy Helen Carter\n"
+    f"12 March 2024, 10:45 GMT\nShare\nFacebook\nTwitter\n\n{PROSE}",
+    "fr": "Accueil\nInternational\nÉconomie\nSe connecter\nS’abonner\n\nLes îles signent un accord sur le bac\n"
+    "Par Helen Carter\nPublié le 12 mars 2024 à 10h45, modifié le 13 mars 2024 à 11h40\nTemps de lecture : 3 min\n\n"
+    "PARIS, 14 mars (AFP) - Les deux îles ont signé mardi un accord sur le bac, a annoncé le ministère des Transports.",
+    "ar": "الرئيسية\nسياسة\nاقتصاد\nرياضة\nثقافة\nتسجيل الدخول\n\nالجزيرتان توقعان اتفاقا للعبارة\nBy Helen Carter\n"
+    "12 مارس 2024، 10:45\nمشاركة\n\nوقعت الجزيرتان يوم الثلاثاء اتفاقا جديدا للعبارة، حسبما أعلنت وزارة النقل في بيان.",
+    "dates of others above": "Home\n11 March 2024\nRents level off\nBy Jane Doe\nWorld\nSport\nSubscribe\n\n"
+    f"Islands agree on a ferry after a decade of talks\nBy Helen Carter\n12 March 2024, 10:45\n\n{PROSE}",
+}
+
+
+@pytest.mark.parametrize("body", NAVIGATION.values(), ids=NAVIGATION)
+def test_navigation_above_hides_no_byline(body: str) -> None:
+    found = entry(body)
+    assert (found.authors, found.published_at) == (("Helen Carter",), at("2024-03-12T10:45"))

@@ -217,7 +217,10 @@ def completed(entry: Entry, document: Document, told: Mapping[str, str], lines: 
         entry = with_facts(entry, stated)
         places |= named(stated, document.beside_name)
     titled = places.get("title") != FIRST_LINE
-    for name, said in _byline.said(lines, document.modified_at, entry.language, titled=titled).items():
+    spoken = _byline.said(lines, document.modified_at, entry.language, titled=titled)
+    if "updated" in spoken and not ("published" in spoken or entry.published_at or entry.updated_at):
+        spoken = {"published" if name == "updated" else name: fact for name, fact in spoken.items()}
+    for name, said in spoken.items():
         if not getattr(entry, _FIELDS[name]):
             entry = replace(entry, **{_FIELDS[name]: said.value})
             places[name] = said.place
