@@ -149,7 +149,9 @@ def test_attached_articles_are_their_own() -> None:
         "Inner",
     ]
     assert [(entry.guid or "")[:7] for entry in found.entries] == ["m", "sha256:", "sha256:"]
-    assert [(one.name, one.reason) for one in found.refused] == [("b.txt", "no text at all, which is not read here")]
+    assert [(one.name, one.reason) for one in found.refused] == [
+        ("b.txt", "no text; drop the article as text, HTML, Markdown or a mail")
+    ]
 
 
 def test_a_forwarded_mail_stays_in_the_text() -> None:
