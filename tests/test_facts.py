@@ -114,6 +114,7 @@ WRONG = {
     "a list": ("- title\n", "rail.yaml:1:1"),
     "a text": ("just text\n", "rail.yaml:1:1"),
     "no YAML": ("title: [\n", "rail.yaml:2:1"),
+    "no end": ('title: "a\nurl: b\n', "a quotation mark or a bracket is not closed"),
     "twice": ("title: a\ntitle: b\n", "rail.yaml:2:1: the key 'title' stands here twice"),
     "a tag": ("title: !!python/object:os.system x\n", "rail.yaml:1:8: tags such as"),
     "too much": ("tags: [" + "x, " * 30_000 + "]", "rail.yaml:1:1: larger than 64,000 bytes"),

@@ -39,6 +39,10 @@ _FIELDS = {  # of an entry, that a text states
 _FRONT = re.compile(r"\ufeff?---[ \t]*\n(.*?)(?<=\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _LANGUAGE = re.compile("[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*")
 _KEY = re.compile(r"([A-Za-z][\w -]{0,40}):(?:\s+(.*))?$")
+_ADVICE = {
+    "mapping values are not": ": put quotes around a value with a colon in it",
+    "unexpected end of stream": ": a quotation mark or a bracket is not closed",
+}
 _PLACE = re.compile(r":(\d+):(\d+): ")
 # The keys that site generators write, in the order in which they are believed.
 _WRITTEN = {
@@ -152,9 +156,7 @@ def _place(problem: str) -> tuple[int, int]:
 
 
 def _with_advice(problem: str) -> str:
-    return (
-        f"{problem}: put quotes around a value with a colon in it" if "mapping values are not" in problem else problem
-    )
+    return problem + next((advice for words, advice in _ADVICE.items() if words in problem), "")
 
 
 def front_matter(text: str) -> tuple[Facts | None, str, dict[str, str]]:

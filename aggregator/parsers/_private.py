@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from functools import cached_property
 from html import escape, unescape
+from itertools import accumulate
 from urllib.parse import unquote, urlsplit
 
 from aggregator import urls
@@ -22,7 +23,8 @@ from aggregator.parsers import _headers
 
 MAX_ADDRESSES = 200
 MAX_REMARK = 300  # characters before a forwarded mail, of who forwards it
-MAX_SIGNATURE, MAX_LINE = 12, 80  # lines, and characters of each, where it is not quite marked as such
+MAX_BLANK = 10  # lines between what announces a quotation, and that
+MAX_SIGNATURE, MAX_LINE = 12, 80  # lines, and characters of each, of one not quite marked as such
 _FEWEST = 3  # characters of a local part by which a link is known to tell it
 
 _RECIPIENTS = (
@@ -34,7 +36,7 @@ _FOR = re.compile(r"\bfor\s+<?([^\s<>;]{1,255}@[^\s<>;]{1,255})>?")  # as server
 _AT = r"\s?(?:@|%(?:25)?40|&#64;|\(at\)|\[at\]|\sat\s)\s?"
 _NOTHING = "…"
 
-_URL = re.compile(r"<?(?:https?://|mailto:)[^\s<>\"“”«»]{1,4000}>?", re.IGNORECASE)
+_URL = re.compile(r"<?(?:https?://|mailto:)[^\s<>\"“”«»]+>?", re.IGNORECASE)
 _OF_A_LIST = re.compile(
     r"unsub(?:scribe|scription)?s?(?![a-z])|opt[-_]?out|[/?&=](?:manage|prefs?|preferences)(?![a-z-])"
     r"|(?:manage|update|edit|e?mail|subscription|user)[-_]?(?:subscription|pref|setting)|list-manage\d*\.com/(?:profile|vcard)",
@@ -49,7 +51,7 @@ _COUNTER_PATH = re.compile(
     r"/(?:ls|wf|track|e|s?)/?(?:click|clk)|/click|/CL0/|/redirect|/track/|/trk/|/c/", re.IGNORECASE
 )
 _TOKEN = re.compile(
-    r"(?:^|[/=.])(?=[\w%.~-]*\d)(?=[\w%.~-]*[A-Za-z])[\w%~-]{16,}|[?&](?:upn|[a-z]{0,3}token)=", re.IGNORECASE
+    r"(?:^|[/=.])(?=[\w%.~-]{0,60}\d)(?=[\w%.~-]{0,60}[A-Za-z])[\w%~-]{16,}|[?&](?:upn|[a-z]{0,3}token)=", re.IGNORECASE
 )
 _TARGET = re.compile(
     r"(?:[=/]|^)(https?(?::|%3A|%253A)(?:%2F%2F|%252F%252F)[^&/?\s\"<>]+|https?:/[^&\s\"<>]+)", re.IGNORECASE
@@ -306,8 +308,9 @@ def without_others(lines: Sequence[Line], *, is_answer: bool) -> tuple[list[bool
 
 def _without_headers(lines: Sequence[Line], kept: list[bool], *, is_answer: bool) -> Forwarded | None:
     first: Forwarded | None = None
+    lengths = list(accumulate((len(line.text.strip()) for line in lines), initial=0))
     for start, end, said in _blocks(lines):
-        before = sum(len(line.text.strip()) for number, line in enumerate(lines[:start]) if kept[number])
+        before = lengths[start]
         if is_answer and before:
             kept[start:] = [False] * (len(lines) - start)
             return first
@@ -362,15 +365,19 @@ def _name(sender: str) -> str:
 
 
 def _without_quotes(lines: Sequence[Line], kept: list[bool], *, is_answer: bool) -> None:
-    for number in range(len(lines)):
+    answers = False
+    for number, line in enumerate(lines):
         length = next((count for count in (1, 2, 3) if _is_intro(lines, number, count)), 0) if kept[number] else 0
-        if not length:
-            continue
-        behind = range(number + length, len(lines))
-        quoted = next((lines[at].quoted for at in behind if lines[at].text.strip()), False)
-        if quoted or "@" in lines[number + length - 1].text + lines[number].text:
-            for at in (*range(number, number + length), *behind):
-                kept[at] = kept[at] and at in behind and quoted and not lines[at].quoted
+        if length:
+            last = number + length
+            is_quoted = next((one.quoted for one in lines[last : last + MAX_BLANK] if one.text.strip()), False)
+            if is_quoted:
+                answers = True
+                kept[number:last] = [False] * length
+            elif "@" in line.text + lines[last - 1].text:  # programs that mark no quotation
+                kept[number:] = [False] * (len(lines) - number)
+                return
+        kept[number] = kept[number] and not (answers and line.quoted)
     last = len(lines)
     while is_answer and last and (lines[last - 1].quoted or not lines[last - 1].text.strip()):
         last -= 1
