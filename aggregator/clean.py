@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from aggregator import plaintext, urls
 from aggregator.identity import stored_guid
 from aggregator.language import language
-from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html
+from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html, without_counters
 from aggregator.models import Article, Category, Enclosure, Entry, Link, Markup, Origin
 from aggregator.significance import news_hash
 from aggregator.words import digest, folds, words
@@ -116,7 +116,7 @@ def _body(entry: Entry) -> tuple[str, str, bool]:
     """The body as safe HTML, its text, and whether a page's furniture may stand around it: plain text comes with it."""
     body = entry.content or entry.summary
     if body.html:
-        html = _to_its_page(safe_html(body.value, entry.base), entry)
+        html = _to_its_page(safe_html(without_counters(body.value), entry.base), entry)
         return html, "\n\n".join(paragraphs(html)), entry.framed
     lines = plaintext.paragraphs(legal(plaintext.unified(body.value[:MAX_HTML])))
     html = "".join(f"<p>{html_entities.escape(line, quote=False)}</p>\n" for line in lines)

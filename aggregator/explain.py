@@ -15,6 +15,7 @@ from aggregator.errors import DocumentError
 from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
 from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
+from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
 from aggregator.registry import sources
@@ -119,6 +120,9 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     language, date = article.language or "unknown", f"{article.dated_at:%Y-%m-%d %H:%M} UTC"
     yield f"  clean     {article.word_count} words, language {language}, dated {date}"
     for name, value, place in told(article):
+        if name == UNREAD:
+            yield f"  unread    {place}"
+            continue
         yield f"  facts     {name} {value or '–, which cannot be believed'}: {place}"
     yield from _cut_lines(article)
     if trace.copies:

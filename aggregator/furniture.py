@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
 from aggregator import boilerplate
-from aggregator.boilerplate import line_hash
+from aggregator.boilerplate import MANY, line_hash, sentence_words
 from aggregator.clean import with_body, without_derived
 from aggregator.markers import Markers
 from aggregator.markup import blocks, paragraphs
@@ -20,8 +20,7 @@ FIRST_LINE = "first line"  # where a title was found (`Article.told`) that is st
 THE_TITLE = "the title"  # the reason of its cut
 MAX_TITLE = 300  # characters: a longer first line is a paragraph, and the text has no title of its own
 LEARNED_FROM = 3  # articles of one source that share a line: it is their site's
-MAX_LEARNED = 300  # characters of such a line
-MAX_SHARED = 0.5  # of an article's lines: what shares more with others is their copy, and tells nothing of the site
+MAX_SHARED = 0.5  # of the words in its sentences: what shares more with others is their copy, and tells nothing new
 
 _PICTURE = ""  # the reason of a block without lines
 
@@ -44,13 +43,7 @@ def cut(article: Article, markers: Markers, repeated: Collection[bytes] = frozen
         return article
     pieces = _blocks(article.original)
     lines = [line for piece in pieces for line in piece.lines]
-    shared = sum(line_hash(line) in repeated for line in lines) if repeated else 0
-    ranges = boilerplate.furniture(
-        lines,
-        markers,
-        repeated=repeated if shared <= MAX_SHARED * len(lines) else frozenset(),
-        titled=not _is_first_line(article),
-    )
+    ranges = boilerplate.furniture(lines, markers, repeated=repeated, titled=not _is_first_line(article))
     reasons = {number: part.reason for part in ranges for number in range(part.start, part.end)}
     title = _take_title(article, lines, reasons)
     cuts = tuple(_cuts(pieces, reasons))
@@ -70,9 +63,9 @@ def learned(originals: Iterable[str]) -> frozenset[bytes]:
     """Hashes of the lines that several articles of one source share, from their originals; copies count once."""
     counts: Counter[bytes] = Counter()
     for original in originals:
-        lines = {line_hash(line) for line in paragraphs(original) if len(line) <= MAX_LEARNED}
-        if sum(line in counts for line in lines) <= MAX_SHARED * len(lines):
-            counts.update(lines)
+        words = {line_hash(line): sentence_words(line) for line in paragraphs(original)[:MANY]}
+        if sum(words[line] for line in counts.keys() & words) <= MAX_SHARED * sum(words.values()):
+            counts.update(words.keys())
     return frozenset(line for line, count in counts.items() if count >= LEARNED_FROM)
 
 

@@ -81,12 +81,39 @@ _BROKEN_END = re.compile(r"(?:<[^<>]{0,2000}|&#?\w{0,31})\Z")
 _FILTERED = re.compile(r"(?:cite|srcset)\s*=")  # in lower case: links that nh3 does not know to be links
 _CANDIDATE = re.compile(r"[\s,]*+((?>\S*[^\s,]))(?:\s++(\d{1,9}(?:\.\d{1,9})?[wxh](?:\s++\d{1,9}h)?))?\s*+(?:,|\Z)")
 
+_IMAGE = re.compile(r"<img\b[^<>]{0,4000}>", re.IGNORECASE)
+_SAID = re.compile(r"""\s(src|width|height|style)\s*=\s*("[^"]*"|'[^']*'|[^\s"'<>]+)""", re.IGNORECASE)
+_SIZE = re.compile(r"(?<![\w-])(?:width|height)\s*:\s*([^;!]+)", re.IGNORECASE)
+_TINY = re.compile(r"[012](?:\.\d+)?(?:px)?$")
+_HIDDEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_COUNTER = re.compile(
+    r"^(?:https?:)?//(?:[^/?#]*\.)?(?:track|tracking|tracker|trk|pixel|beacon|open)\d*\.[^/?#]+\.[^/?#]+"
+    r"|^[^?#]*/(?:[\w-]{0,20}pixel|open|track|tracking|beacon|1x1|spacer|blank|o)\.(?:gif|png|php|aspx?)(?:[?#]|$)"
+    r"|^[^?#]*/(?:wf/open|pixel|beacon|track/open|trk|e/o|open)/?(?:[?#]|$)|^[^?#]*/(?:track/open|wf/open)[/.]",
+    re.IGNORECASE,
+)
+_PHOTO = re.compile(r"\.(?:jpe?g|webp|avif)(?:[?#]|$)", re.IGNORECASE)
+
 
 def legal(text: str) -> str:
     """The text without characters that XML cannot hold or should not, and with those that were meant in their place."""
     if text.isascii():
         return text.encode().translate(None, _ILLEGAL_BYTES).decode()
     return _ILLEGAL.sub("", text.translate(_MEANT) if _MISTAKEN.search(text) else text)
+
+
+def without_counters(html: str) -> str:
+    """HTML without pictures that are there to be counted: nobody sees them, or their address says what they are for."""
+    return _IMAGE.sub(lambda tag: "" if _counts(tag[0]) else tag[0], html) if "<" in html else html
+
+
+def _counts(tag: str) -> bool:
+    said = {name.lower(): unescape(value.strip("\"'")) for name, value in _SAID.findall(tag)}
+    sizes = [said.get("width", ""), said.get("height", ""), *_SIZE.findall(said.get("style", ""))]
+    if any(_TINY.match(size.strip()) for size in sizes) or _HIDDEN.search(said.get("style", "")):
+        return True
+    url = said.get("src", "")
+    return _COUNTER.search(url) is not None and not _PHOTO.search(url)
 
 
 def plain(markup: Markup, most: int | None = None) -> str:

@@ -321,14 +321,16 @@ def _in_part(reading: Reading) -> str:
     """Why a document counts as rejected although some of it was read."""
     parts = "; ".join(f"{part.name}: {part.reason}" for part in reading.refused[:MAX_NAMED])
     more = f"; and {len(reading.refused) - MAX_NAMED} more" if len(reading.refused) > MAX_NAMED else ""
-    return f"{len(reading.articles)} articles were read, but not: {parts}{more}"
+    count = len(reading.articles)
+    read = f"{count} article{'s were' if count != 1 else ' was'} read, but not: {parts}{more}"
+    return f"{read}. What was read is published; drop it again when it is mended: no article comes twice"
 
 
 def _summary(rejected: list[Rejected]) -> str | None:
     if not rejected:
         return None
     more = f" (and {len(rejected) - 1} more)" if len(rejected) > 1 else ""
-    reason = rejected[0].reason
+    reason = "; ".join(rejected[0].reason.splitlines())
     name = rejected[0].name if rejected[0].name.isprintable() else ascii(rejected[0].name)[1:-1]
     return f"document: {reason if reason.startswith(name) else f'{name}: {reason}'}{more}"
 

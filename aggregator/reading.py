@@ -5,15 +5,16 @@ The one way for every document, whether a visit or a push brought it, here or in
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aggregator import identity, registry, sniff
 from aggregator.clean import clean
 from aggregator.errors import DocumentError
-from aggregator.models import Article, Document, Memory, Parsed, Reading
+from aggregator.models import Article, Document, Entry, Memory, Parsed, Reading, Rejected
 from aggregator.registry import Parser
 
 _FEEDS = frozenset({sniff.FEED, sniff.JSON_FEED, sniff.SITEMAP})
+_AHEAD = timedelta(days=1)  # of a date that a person states: clocks and zones differ
 
 
 class TooMuch(Exception):
@@ -40,6 +41,7 @@ def read(document: Document, request: Request, *, in_passing: bool = False) -> R
     """
     parser = parser_of(document, request.accepts, request.media_type)
     parsed, whole = _parsed(document, request.memory, parser, in_passing)
+    parsed = _without_future(parsed, document, request.now)
     articles = list(_articles(parsed, request))
     usable = tuple(article for article in articles if article.title)
     memory = parsed.memory
@@ -64,6 +66,8 @@ def parser_of(document: Document, accepts: frozenset[str], media_type: str | Non
     kind = media_type or sniff.media_type(document.body)
     parser = registry.parsers().get(kind)
     if parser is None or kind not in accepts:
+        if kind == sniff.BINARY:
+            raise DocumentError(f"{document.name}: {sniff.no_text(document.body)}")
         wanted = " or ".join(sorted(set(map(sniff.describe, accepts))))
         raise DocumentError(f"{document.name}: {sniff.describe(kind)}, not {wanted}")
     if document.beside is not None and parser.media_types & _FEEDS:
@@ -133,6 +137,28 @@ def _parsed(document: Document, memory: Memory | None, parser: Parser, in_passin
     if in_passing and not parser.is_quick(document):
         raise TooMuch
     return parser.parse(document), True
+
+
+def _without_future(parsed: Parsed, document: Document, now: datetime) -> Parsed:
+    """Without entries that a person dates later than now. Raises DocumentError if that was said beside the document."""
+    kept: list[Entry] = []
+    refused: list[Rejected] = []
+    for entry in parsed.entries:
+        place = (
+            dict(entry.told).get("published", "") if entry.published_at and entry.published_at > now + _AHEAD else ""
+        )
+        if not place.endswith((".yaml", ".yml")):
+            kept.append(entry)
+            continue
+        reason = f"{place}: published: {entry.published_at:%Y-%m-%d} has not come yet; write when it was published"
+        if document.beside is not None:
+            raise DocumentError(reason)
+        refused.append(Rejected(place.removeprefix(f"{document.name}/"), reason.removeprefix(f"{place}: ")))
+    if refused and not kept:
+        raise DocumentError(
+            f"{document.name}: nothing can be read: " + "; ".join(f"{one.name}: {one.reason}" for one in refused)
+        )
+    return replace(parsed, entries=tuple(kept), refused=(*parsed.refused, *refused)) if refused else parsed
 
 
 def _articles(parsed: Parsed, request: Request) -> Iterator[Article]:

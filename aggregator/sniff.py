@@ -56,6 +56,8 @@ _ZEROS = (  # two characters of ASCII in each (XML 1.0, appendix F)
 _FEWEST = 8  # characters
 _EAST = frozenset((*range(0x4E, 0xA0), *range(0xAC, 0xD8)))  # pages of Unicode: Han, Hangul
 _ALIKE = 0.95
+_NOISE, _MUCH_NOISE = 25, 10  # of so many characters one
+_WORD = re.compile("[A-Za-z]{3,}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _ROOT = re.compile(r"<([a-zA-Z_][\w.-]*:)?([a-zA-Z_][\w.-]*)")
 _ROOTS = dict.fromkeys(("rss", "rdf", "feed", "channel"), FEED) | dict.fromkeys(("urlset", "sitemapindex"), SITEMAP)
@@ -65,7 +67,47 @@ _PARTS = frozenset(
     "article aside blockquote body div dl figure footer h1 h2 h3 h4 h5 h6 head header hr link main meta nav ol p pre"
     " script section style table title ul".split()
 )
-_MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")
+# What is no text: how it begins, what it is called, and what to do.
+_AS_TEXT = "save it as plain text or HTML"
+_NO_TEXTS = tuple(
+    (re.compile(pattern, re.DOTALL), what)
+    for pattern, what in (
+        (rb"[\s\xef\xbb\xbf]{0,3}\{\\rtf", f"a Rich Text document; {_AS_TEXT}"),
+        (rb"[^\w{]{0,20}%PDF-\d", "a PDF; save its text"),
+        (rb"%PDF", "a PDF; save its text"),
+        (rb"%!PS", "PostScript; save its text"),
+        (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", f"an Office document; {_AS_TEXT}"),
+        (
+            rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*|BM....\0\0\0\0|8BPS\0",
+            "a picture; drop its text",
+        ),
+        (rb"....ftyp(?:heic|heix|avif|mif1)|\0\0[\x01\x02]\0[^\0]\0", "a picture; drop its text"),
+        (rb"....ftyp|RIFF....AVI |\x1a\x45\xdf\xa3", "a film; drop its text"),
+        (rb"ID3[\x02-\x04]|OggS\0|fLaC|RIFF....WAVE|\xff[\xfb\xf3\xf2]", "a recording; drop its text"),
+        (rb"wOF[F2]|OTTO\0|ttcf\0|\0\x01\0\0\0", "a font, and no article"),
+        (rb"\x7fELF|MZ[^\n]{0,60}\0|\xca\xfe\xba\xbe|[\xce\xcf]\xfa\xed\xfe|\0asm", "a program, and no article"),
+        (rb"SQLite format 3\0", "a database; write its texts to files"),
+        (
+            rb"Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|\x28\xb5\x2f\xfd",
+            "an archive of a kind that is not opened; pack it as zip or tar",
+        ),
+    )
+)
+_NO_TEXT = "no text; drop the article as text, HTML, Markdown or a mail"
+_DENSE = 25  # of so many characters one is a brace, a semicolon or an equals sign
+_RULE = re.compile(r"[\w.#*@:\[][^{};\n]{0,200}\{(?:\s*[\w-]{1,40}\s*:[^{};]{1,500};?)+\s*\}")
+_SCRIPT = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\bfunction\s*\w*\s*\(",
+        r"\)\s*=>|\w\s*=>\s*[{(]",
+        r"\b(?:var|let|const)\s+\w+\s*=",
+        r"\b(?:document|window|console|module|JSON|Object)\.\w",
+        r"\breturn\b[^\n;]{0,200};",
+        r"(?:['\"]use strict['\"]|\}\)\s*\(\w*\);?)",
+        r"\bif\s?\([^\n]{1,200}\)\s*\{",
+    )
+)
 _PACKED = re.compile(rb"PK(?:\x03\x04|\x05\x06|\x07\x08)|\x1f\x8b\x08|BZh[1-9](?:1AY&SY|\x17rE8P\x90)|\xfd7zXZ\0")
 _TAR = re.compile(rb".{257}ustar[\0 ]", re.DOTALL)
 
@@ -113,7 +155,7 @@ def media_type(body: bytes) -> str:
     if _PACKED.match(body) or is_tar(body):
         return ARCHIVE
     head = _head(body)
-    if body.startswith(_MAGIC) or _is_binary(head[:_TELLING]):
+    if _named(body) or _is_noise(head[:_TELLING]):
         return BINARY
     text = head.lstrip("\ufeff \t\r\n").replace("\r\n", "\n").replace("\r", "\n")
     if _is_mail(text):
@@ -128,7 +170,9 @@ def media_type(body: bytes) -> str:
         return _ROOTS[root]
     if start.startswith("<?xml") or (start.startswith("<") and root and ("</" in start or "/>" in start)):
         return HTML if root in _PARTS and "</" in start else XML
-    return MARKDOWN if _is_markdown(text) else TEXT
+    if _is_markdown(text):
+        return MARKDOWN
+    return BINARY if _code(text) else TEXT
 
 
 def is_tar(body: bytes) -> bool:
@@ -243,9 +287,34 @@ def _head(body: bytes) -> str:
     return body[:_LOOKED_AT].decode(encoding(body) or "latin-1", "replace")
 
 
-def _is_binary(head: str) -> bool:
-    """Whether more than one character in ten is a control character that no text has."""
-    return len(_CONTROLS.findall(head)) * 10 > len(head)
+def no_text(body: bytes) -> str:
+    """What a document is that is no text, and what to do about it, in a person's words."""
+    return _named(body) or _code(_head(body)) or _NO_TEXT
+
+
+def _named(body: bytes) -> str | None:
+    head = body[:_TELLING]
+    return next((what for pattern, what in _NO_TEXTS if pattern.match(head)), None)
+
+
+def _code(text: str) -> str | None:
+    """What a text is that is written for browsers alone."""
+    if "{" not in text or sum(map(text.count, "{};=")) * _DENSE < len(text):
+        return None
+    rules = sum(len(rule[0]) for rule in _RULE.finditer(text))
+    if rules * 2 > len(text):
+        return "a stylesheet, and no article"
+    return "a script, and no article" if sum(mark.search(text) is not None for mark in _SCRIPT) > 1 else None
+
+
+def _is_noise(head: str) -> bool:
+    """Whether too many characters are such as no text has: controls, or none at all. Read as Latin-1, letters of all
+    encodings are assigned ones. A text of words may hold a few more."""
+    controls = len(_CONTROLS.findall(head))
+    if controls * _NOISE > len(head):
+        return controls * _MUCH_NOISE > len(head) or sum(map(len, _WORD.findall(head))) * 2 < len(head)
+    odd = 0 if head.isascii() else sum(unicodedata.category(sign) in ("Cn", "Co", "Cs") for sign in head)
+    return odd * _NOISE > len(head)
 
 
 def _first_element(text: str) -> str | None:

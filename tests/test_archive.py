@@ -110,18 +110,18 @@ def test_facts_without_their_document_are_named() -> None:
 
 
 def test_what_cannot_be_read_is_named_and_costs_nothing_else() -> None:
-    body = zipped(("a.png", b"\x89PNG\r\n" + b"\0" * 99), ("one.txt", TEXT), ("b.zip", zipped(("c.txt", TEXT))))
+    body = zipped(("a.bin", b"\x89PNG\r\n" + b"\0" * 99), ("one.txt", TEXT), ("b.zip", zipped(("c.txt", TEXT))))
     found = parsed(body)
     assert texts(found) == ["Ferry stopped"]
     assert refusals(found) == {
-        "a.png": "no text at all, which is not read here",
+        "a.bin": "a picture; drop its text",
         "b.zip": "an archive inside of an archive; unpack it",
     }
 
 
 def test_nothing_to_read_is_an_error_with_its_reasons() -> None:
-    with pytest.raises(DocumentError, match=r"a.zip: nothing in this archive can be read: a.png: no text at all"):
-        parsed(zipped(("a.png", b"\x89PNG\r\n" + b"\0" * 99)))
+    with pytest.raises(DocumentError, match=r"a.zip: nothing in this archive can be read: a.bin: a picture"):
+        parsed(zipped(("a.bin", b"\x89PNG\r\n" + b"\0" * 99)))
     with pytest.raises(DocumentError, match="it is empty"):
         parsed(zipped())
 
@@ -144,21 +144,21 @@ def test_what_only_looks_like_an_archive_is_refused_by_its_name(what: str) -> No
 
 
 def test_names_are_labels() -> None:
-    body = tarred(("../../etc/passwd.png", b"\x89PNG" + b"\0" * 99), ("/abs.txt", TEXT), ("a\nb\x1b[2J.txt", OTHER))
+    body = tarred(("../../etc/passwd.bin", b"\x89PNG" + b"\0" * 99), ("/abs.txt", TEXT), ("a\nb\x1b[2J.txt", OTHER))
     found = parsed(body, "a.tar")
     assert len(found.entries) == 2
-    assert list(refusals(found)) == ["../../etc/passwd.png"]
+    assert list(refusals(found)) == ["../../etc/passwd.bin"]
     assert _unpacking.label("a\nb\x1b[2J.txt") == "a?b?[2J.txt"
 
 
 def test_names_of_old_programs_are_read() -> None:
-    body = zipped(("новость.png", b"\x89PNG" + b"\0" * 99), ("one.txt", TEXT))
+    body = zipped(("новость.bin", b"\x89PNG" + b"\0" * 99), ("one.txt", TEXT))
     old = body.replace("новость".encode(), "новость".encode())  # the flag alone makes the difference
     flagless = bytearray(old)
     for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         at = flagless.find(mark) + place
         flagless[at : at + 2] = b"\0\0"
-    assert list(refusals(parsed(bytes(flagless)))) == ["новость.png"]
+    assert list(refusals(parsed(bytes(flagless)))) == ["новость.bin"]
 
 
 @pytest.mark.parametrize(
@@ -288,3 +288,14 @@ def test_entries_beyond_the_limit_are_named(monkeypatch: pytest.MonkeyPatch) -> 
     found = parsed(zipped(("one.txt", TEXT), ("two.txt", OTHER), ("three.txt", OTHER + b"More.")))
     assert texts(found) == ["Ferry stopped"]
     assert refusals(found) == {"two.txt": "from here on more than 1 entries; pack fewer together"}
+
+
+def test_what_a_page_is_made_of_is_left_out_quietly() -> None:
+    page = f"<!DOCTYPE html><html><body><h1>Ferry stopped</h1><p>{WORDS}</p><p>{WORDS[::2]}</p></body></html>".encode()
+    rest = [("page_files/a.css", b"body{color:red}"), ("page_files/frame.html", page), ("page_files/p.png", b"\x89PNG")]
+    rest += [("x-Dateien/a.txt", TEXT), ("y.files/b.txt", TEXT), ("main.js", b"var a = 1;"), ("f.woff2", b"wOF2\0")]
+    found = parsed(zipped(("page.html", page), *rest, ("c.bin", b"\1\2\3\4")))
+    assert len(found.entries) == 1
+    assert list(refusals(found)) == ["c.bin"]
+    with pytest.raises(DocumentError, match="it is empty, or holds no texts"):
+        parsed(zipped(*rest))

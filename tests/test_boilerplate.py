@@ -63,12 +63,25 @@ def test_an_article_without_furniture_stays_whole(path: Path) -> None:
 
 
 def test_a_reason_quotes_the_line_that_gave_it_away() -> None:
-    lines = ["Skip to content", TITLE, PROSE, "Advertisement", PROSE, PROSE, PROSE, "Check also", "Gulls leave"]
-    assert furniture(lines, built_in()) == (
-        Range(0, 1, "“Skip to content” stands before articles"),
-        Range(3, 4, "“Advertisement” stands by itself in articles"),
-        Range(7, 9, "the end of the text looks like furniture, as “Check also” confirms"),
+    top = ["The Harbour Post", TITLE, "Skip to content", PROSE]
+    lines = [
+        *top,
+        "Advertisement",
+        PROSE,
+        PROSE,
+        "Check also",
+        "Gulls leave the market for good",
+        "Share",
+        "Ring the quay: 555 0100",
+    ]
+    assert furniture(lines, built_in(), repeated={line_hash(lines[0]), line_hash(lines[-1])}) == (
+        Range(0, 1, "“The Harbour Post” stands in other files of this source"),
+        Range(2, 3, "“Skip to content” stands before articles"),
+        Range(4, 5, "“Advertisement” stands by itself in articles"),
+        Range(7, 9, "“Check also” stands behind articles"),
+        Range(9, 11, "“Ring the quay: 555 0100” stands in other files of this source"),
     )
+    assert furniture(lines, built_in())[-1].reason == "“Check also” stands behind articles, as 1 more of these lines do"
 
 
 class TestTail:
@@ -128,6 +141,67 @@ class TestTail:
         assert found([*wrapped * 5, "the fishermen."]) == []
         assert found([*wrapped * 5, "the fishermen.", "Source link"]) == [(16, 17)]
 
+    @pytest.mark.parametrize(
+        ("marker", "end"),
+        [
+            ("READ MORE: Gulls leave the market", "Related topics"),
+            ("Also read", "Comments"),
+            ("Advertisement", "About the author"),
+            ("Subscribe to our newsletter", "Tags: herring, ice"),
+            ("Subscribe", "Share"),
+            ("Published: 3 April 2019", "Updated: 4 April 2019"),
+            ("Contact", "More"),
+            ("Learn more", "More"),
+            ("À lire aussi : les mouettes quittent le marché", "Sur le même sujet"),
+            ("Publicité", "Partager"),
+            ("Publié le 3 avril 2019", "Mis à jour le 4 avril 2019"),
+            ("Lesen Sie auch: Möwen verlassen den Markt", "Mehr zum Thema"),
+            ("Anzeige", "Über den Autor"),
+            ("Veröffentlicht am 3. April 2019", "Aktualisiert am 4. April 2019"),
+            ("Lea también: las gaviotas dejan el mercado", "Noticias relacionadas"),
+            ("Publicidad", "Compartir"),
+            ("Читайте также: чайки покидают рынок", "Материалы по теме"),
+            ("Реклама", "Поделиться"),
+            ("Опубликовано: 3 апреля 2019", "Обновлено: 4 апреля 2019"),
+            ("延伸阅读：海鸥离开市场", "相关新闻"),
+            ("广告", "分享"),
+            ("اقرأ أيضا: النوارس تغادر السوق", "مواضيع ذات صلة"),
+            ("إعلان", "شارك"),
+        ],
+    )
+    @pytest.mark.parametrize("last", ["The council has not voted yet.", PROSE], ids=["short", "long"])
+    def test_sentences_between_two_markers_stay(self, marker: str, end: str, last: str) -> None:
+        for lines in ([TITLE, marker, last, end], [TITLE, PROSE, PROSE, marker, last, end]):
+            gone = {n for first, behind in found(lines, titled=False) for n in range(first, behind)}
+            assert lines.index(last, len(lines) - 2) not in gone
+            assert len(lines) - 1 in gone
+
+    def test_a_last_paragraph_below_a_row_of_buttons_stays(self) -> None:
+        lines = [PROSE, PROSE, "Share", "Facebook", "Twitter", "Email", "The council has not voted yet.", "Share"]
+        assert found(lines) == [(7, 8)]
+
+    def test_an_article_between_rows_of_markers_stays(self) -> None:
+        row = ["Share", "Facebook", "Twitter", "Email", "Comments"]
+        lines = [TITLE, "Published: 3 April 2019", *row, "The council has not voted yet.", *row]
+        assert found(lines, titled=False) == [(1, 7), (8, 13)]
+
+    def test_a_mail_that_is_answered_goes(self) -> None:
+        reply = ["On Mon, 9 Nov 2026 at 10:00, Ana Silva wrote:", f"> {PROSE}", ">", "> Ana"]
+        assert found([PROSE, PROSE, *reply]) == [(2, 6)]
+        assert found([PROSE, PROSE, *reply, "Unsubscribe"]) == [(2, 7)]
+        assert found([PROSE, "Am 09.11.2026 um 10:00 schrieb Ana Silva:", "> Hallo.", PROSE]) == []
+        assert found([PROSE, PROSE, "The harbour master wrote:", f"> {PROSE}"]) == []
+
+    def test_footers_of_mails_go(self) -> None:
+        footer = [
+            "You are receiving this email because you signed up.",
+            "Unsubscribe | View in browser",
+            "Sent to a@x.example",
+        ]
+        assert found([PROSE, PROSE, *footer]) == [(2, 5)]
+        assert found([PROSE, PROSE, "Sent to <a@x.example>", "The Harbour Post, 3 Quay Street"]) == [(2, 4)]
+        assert found([PROSE, PROSE, "Ana Silva ana@x.example"]) == []
+
 
 class TestHead:
     def test_what_stands_above_and_below_the_title_goes(self) -> None:
@@ -150,6 +224,14 @@ class TestHead:
 
     def test_a_marker_among_paragraphs_is_not_the_head(self) -> None:
         assert found([TITLE, PROSE, "10:15", PROSE, "By Ana Silva", PROSE, PROSE], titled=False) == []
+        log = [TITLE, "10:45", "The ferry leaves.", "10:30", "The captain is on board.", "09:00", "Rain."]
+        assert found(log, titled=False) == []
+
+    def test_an_article_of_short_sentences_has_a_head(self) -> None:
+        assert found([TITLE, "Subscribe", "3 April 2019", "The council voted.", "Share"], titled=False) == [
+            (1, 3),
+            (4, 5),
+        ]
 
     def test_sentences_are_not_the_head(self) -> None:
         assert found([TITLE, "By then it was over.", PROSE, PROSE], titled=False) == []
@@ -173,14 +255,57 @@ class TestRepeated:
     NOTICE = "Whoever finds a mistake in what we write is asked to come to the quay and say so to one of us."
 
     def test_repeated_lines_are_markers_at_the_end(self) -> None:
-        assert found([PROSE, PROSE, "Herring and ice", self.NOTICE], repeated=(self.NOTICE,)) == [(2, 4)]
-        assert found([PROSE, self.NOTICE, PROSE, PROSE], repeated=(self.NOTICE,)) == []
+        lines = [PROSE, PROSE, "Herring and ice", "Write to the harbour master", self.NOTICE, "Share", "Ring 555 0100"]
+        assert found(lines, repeated=(lines[3], lines[6], self.NOTICE)) == [(2, 7)]
+        assert found([PROSE, lines[3], PROSE, PROSE], repeated=(lines[3],)) == []
 
-    def test_background_that_is_told_each_time_takes_no_other_paragraph_with_it(self) -> None:
-        background = "The two countries share a border of 4,200 kilometres, and their trade has grown since 2014."
+    @pytest.mark.parametrize(
+        "background",
+        [
+            "The two countries share a border of 4,200 kilometres, and their trade has grown since 2014.",
+            "A spokesman did not answer on Monday.",
+            "Thank you very much for the interview.",
+            "感谢您接受采访，祝您一切顺利。",
+        ],
+    )
+    def test_sentences_that_are_told_each_time_are_no_markers(self, background: str) -> None:
         last = "The two presidents, who had met in March, did not attend the ceremony."
-        assert found([PROSE, PROSE + " Again.", background, last], repeated=(background,)) == []
-        assert found([PROSE, PROSE + " Again.", background], repeated=(background,)) == [(2, 3)]
+        for end in ([], [last], ["Ferry by noon"], [background, last], ["Ana Silva"]):
+            assert found([TITLE, PROSE, PROSE, background, *end], titled=False, repeated=(background,)) == []
+            assert found([TITLE, background, PROSE, PROSE, *end], titled=False, repeated=(background,)) == []
+        assert found([PROSE, PROSE, background, "Source link"], repeated=(background,)) == [(3, 4)]
+
+    def test_a_repeated_line_takes_nothing_with_it_that_others_do_not_have(self) -> None:
+        heading = "What happens next"
+        for end in (
+            PROSE,
+            "Ferries leave at nine.",
+            "Ferry tickets for the islands cost more",
+            "Fares: 3 crowns a head",
+        ):
+            assert found([PROSE, PROSE, heading, end], repeated=(heading,)) == []
+            assert found([PROSE, PROSE, heading, end, "Ring 555 0100"], repeated=(heading, "Ring 555 0100")) == [(4, 5)]
+
+    def test_a_marker_that_is_repeated_is_one_still(self) -> None:
+        lines = [PROSE, PROSE, "About the author", "Ana Silva has written for us since 1999.", "Share"]
+        assert found(lines) == found(lines, repeated=(lines[2],)) == [(2, 5)]
+        assert found(lines, repeated=(lines[2], "Share")) == [(2, 4), (4, 5)]
+
+    def test_a_masthead_and_a_footer_are_found_around_a_short_article(self) -> None:
+        top = ["THE HARBOUR POST", "Your quay, your voice.", "Subscriptions from 3 a month"]
+        end = ["Readers are invited to our summer fair", "Ring the desk: 555 0100"]
+        lines = [*top, "Council votes on bridge", "The council voted on Monday.", *end]
+        assert found(lines, titled=False, repeated=(*top, *end)) == [(0, 3), (5, 7)]
+        assert found(lines, titled=True, repeated=(*top, *end)) == [(0, 3), (5, 7)]
+
+    @pytest.mark.parametrize("first", [PROSE, "Snow fell overnight."])
+    def test_the_title_of_a_daily_column_is_repeated(self, first: str) -> None:
+        lines = ["Morning briefing", first, f"{PROSE} And so on.", PROSE]
+        assert found(lines, titled=False, repeated=(lines[0],)) == []
+
+    def test_a_text_without_sentences_stays(self) -> None:
+        lines = ["Weather", "Oslo: rain", "Bergen: rain", "Skell: fog"]
+        assert found(lines, titled=False, repeated=tuple(lines[1:])) == []
 
     def test_repeated_lines_are_markers_at_the_top(self) -> None:
         lines = ["The Harbour Post, since 1903", TITLE, PROSE, PROSE]

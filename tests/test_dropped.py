@@ -202,11 +202,11 @@ def make(kind: str, path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "wait", "reason"),
     [
-        ("dangling link", SECOND, "not a plain file (a symbolic link)"),
-        ("pipe", SECOND, "not a plain file (a pipe)"),
-        ("socket", SECOND, "not a plain file (a socket)"),
-        ("device", SECOND, "not a plain file (a device)"),
-        ("folder", 60 * SECOND, "not a plain file (a folder)"),
+        ("dangling link", SECOND, "not a plain file (a symbolic link): drop a plain copy instead"),
+        ("pipe", SECOND, "not a plain file (a pipe): drop a plain copy instead"),
+        ("socket", SECOND, "not a plain file (a socket): drop a plain copy instead"),
+        ("device", SECOND, "not a plain file (a device): drop a plain copy instead"),
+        ("folder", 60 * SECOND, "not a plain file (a folder): drop a plain copy instead"),
         ("hard link", 10 * SECOND, "it has another name elsewhere (a hard link): copy it instead"),
         ("sparse", SECOND, "larger than 20,000,000 bytes"),
     ],
@@ -431,7 +431,7 @@ async def test_facts_that_are_no_good_refuse_their_article(inbox: Inbox, tmp_pat
     drop(inbox.path / "b.yaml", b"#" * (_look.MAX_BESIDE_BYTES + 1))
     found = await inbox.taken(2 * SECOND)
     assert {item.name: item.reason for item in found.refused} == {
-        "a.txt": "its facts in a.yaml: not a plain file (a symbolic link)",
+        "a.txt": "its facts in a.yaml: not a plain file (a symbolic link): drop a plain copy instead",
         "b.txt": "its facts in b.yaml: larger than 64,000 bytes",
     }
     assert {name for name in inbox.tree() if "reason" not in name} == {

@@ -15,7 +15,7 @@ from aggregator.models import Document, Entry, Markup, Origin
 from aggregator.parsers import _facts, text
 from aggregator.parsers._byline import said
 from aggregator.parsers._dates_in_words import date_in_words, day_in_words
-from aggregator.reading import parser_of
+from aggregator.reading import Request, parser_of, read
 
 DROPPED = datetime(2026, 11, 27, 12, tzinfo=UTC)
 PROSE = "The ferry between the two islands will run again from Monday, the harbour office said on Friday."
@@ -90,9 +90,11 @@ def test_what_is_not_beside_it_is_taken_from_the_text_and_then_from_the_files_ti
     assert "By John Roe" in found.content.value
 
 
-def test_a_lone_date_of_change_stands_for_both() -> None:
-    found = entry(f"Title\n\nUpdated: 12 March 2024\n\n{PROSE}")
-    assert (found.published_at, found.updated_at) == (at("2024-03-12"),) * 2
+@pytest.mark.parametrize("line", ["Updated: 12 March 2024", "Stand: 12.03.2024, 00:00 Uhr"])
+def test_a_lone_date_of_change_is_the_date(line: str) -> None:
+    found = entry(f"Title\n\n{line}\n\n{PROSE}")
+    assert (found.published_at, found.updated_at) == (at("2024-03-12"), None)
+    assert "updated" not in dict(found.told)
     assert dict(found.told)["published"] == "the line of the date"
 
 
@@ -104,11 +106,15 @@ WRONG = {
     "no day": ("published: 2024-02-30\n", "published: write a date"),
     "two readings": ("published: 03/06/2024\n", "published: write a date"),
     "before the web": ("published: 1987-03-02\n", "nothing before 1990 is believed"),
+    "no language": ("language: klingon\n", "rail.yaml:1:1: language: write a language code such as en or pt-BR (got 'klingon')"),
+    "a colon": ("title: China: deal\n", "put quotes around a value with a colon in it"),
+    "a colon in a list": ("tags:\n- a\n- China: deal\n", "rail.yaml:3:3: tags.1: must be one text: put quotes around it"),
     "a wrong type": ("title: [a]\n", "rail.yaml:1:1: title: must be one text"),
     "an author that is none": ("author: {name: x}\n", "rail.yaml:1:1: author"),
     "a list": ("- title\n", "rail.yaml:1:1"),
     "a text": ("just text\n", "rail.yaml:1:1"),
     "no YAML": ("title: [\n", "rail.yaml:2:1"),
+    "no end": ('title: "a\nurl: b\n', "a quotation mark or a bracket is not closed"),
     "twice": ("title: a\ntitle: b\n", "rail.yaml:2:1: the key 'title' stands here twice"),
     "a tag": ("title: !!python/object:os.system x\n", "rail.yaml:1:8: tags such as"),
     "too much": ("tags: [" + "x, " * 30_000 + "]", "rail.yaml:1:1: larger than 64,000 bytes"),
@@ -132,8 +138,8 @@ def test_what_is_wrong_beside_a_file_is_said_with_its_place(yaml: str | bytes, m
 
 def test_all_problems_are_said_at_once() -> None:
     with pytest.raises(DocumentError) as caught:
-        entry(PROSE, "url: x\npublished: never\ntitel: y\n")
-    assert str(caught.value).count("rail.yaml:") == 3
+        entry(PROSE, "titel: y\nurl: x\npublished: never\n")
+    assert [line[:12] for line in str(caught.value).split("\n")] == ["rail.yaml:1:", "rail.yaml:2:", "rail.yaml:3:"]
 
 
 def test_empty_and_marked_yaml_are_read() -> None:
@@ -193,7 +199,7 @@ def test_front_matter_states_facts(block: str, names: set[str]) -> None:
     [
         "---\nno keys of ours: x\n---\nText",
         "---\ntitle: [\n---\nText",
-        "---\ntitle: a\ntitle: b\n---\nText",
+        "---\nA: sentence, and\ntitle: x: y\nanother one\n---\nText",
         "---\nA line of dashes, then text.\n\n---\n\nMore.",
         "---\ntitle: without an end\n\nText",
         "Text\n---\ntitle: not at the beginning\n---\n",
@@ -453,3 +459,46 @@ def test_explain_says_where_each_fact_stands(config_directory: Path, tmp_path: P
     assert "  facts     source Reuters: the dateline" in lines
     assert "  facts     language en: the words of the text" in lines
     assert explain.facts(trace)["facts"]["source"] == {"value": "Reuters", "found": "the dateline"}
+
+
+NAVIGATION = {
+    "en": "Home\nWorld\nPolitics\nBusiness\nSport\nSign in\nSubscribe\n\n"
+    "Islands agree on a ferry after a decade of talks about who should pay for it\nBy Helen Carter\n"
+    f"12 March 2024, 10:45 GMT\nShare\nFacebook\nTwitter\n\n{PROSE}",
+    "fr": "Accueil\nInternational\nÉconomie\nSe connecter\nS’abonner\n\nLes îles signent un accord sur le bac\n"
+    "Par Helen Carter\nPublié le 12 mars 2024 à 10h45, modifié le 13 mars 2024 à 11h40\nTemps de lecture : 3 min\n\n"
+    "PARIS, 14 mars (AFP) - Les deux îles ont signé mardi un accord sur le bac, a annoncé le ministère des Transports.",
+    "ar": "الرئيسية\nسياسة\nاقتصاد\nرياضة\nثقافة\nتسجيل الدخول\n\nالجزيرتان توقعان اتفاقا للعبارة\nBy Helen Carter\n"
+    "12 مارس 2024، 10:45\nمشاركة\n\nوقعت الجزيرتان يوم الثلاثاء اتفاقا جديدا للعبارة، حسبما أعلنت وزارة النقل في بيان.",
+    "dates of others above": "Home\n11 March 2024\nRents level off\nBy Jane Doe\nWorld\nSport\nSubscribe\n\n"
+    f"Islands agree on a ferry after a decade of talks\nBy Helen Carter\n12 March 2024, 10:45\n\n{PROSE}",
+}
+
+
+@pytest.mark.parametrize("body", NAVIGATION.values(), ids=NAVIGATION)
+def test_navigation_above_hides_no_byline(body: str) -> None:
+    found = entry(body)
+    assert (found.authors, found.published_at) == (("Helen Carter",), at("2024-03-12T10:45"))
+
+
+def test_what_is_broken_in_front_matter_is_read_line_by_line_and_said() -> None:
+    found = front("title: Russia: China deal\ndate: 2026-13-45\nauthor: Jane Doe\ntags:\n  - a: b")
+    assert (found.title.value, found.authors) == ("Russia: China deal", ("Jane Doe",))
+    assert found.content.value.startswith("Title")
+    said = dict(found.told)[_facts.UNREAD]
+    assert said.startswith("no YAML: front matter:1:14: mapping values are not allowed") and "date: 2026-13-45" in said
+    assert front("title: a\ntitle: b").title.value == "a"
+    assert dict(front("title: T\ndate: soon").told)[_facts.UNREAD] == "front matter: date: soon"
+
+
+@pytest.mark.parametrize(("day", "is_read"), [("2026-11-28", True), ("2026-12-01", False)])
+def test_a_date_to_come_is_an_error(day: str, is_read: bool) -> None:
+    document = Document(
+        f"Title\n\n{PROSE}".encode(), "a.txt", beside=f"published: {day}".encode(), beside_name="a.yaml"
+    )
+    request = Request("s", frozenset({"text/plain"}), DROPPED)
+    if is_read:
+        assert read(document, request).articles
+    else:
+        with pytest.raises(DocumentError, match=r"a\.yaml: published: 2026-12-01 has not come yet"):
+            read(document, request)

@@ -138,6 +138,40 @@ def test_lines_that_pages_of_one_site_share_are_learned() -> None:
     assert furniture.cut(page(9), MARKERS).text.endswith(SITE[-1])
 
 
+def test_a_site_is_learned_from_short_articles() -> None:
+    top, end = ["THE HARBOUR POST", "Your quay, your voice", "Subscriptions from 3 a month"], SITE[1:]
+    texts = [
+        of_file(*top, f"Council votes on pier {number}", f"Pier {number} is to be mended by spring {number}.", *end)
+        for number in range(3)
+    ]
+    learned = furniture.learned(text.original or "" for text in texts)
+    assert learned == {line_hash(line) for line in (*top, *end)}
+    found = furniture.cut(texts[2], MARKERS, learned)
+    assert (found.title, found.text) == ("Council votes on pier 2", "Pier 2 is to be mended by spring 2.")
+    assert removed(found) == [top, ["Council votes on pier 2"], end]
+    assert found.cuts[-1].reason == "“Weather at the lighthouse” stands in other files of this source"
+
+
+def test_background_told_in_every_article_stays() -> None:
+    background = "The two countries share a border of 4,200 kilometres."
+    texts = [
+        of_file(f"Gas talks {n}", *(f"{line} It was round {n}." for line in PROSE), background, f"Talk {n} is due.")
+        for n in range(4)
+    ]
+    learned = furniture.learned(text.original or "" for text in texts)
+    assert line_hash(background) in learned
+    for text in texts:
+        assert [cut.reason for cut in furniture.cut(text, MARKERS, learned).cuts] == ["the title"]
+
+
+def test_a_text_of_nothing_but_furniture_stays() -> None:
+    lines = ["Home", "World", "Sign in", "Subscribe", "© 2026 The Harbour Post"]
+    for repeated in (frozenset(), frozenset(map(line_hash, lines))):
+        found = furniture.cut(of_file(*lines), MARKERS, repeated)
+        assert found.title
+        assert kept(found) == found.html
+
+
 def test_copies_of_one_article_teach_nothing() -> None:
     copies = [of_file("Gas talks end", *PROSE, f"Copy {number}").original or "" for number in range(9)]
     assert furniture.learned(copies) == frozenset()

@@ -112,6 +112,20 @@ def test_titles_lose_the_name_of_their_site() -> None:
     assert kept.title.value == "Bridge opens - what we know"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<title>Owls settle in the mill | Example Herald</title>",
+        "<title>Example Herald – Owls settle in the mill</title>",
+        '<meta property="og:site_name" content="Example Herald"><title>Owls settle in the mill</title>',
+    ],
+)
+def test_a_masthead_is_no_title(head: str) -> None:
+    prose = "<p>Three owls have settled in the mill, and the miller sleeps elsewhere until the young ones fly.</p>"
+    body = f"<html><head>{head}</head><body><h1>Example Herald</h1><h2>Owls settle in the mill</h2>{prose * 3}</body></html>"
+    assert article(body.encode()).title == "Owls settle in the mill"
+
+
 def test_each_block_of_the_article_stands_alone() -> None:
     body = BODY + (
         "<h2>Next</h2><ul><li>One is here.</li><li>Two is <em>there</em>.</li></ul><ol><li>First of all.</li></ol>"

@@ -149,7 +149,9 @@ def test_attached_articles_are_their_own() -> None:
         "Inner",
     ]
     assert [(entry.guid or "")[:7] for entry in found.entries] == ["m", "sha256:", "sha256:"]
-    assert [(one.name, one.reason) for one in found.refused] == [("b.txt", "no text at all, which is not read here")]
+    assert [(one.name, one.reason) for one in found.refused] == [
+        ("b.txt", "no text; drop the article as text, HTML, Markdown or a mail")
+    ]
 
 
 def test_a_forwarded_mail_stays_in_the_text() -> None:
@@ -241,6 +243,23 @@ HOSTILE = {
     "file names": raw(*PLAIN, "Content-Disposition: attachment; filename*=" + "%41" * 100_000, "", SAID),
     "lines that flow": raw(*PLAIN, "Content-Type: text/plain; format=flowed", "", "word \n" * 200_000),
     "a postmark": raw(*PLAIN, "", "", "From " + "a" * 3_000_000),
+    "readers and links": raw(
+        *PLAIN,
+        *(f"To: {n}reader{n}@reader{n % 40}.example" for n in range(300)),
+        *(
+            "Content-Type: text/html",
+            "",
+            *(f'<a href="https://a.example/{n}?u=r.{n}">{n}reader{n}@x</a>' for n in range(14_000)),
+        ),
+    ),
+    "a long link": raw(
+        *PLAIN, "Content-Type: text/html", "", f'<a href="https://click.a.example/{".%" * 400_000}">x</a>', SAID
+    ),
+    "endless labels": raw(*PLAIN, "", "From: a\nTo: b@c.example\nSubject: d\n" * 20_000),
+    "endless answers": raw(*PLAIN, "", "On 3 May 2026 a <b@c.example> wrote:\n\n> x\n" * 20_000),
+    "readers in a text": raw(
+        *PLAIN, *(f"To: a{n}@b{n}.example" for n in range(300)), "", "a299@b299.example a1@b1 " * 40_000
+    ),
     "controls": raw(*PLAIN, "", SAID + "\0\1\x1b[2J"),
 }
 

@@ -178,3 +178,23 @@ def test_small_documents_are_read_in_passing_and_large_ones_are_not() -> None:
     parser = registry.parsers()[sniff.MARKDOWN]
     assert parser.is_quick(Document(b"# T\n\nText.", "a.md"))
     assert not parser.is_quick(Document(b"# T\n\n" + b"word " * 2_000, "a.md"))
+
+
+@pytest.mark.parametrize(
+    ("picture", "stays"),
+    [
+        ("![tracking](https://track.example.net/p.gif)", False),
+        ("![](https://mail.example/open.php?u=7)", False),
+        ("![](https://a.example/pixel.png)", False),
+        ('<img src="https://a.example/7" width="1" height="1">', False),
+        ('<img src="https://a.example/7" style="display:none">', False),
+        ("![Owls](https://a.example/owls.png)", True),
+        ("![A phone](https://a.example/pixel/8-pro.jpg)", True),
+        ('<img src="https://a.example/7" width="100%" height="300">', True),
+    ],
+)
+def test_pictures_that_count_readers_go(picture: str, stays: bool) -> None:
+    body = f"# Owls\n\nThree owls have **moved** into the mill.\n\n{picture}\n".encode()
+    (entry,) = markdown.parse(Document(body, "a.md", identity="a.md")).entries
+    article = clean(entry, source="s", now=datetime(2026, 3, 1, tzinfo=UTC))
+    assert ("<img" in article.html) == stays

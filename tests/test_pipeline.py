@@ -180,7 +180,7 @@ async def test_pages_mails_and_archives_are_read_whatever_their_names(config_dir
     assert titles == {f"China and Russia: {what}" for what in ("rice", "tea", "salt", "rye")}
     assert sorted(path.name for path in (inbox / "done").iterdir()) == ["a.txt", "b.bin"]
     reason = (inbox / "rejected" / "c.reason.txt").read_text()
-    assert "2 articles were read, but not: picture.txt: no text at all" in reason
+    assert "2 articles were read, but not: picture.txt: a picture; drop its text" in reason
 
 
 @pytest.mark.parametrize("where", ["reading.read", "outcome.Outcomes._judge"])
@@ -432,7 +432,7 @@ async def test_correction_updates_the_item_in_place(config_directory: Path, site
     [
         (b"<!doctype html><title>Just a moment</title>", "an HTML page, not a feed"),
         (b"Service unavailable", "plain text, not a feed"),
-        (b"\x00\x01\x02\x03" * 50, "no text at all, not a feed"),
+        (b"\x00\x01\x02\x03" * 50, "no text; drop the article as text"),
         (b"<rss><channel>" + b"<x>" * 20_002, "cannot be parsed"),
         (b"<rss version='2.0'><channel><title>broken & <item", "nothing of the feed can be read"),
     ],

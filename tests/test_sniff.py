@@ -3,6 +3,7 @@
 import json
 import struct
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -154,3 +155,64 @@ def test_prose_is_never_a_mail(text: str) -> None:
 
 def test_prose_about_a_tag_is_text() -> None:
     assert sniff.media_type(b"How the <html> tag came to be\n\nAnd why <rss> lives on.") == sniff.TEXT
+
+
+NO_TEXTS = {
+    "{\\rtf1\\ansi China signed \\b a deal\\b0 .}": "a Rich Text document; save it as plain text or HTML",
+    "%PDF-1.7\n": "a PDF; save its text",
+    "\x00\n%PDF-1.4\n": "a PDF; save its text",
+    "%!PS-Adobe-3.0\n": "PostScript; save its text",
+    "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0": "an Office document; save it as plain text or HTML",
+    "GIF89a\x01": "a picture; drop its text",
+    "RIFF\x24\0\0\0WEBPVP8 ": "a picture; drop its text",
+    "\0\0\0\x18ftypheic": "a picture; drop its text",
+    "\0\0\0\x18ftypmp42": "a film; drop its text",
+    "ID3\x03\0": "a recording; drop its text",
+    "wOF2\0\1": "a font, and no article",
+    "MZ\x90\0\3": "a program, and no article",
+    "7z\xbc\xaf\x27\x1c\0": "an archive of a kind that is not opened; pack it as zip or tar",
+    "\x01\x02\x03\x04": "no text; drop the article as text, HTML, Markdown or a mail",
+}
+
+
+@pytest.mark.parametrize(("begin", "what"), NO_TEXTS.items(), ids=lambda text: ascii(text[:12]))
+def test_what_is_no_text_is_named(begin: str, what: str) -> None:
+    body = begin.encode("latin-1")
+    assert (sniff.media_type(body), sniff.no_text(body)) == (sniff.BINARY, what)
+
+
+@pytest.mark.parametrize(
+    "text", ["MZ is a car plate", "BMW and ID3", "OTTO says", "RIFFs and raffs, WEBP", "Rar! he cried"]
+)
+def test_a_word_is_no_mark(text: str) -> None:
+    assert sniff.media_type(text.encode()) == sniff.TEXT
+
+
+@pytest.mark.parametrize("size", [60, 300, 3000])
+def test_random_bytes_are_no_text(size: int) -> None:
+    kinds = [sniff.media_type(Random(seed).randbytes(size)) for seed in range(200)]
+    assert kinds.count(sniff.BINARY) >= 200 * (0.9 if size == 60 else 1)
+
+
+def test_random_characters_are_no_text() -> None:
+    private = "".join(chr(0xE000 + number) for number in range(300))
+    assert sniff.media_type(b"\xff\xfe" + Random(7).randbytes(3000)) == sniff.BINARY
+    assert sniff.media_type(private.encode("utf-16")) == sniff.BINARY
+
+
+CODE = {
+    "body{color:red}": "a stylesheet, and no article",
+    "/* Site */\n.a, .b > p { margin: 0; color: #333; }\n@media print { .c { display: none } }\n": "a stylesheet, and no article",
+    '!function(){"use strict";var a=document.body;a.b=function(c){return c+1;}}();': "a script, and no article",
+    "const a = 1;\nwindow.b = (c) => { console.log(c); };\n": "a script, and no article",
+}
+
+
+@pytest.mark.parametrize(("code", "what"), CODE.items(), ids=CODE.values())
+def test_what_is_written_for_browsers_is_no_text(code: str, what: str) -> None:
+    assert (sniff.media_type(code.encode()), sniff.no_text(code.encode())) == (sniff.BINARY, what)
+
+
+def test_prose_about_code_is_text() -> None:
+    text = "How we style our page\n\nWe write body {color: red} and var a = 1; then document.b() does the rest of the work."
+    assert sniff.media_type(text.encode()) == sniff.TEXT

@@ -55,9 +55,9 @@ class Words:
 
     @cached_property
     def turns(self) -> re.Pattern[str]:
-        """A dash before another date of the same line."""
+        """A dash or comma before another date of the same line."""
         words = _alternatives(_all(self._data["updated"]) + _all(self._data["published"]))
-        return re.compile(rf"\s+[-–—]\s+(?=(?:{words})[\s:：])", re.IGNORECASE)
+        return re.compile(rf"(?:\s+[-–—]|\s*[,;])\s+(?=(?:{words})[\s:：])", re.IGNORECASE)
 
     @cached_property
     def _by(self) -> re.Pattern[str]:

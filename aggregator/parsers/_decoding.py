@@ -112,7 +112,7 @@ def _damaged(body: bytes) -> str:
     """Bytes that are what nothing says they are."""
     letters = sum(map(len, _UTF8_SEQUENCE.findall(body)))
     share = letters / (len(body) - len(body.translate(None, _HIGH)))
-    sample = b" ".join(_around_letters(body)) if share < _SURELY else b""
+    sample = b"".join(_around_letters(body)) if share < _SURELY else b""
     guess = guessed(sample)
     if share >= _SURELY or (share >= _PROBABLY and guess not in _EAST_ASIAN):
         return body.decode("utf-8", "aggregator_latin")
@@ -131,8 +131,9 @@ def _around_letters(body: bytes) -> Iterator[bytes]:
     while length < _GUESSED_FROM and (letter := _NOT_ASCII.search(body, place)):
         start = max(place, letter.start() - 200)
         start = max(start, *(body.rfind(sign, start, letter.start()) + 1 for sign in (b"<", b">")))
+        apart = b" " if start > place else b""  # what follows at once may be the other half of a letter
         place = _AFTER.match(body, letter.start()).end()  # type: ignore[union-attr]  # it matches nothing, too
-        yield body[start:place]
+        yield apart + body[start:place]
         length += place - start
 
 

@@ -27,6 +27,7 @@ from aggregator.registry import Options
 FRONT_MATTER = "front matter"
 MAX_BYTES = 64_000  # of what states facts
 _ORDER = "title url author published updated source tags language licence summary".split()
+UNREAD = "unread"  # in the place of a fact's name: what states facts and cannot be used
 _FIELDS = {  # of an entry, that a text states
     "url": "link",
     "author": "authors",
@@ -36,6 +37,13 @@ _FIELDS = {  # of an entry, that a text states
     "tags": "categories",
 }
 _FRONT = re.compile(r"\ufeff?---[ \t]*\n(.*?)(?<=\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_LANGUAGE = re.compile("[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*")
+_KEY = re.compile(r"([A-Za-z][\w -]{0,40}):(?:\s+(.*))?$")
+_ADVICE = {
+    "mapping values are not": ": put quotes around a value with a colon in it",
+    "unexpected end of stream": ": a quotation mark or a bracket is not closed",
+}
+_PLACE = re.compile(r":(\d+):(\d+): ")
 # The keys that site generators write, in the order in which they are believed.
 _WRITTEN = {
     "title": "title",
@@ -70,6 +78,18 @@ def _written_date(text: str) -> datetime | None:
     return date(text) or date_in_words(text, None)
 
 
+def _one_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise ValueError("must be one text: put quotes around it, else YAML takes what stands before a colon for a key")
+    return value
+
+
+def _code(value: Any) -> Any:
+    if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
+        raise ValueError("write a language code such as en or pt-BR")
+    return value
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -82,7 +102,8 @@ def _named(value: Any) -> Any:
     return {"url" if "://" in value else "title": value} if isinstance(value, str) else value
 
 
-_Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+_Text = BeforeValidator(_one_text)
+_Name = Annotated[str, _Text, Field(min_length=1, max_length=MAX_NAME)]
 _Url = Annotated[str, BeforeValidator(_address)]
 _Date = Annotated[datetime, BeforeValidator(_moment)]
 
@@ -97,16 +118,16 @@ class Publisher(Options):
 class Facts(Options):
     """What a person states of a file."""
 
-    title: Annotated[str, Field(min_length=1, max_length=MAX_TITLE)] | None = None
+    title: Annotated[str, _Text, Field(min_length=1, max_length=MAX_TITLE)] | None = None
     url: _Url | None = None
     author: Annotated[tuple[_Name, ...], BeforeValidator(_listed), Field(max_length=MAX_AUTHORS)] = ()
     published: _Date | None = None
     updated: _Date | None = None
     source: Annotated[Publisher, BeforeValidator(_named)] | None = None
     tags: Annotated[tuple[_Name, ...], BeforeValidator(_listed_by_commas), Field(max_length=MAX_CATEGORIES)] = ()
-    language: Annotated[str, Field(pattern="^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$")] | None = None
+    language: Annotated[str, BeforeValidator(_code)] | None = None
     licence: _Name | None = None
-    summary: Annotated[str, Field(min_length=1, max_length=MAX_SUMMARY)] | None = None
+    summary: Annotated[str, _Text, Field(min_length=1, max_length=MAX_SUMMARY)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -125,34 +146,76 @@ def beside(document: Document) -> Facts | None:
     try:
         facts: Facts = yamlfile.parse(document.beside, document.beside_name, MAX_BYTES).validate(_SCHEMA)
     except ConfigError as error:
-        raise DocumentError("; ".join(error.problems)) from error
+        raise DocumentError("\n".join(map(_with_advice, sorted(error.problems, key=_place)))) from error
     return facts
 
 
-def front_matter(text: str) -> tuple[Facts | None, str]:
-    """What a block of YAML at the beginning of a text states, and the text behind it.
+def _place(problem: str) -> tuple[int, int]:
+    found = _PLACE.search(problem)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
-    None, and the whole text, where there is no such block, or one that states none of our facts or cannot be read.
+
+def _with_advice(problem: str) -> str:
+    return problem + next((advice for words, advice in _ADVICE.items() if words in problem), "")
+
+
+def front_matter(text: str) -> tuple[Facts | None, str, dict[str, str]]:
+    """What a block of YAML at the beginning of a text states, the text behind it, and where each fact was found.
+
+    None, and the whole text, where there is no such block, or one that states none of our facts. What is no YAML is
+    read line by line; what cannot be used is told as UNREAD.
     """
     match = _FRONT.match(text, 0, MAX_BYTES)
     if match is None:
-        return None, text
+        return None, text, {}
+    broken = ""
     try:
         file = yamlfile.parse(match[1].encode(errors="replace"), FRONT_MATTER, MAX_BYTES)
-    except ConfigError:
-        return None, text
-    facts = _stated(file.data) if isinstance(file.data, dict) and not file.problems else None
-    return (facts, text[match.end() :]) if facts is not None else (None, text)
+        data, broken = file.data, next(iter(file.problems), "")
+    except ConfigError as error:
+        data, broken = None, error.problems[0]
+    if broken:
+        data = _line_by_line(match[1])
+    facts, unread = _stated(data) if isinstance(data, dict) else (None, [])
+    if facts is None or (broken and not named(facts, "")):
+        return None, text, {}
+    told = named(facts, FRONT_MATTER)
+    if broken or unread:
+        told[UNREAD] = "; ".join([f"no YAML: {broken}"] * bool(broken) + [f"{FRONT_MATTER}: {one}" for one in unread])
+    return facts, text[match.end() :], told
 
 
-def _stated(data: Mapping[str, Any]) -> Facts | None:
-    """The facts among a generator's keys. What cannot be used of them is ignored; None where there is no such key."""
+def _line_by_line(block: str) -> dict[str, Any] | None:
+    """Keys with values, of lines that are not YAML together; None where other lines stand among them."""
+    found: dict[str, Any] = {}
+    last = ""
+    for line in block.split("\n"):
+        key = _KEY.match(line.rstrip())
+        item = line.strip().removeprefix("- ").strip("\"' ")
+        if key:
+            last, value = key[1], (key[2] or "").strip()
+            is_list = value.startswith("[") and value.endswith("]")
+            listed = [part.strip("\"' ") for part in value[1:-1].split(",")] if is_list else value.strip("\"'")
+            found.setdefault(last, None if isinstance(listed, str) and listed[:1] in ("", "[", "{") else listed)
+        elif last and line.strip().startswith("- ") and not isinstance(found[last], str):
+            found[last] = [*(found[last] or ()), item]
+        elif line.strip() and line[0] not in " \t#":
+            return None
+    return found
+
+
+def _stated(data: Mapping[str, Any]) -> tuple[Facts | None, list[str]]:
+    """The facts among a generator's keys, and what cannot be used of them. None where there is no such key."""
     written = {key.lower().replace("-", "_"): value for key, value in data.items() if value is not None}
     names = {field: [name for name in keys.split() if name in written] for field, keys in _WRITTEN.items()}
     if not any(names.values()):
-        return None
+        return None, []
     found = {field: _first_usable(field, [written[name] for name in names[field]]) for field in names}
-    return Facts.model_validate({field: value for field, value in found.items() if value is not None})
+    unread = [
+        f"{names[field][0]}: {written[names[field][0]]}"[:100] for field in names if names[field] and not found[field]
+    ]
+    unread = [one for one in unread if not one.startswith("source: http")]
+    return Facts.model_validate({field: value for field, value in found.items() if value is not None}), unread
 
 
 def _first_usable(field: str, values: Iterable[Any]) -> Any:
@@ -217,12 +280,15 @@ def completed(entry: Entry, document: Document, told: Mapping[str, str], lines: 
         entry = with_facts(entry, stated)
         places |= named(stated, document.beside_name)
     titled = places.get("title") != FIRST_LINE
-    for name, said in _byline.said(lines, document.modified_at, entry.language, titled=titled).items():
+    spoken = _byline.said(lines, document.modified_at, entry.language, titled=titled)
+    if "updated" in spoken and not ("published" in spoken or entry.published_at or entry.updated_at):
+        spoken = {"published" if name == "updated" else name: fact for name, fact in spoken.items()}
+    for name, said in spoken.items():
         if not getattr(entry, _FIELDS[name]):
             entry = replace(entry, **{_FIELDS[name]: said.value})
             places[name] = said.place
     entry = _dated(replace(entry, base=entry.base or entry.link), document, places)
-    return replace(entry, told=tuple((name, places[name]) for name in _ORDER if name in places))
+    return replace(entry, told=tuple((name, places[name]) for name in (*_ORDER, UNREAD) if name in places))
 
 
 def _dated(entry: Entry, document: Document, places: dict[str, str]) -> Entry:

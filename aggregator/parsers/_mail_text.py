@@ -16,7 +16,6 @@ from aggregator.parsers._decoding import decoded, decoded_page
 MAX_DEPTH = 10  # parts inside of parts
 SUBSTANTIVE = 0.5  # of the letters of the page that a plain text has at least, to be taken in its place
 STUB = 300  # characters up to which a plain text may be one that only points to the page
-SIGNATURE_LINES = 12  # at most: more behind such a line are text
 
 _POINTS_ELSEWHERE = re.compile(
     r"(?:view|read|see|open) (?:this|it|the) .{0,40}(?:browser|online|web)"
@@ -24,7 +23,6 @@ _POINTS_ELSEWHERE = re.compile(
     r"|dans votre navigateur|в браузере",
     re.IGNORECASE,
 )
-_SIGNATURE = "-- "  # RFC 3676 §4.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def _better(form: list[Text | EmailMessage], page: list[Text | EmailMessage]) ->
 
 def _heading(message: EmailMessage) -> str:
     """What a forwarded mail is, in the line above it."""
-    names = [name or address for name, address in _headers.people(message, "from")]
+    names = [name for name, _ in _headers.people(message, "from") if "@" not in name]
     return ", ".join(filter(None, [*names, _headers.field(message, "subject"), _headers.field(message, "date")]))
 
 
@@ -89,14 +87,7 @@ def _plain_text(message: EmailMessage) -> Text:
     text = decoded(payload(message), message.get_content_charset()).replace("\r\n", "\n")
     if str(message.get_param("format", "")).lower() == "flowed":
         text = unwrapped(text, joins=str(message.get_param("delsp", "")).lower() == "yes")
-    return Text(_without_signature(text), False)
-
-
-def _without_signature(text: str) -> str:
-    lines = text.split("\n")
-    first = max(len(lines) // 2, len(lines) - SIGNATURE_LINES)
-    end = next((number for number, line in enumerate(lines) if number >= first and line == _SIGNATURE), None)
-    return "\n".join(lines[:end])
+    return Text(text, False)
 
 
 def unwrapped(text: str, *, joins: bool) -> str:

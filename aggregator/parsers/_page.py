@@ -28,6 +28,7 @@ _STANDFIRST = re.compile(
 )
 _NAMED = re.compile(r"byline|author|dateline|\bdate|-date|_date|publish|posted|timestamp|source|credit", re.IGNORECASE)
 _SITE_BEHIND = re.compile(r"^(.{10,}\S)\s*(?:\s[|–—«»·•-]|\s?\||\s::)\s+([^|–—«»·•]{2,60})$", re.DOTALL)
+_PARTED = re.compile(r"\s+(?:[|–—«»·•-]|::)\s+|\s?\|\s?")
 _SAVED_FROM = re.compile(r"saved from url=\(\d{1,6}\)(https?://\S{1,2000})")  # as browsers write it
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -134,17 +135,28 @@ def _meta(tree: Any) -> dict[str, list[str]]:
 def _titles(
     tree: Any, meta: Mapping[str, list[str]], node: Mapping[str, Any], site: str | None
 ) -> Iterator[tuple[str, str]]:
-    headings = [line for element in tree.iter("h1") if (line := _line(element))]
+    written = line_of(_line(tree.find(".//title")))
+    lines = [line for element in tree.iter("h1") if (line := _line(element))]
+    headings = [line for line in lines if not _is_site(line, written, site)]
+    site = site or next((line for line in lines if line not in headings), None)
     stated = [("JSON-LD", line_of(node.get("headline")))]
     stated += [(f"meta {name}", _without_site(value, site)) for name in _TITLES for value in meta.get(name, ())[:1]]
     for place, title in stated:
         longer = next((line for line in headings if title and _continues(title, line)), None)
         yield (place, title) if longer is None else ("heading", longer)
-    written = line_of(_line(tree.find(".//title")))
     if len(headings) == 1 or (headings and folded(headings[0]) in folded(written)):
         yield "heading", headings[0]
     yield "title", _without_site(written, site)
     yield "heading", next(iter(headings), "")
+
+
+def _is_site(line: str, written: str, site: str | None) -> bool:
+    """Whether a heading is no title but the site's name: as the page says, or as its `<title>` has it at an end."""
+    name = folded(line)
+    if site and name == folded(site):
+        return True
+    parts = [folded(part) for part in _PARTED.split(written)]
+    return len(parts) > 1 and name in (parts[0], parts[-1]) and len(name) < max(map(len, parts))
 
 
 def _continues(title: str, line: str) -> bool:
@@ -154,7 +166,10 @@ def _continues(title: str, line: str) -> bool:
 
 
 def _without_site(title: str, site: str | None) -> str:
-    """The title without the site's name behind it."""
+    """The title without the site's name behind it, or before it."""
+    first, *others = _PARTED.split(title)
+    if site and others and folded(first) == folded(site):
+        return title[len(first) :].lstrip(" |–—«»·•:-")
     behind = _SITE_BEHIND.match(title)
     if behind is None:
         return title

@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from aggregator.parsers._members import is_of_a_page
+
 MAX_MEMBER_BYTES = 20_000_000
 MAX_BYTES = 100_000_000  # of all members, unpacked, with those that are passed over
 MAX_NAME = 200
@@ -33,9 +35,10 @@ def label(name: str) -> str:
 
 
 def is_junk(name: str) -> bool:
-    """Whether systems leave such a file in archives for themselves."""
+    """Whether systems leave such a file in archives for themselves, or it is but what a page is made of."""
     *folders, last = name.split("/")
-    return "__MACOSX" in folders or last.startswith(".") or last.lower() in _OURS_TO_SKIP
+    left_over = "__MACOSX" in folders or last.startswith(".") or last.lower() in _OURS_TO_SKIP
+    return left_over or is_of_a_page(name)
 
 
 def too_large() -> str:

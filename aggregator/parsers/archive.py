@@ -2,6 +2,7 @@
 
 Nothing is ever written: names in an archive are labels. What a header claims of sizes is not believed; bytes are
 counted while they come out. Facts in YAML beside a member (`NAME.yaml` or `NAME.txt.yaml` for `NAME.txt`) are its own.
+What belongs to a page but is no text (`page_files/`, stylesheets, scripts, fonts, pictures) is left out.
 Archives inside of archives are refused, and so is what only looks like one: a Word document, an e-book.
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from aggregator import sniff
 from aggregator.errors import DocumentError
+from aggregator.identity import of_content
 from aggregator.models import Document, Entry, Parsed, Rejected
 from aggregator.parsers import _members, _tar, _unpacking, _zip
 from aggregator.parsers._main_text import load
@@ -33,7 +35,7 @@ def parse(document: Document) -> Parsed:
     for member in _unpacked(document, lambda name: not _is_yaml(name)):
         beside = next((name for name in _names_of_facts(member.name) if name in facts), "")
         used.add(beside)
-        key = _members.identity(member.body)
+        key = of_content(member.body)
         if key in seen:
             continue
         try:
@@ -52,7 +54,7 @@ def parse(document: Document) -> Parsed:
             break
     refused += [Rejected(name, "no document of that name is beside it") for name in facts if name not in used]
     if not entries:
-        reasons = "; ".join(f"{one.name}: {one.reason}" for one in refused[:5]) or "it is empty"
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in refused[:5]) or "it is empty, or holds no texts"
         raise DocumentError(f"{document.name}: nothing in this archive can be read: {reasons}")
     return Parsed(tuple(entries[:MAX_ENTRIES]), format="an archive", refused=tuple(refused))
 

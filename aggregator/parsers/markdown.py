@@ -21,7 +21,7 @@ from aggregator.furniture import FIRST_LINE
 from aggregator.markup import ATTRIBUTES, MAX_HTML
 from aggregator.models import Document, Entry, Markup, Parsed
 from aggregator.parsers import text
-from aggregator.parsers._facts import FRONT_MATTER, completed, front_matter, named, with_facts
+from aggregator.parsers._facts import completed, front_matter, with_facts
 from aggregator.registry import Parser
 from aggregator.untangle import BLOCKS, WITH_CONTENT_GONE
 
@@ -53,14 +53,14 @@ _EMPHASIS = re.compile(r"[*`~]+|(?<!\w)_+|_+(?!\w)|^\s*(?:#+|>)\s*|\s*\\$")
 
 def parse(document: Document) -> Parsed:
     """One entry. Raises DocumentError as `text.parse` does."""
-    facts, body = front_matter(text.written(document))
+    facts, body, stated = front_matter(text.written(document))
     tokens = _tokens(body) if is_markdown(body) else []
     if not tokens or max(token.level for token in tokens) >= _NESTING - 1:
         return text.parse(document)
     entry = Entry(guid=document.identity, base=document.url, framed=True)
-    told = {"title": FIRST_LINE}
+    told = {"title": FIRST_LINE} | stated
     if facts is not None:
-        entry, told = with_facts(entry, facts), told | named(facts, FRONT_MATTER)
+        entry = with_facts(entry, facts)
     heading = None if entry.title else _title(tokens)
     if heading is not None:
         entry, told["title"] = (

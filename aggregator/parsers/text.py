@@ -9,7 +9,7 @@ from aggregator.furniture import FIRST_LINE
 from aggregator.markup import MAX_HTML
 from aggregator.models import Document, Entry, Markup, Parsed
 from aggregator.parsers._decoding import decoded
-from aggregator.parsers._facts import FRONT_MATTER, completed, front_matter, named, with_facts
+from aggregator.parsers._facts import completed, front_matter, with_facts
 from aggregator.plaintext import unified
 from aggregator.registry import Parser
 
@@ -20,11 +20,10 @@ _MOST_BYTES = 4 * MAX_HTML + 8  # of a text that fits: in UTF-32
 def parse(document: Document) -> Parsed:
     """One entry. Raises DocumentError for a text too long for one article, and for facts beside it that are wrong."""
     text = written(document)
-    facts, body = front_matter(text)
+    facts, body, told = front_matter(text)
     entry = Entry(guid=document.identity, base=document.url, content=Markup(body.strip("\n")), framed=True)
-    told = {}
     if facts is not None:
-        entry, told = with_facts(entry, facts), named(facts, FRONT_MATTER)
+        entry = with_facts(entry, facts)
     if not entry.title:
         told["title"] = FIRST_LINE
     return Parsed((completed(entry, document, told, body.split("\n")),))

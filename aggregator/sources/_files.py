@@ -83,7 +83,7 @@ class Folder:
         if waits:
             return waits
         if not stat.S_ISREG(facts.st_mode):
-            return Refused(f"not a plain file ({_kind(facts.st_mode)}): drop a copy of what it stands for")
+            return Refused(f"not a plain file ({_kind(facts.st_mode)}): drop a plain copy instead")
         if facts.st_nlink > 1:
             return Refused("it has another name elsewhere (a hard link): copy it instead")
         try:
