@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aggregator import compose, furniture, topics, urls
+from aggregator import compose, furniture, topics
 from aggregator.clean import clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
 from aggregator.judge import Judge, Judgement
+from aggregator.links import canonical
 from aggregator.markup import paragraphs
 from aggregator.models import Article, Copy, Cut, Document, Entry, Markup, Verdict
 from aggregator.pipeline import utc_now
@@ -74,7 +75,7 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
             yield Trace(f"{path} ({kind})", article, (), judge.judge(article))
     elif database is not None:
         page = _PAGE.search(what)
-        found = stored_articles.get(database, urls.canonical(what) or what)
+        found = stored_articles.get(database, canonical(what) or what)
         found = found or (stored_articles.get(database, page[1]) if page else None)
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))

@@ -22,7 +22,9 @@ LAYERS = [
         "freshness",
         "batches",
         "mounts",
+        "unwrapping",
     ],
+    ["links"],
     ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers", "plaintext"],
     ["boilerplate"],
     ["registry"],
@@ -77,6 +79,8 @@ PURE += [
     "identity",
     "reading",
     "markers",
+    "unwrapping",
+    "links",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
