@@ -56,14 +56,14 @@ class Redirector:
 class Names:
     """Names of parameters in small letters: whole ones, and how others begin."""
 
-    whole: frozenset[str]
+    whole: tuple[str, ...]
     beginnings: tuple[str, ...]
 
     @classmethod
     def of(cls, patterns: Iterable[str]) -> "Names":
         written = [pattern.lower() for pattern in patterns]
         beginnings = tuple(sorted({name[:-1] for name in written if name.endswith("*")}))
-        return cls(frozenset(name for name in written if not name.endswith("*")), beginnings)
+        return cls(tuple(sorted({name for name in written if not name.endswith("*")})), beginnings)
 
     def hold(self, name: str) -> bool:
         return name in self.whole or name.startswith(self.beginnings)
@@ -76,9 +76,9 @@ class Rules:
     tracking: Names
     tracking_at: Mapping[str, tuple[tuple[str, Names], ...]]
     redirectors: Mapping[str, tuple[Redirector, ...]]
-    forms: frozenset[str]
+    forms: tuple[str, ...]
     same_pages: Mapping[str, str]
-    hosting: frozenset[str]
+    hosting: tuple[str, ...]
 
     @classmethod
     def of(cls, *lists: Mapping[str, Any]) -> "Rules":
@@ -89,9 +89,9 @@ class Rules:
             Names.of(name for one in lists for name in one.get("tracking") or ()),
             _by_domain(at, lambda pair: pair[0]),
             _by_domain(found, lambda redirector: redirector.at.partition("/")[0]),
-            frozenset(form.lower() for one in lists for form in one.get("forms") or ()),
+            tuple(form.lower() for one in lists for form in one.get("forms") or ()),
             {host: other for one in lists for host, other in (one.get("same_pages") or {}).items()},
-            frozenset(domain for one in lists for domain in one.get("hosting") or ()),
+            tuple(domain for one in lists for domain in one.get("hosting") or ()),
         )
 
     def tracks(self, host: str, name: str) -> bool:

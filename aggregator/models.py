@@ -248,7 +248,7 @@ class Copy:
     source: str
     rank: int
     title: str  # folded
-    link: str | None
+    link: str | None  # as it is compared: `links.page_key`; None where it cannot stand for the article
     text_hash: str
     word_count: int
     dated_at: datetime

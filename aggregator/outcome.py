@@ -239,7 +239,7 @@ class Outcomes:
         return schedule.relies_on_pushes(state.rhythm, known.pushed_at, now, untold=new)
 
     def _fold(self, source: Source, fresh: Iterable[Article]) -> tuple[Story, ...]:
-        copies = [dedup.copy_of(article, source.rank) for article in fresh]
+        copies = [dedup.copy_of(article, source.rank, self._config.links) for article in fresh]
         past = stored_articles.copies(
             self._database,
             keys=[copy.key for copy in copies],

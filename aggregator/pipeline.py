@@ -126,6 +126,10 @@ class Pipeline:
         if outdated or cuts_outdated:
             retag.judge_all(self.database, self.judge)
             stored_topics.note_rules(self.database, self.judge.rules_hash, furniture=cut_rules)
+        link_rules = retag.link_rules(self.config.links)
+        if stored_topics.is_outdated(self.database, "links", link_rules):
+            retag.compare_all(self.database, self.config.links)
+            stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, repr(self.config.topics)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]

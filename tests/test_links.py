@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator import links, urls
+from aggregator.config.links import SCHEMA
 from aggregator.links import Rules, built_in, canonical, packaged, page_key
 from aggregator.urls import MAX_LENGTH
 
@@ -246,7 +247,7 @@ def test_whose_host_it_is(host: str, site: str) -> None:
 
 def test_packaged_rules_are_what_they_look_like() -> None:
     rules = packaged()
-    assert rules.keys() == set(links.LISTS)
+    assert rules.keys() == set(links.LISTS) == SCHEMA.validate_python(rules).model_dump().keys()
     names = [name for group in (rules["tracking"], *rules["tracking_at"].values()) for name in group]
     assert [name for name in names if name != name.lower() or "*" in name[:-1]] == []
     assert len(rules["tracking"]) == len(set(rules["tracking"]))

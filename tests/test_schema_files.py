@@ -16,6 +16,7 @@ FILES = [
     CONFIG / "aggregator.yaml",
     CONFIG / "sources.yaml",
     CONFIG / "topics.yaml",
+    CONFIG / "links.yaml",
     *(CONFIG / "concepts").glob("*"),
     *(CONFIG / "furniture").glob("*"),
 ]

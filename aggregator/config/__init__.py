@@ -11,12 +11,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator.config import concepts, furniture, settings, sources, topics, yamlfile
+from aggregator.config import concepts, furniture, links, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
 from aggregator.config.yamlfile import YamlFile, suggest
 from aggregator.errors import ConfigError, SourceError
+from aggregator.links import Rules
+from aggregator.links import built_in as built_in_links
+from aggregator.links import packaged as packaged_links
 from aggregator.markers import Markers, built_in, packaged
 from aggregator.registry import Source
 
@@ -36,6 +39,7 @@ class Config:
     topics: Mapping[str, Topic]  # by slug
     concepts: Mapping[str, Concept]  # by id
     markers: Markers  # of what stands around articles on their pages
+    links: Rules  # by which links are compared
     example_places: Mapping[tuple[str, str, int], str]  # (topic, match | reject, number) → file:line:column
 
     @property
@@ -78,6 +82,7 @@ def load(
     source_file = _read(directory / source_file_name, sources.schema(), problems, environment)
     known = _concepts(directory / "concepts", problems, environment)
     markers = _markers(directory / "furniture", problems, environment)
+    rules = _links(directory / "links.yaml", problems, environment)
     topic_file = _read(
         directory / "topics.yaml",
         topics.SCHEMA,
@@ -100,6 +105,7 @@ def load(
         topic_file[1].topics,
         known,
         markers,
+        rules,
         dict(_example_places(*topic_file)),
     )
 
@@ -112,6 +118,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "topics": topics.SCHEMA,
         "concepts": concepts.SCHEMA,
         "furniture": furniture.SCHEMA,
+        "links": links.SCHEMA,
     }
     return {f"{name}.schema.json": adapter.json_schema() for name, adapter in adapters.items()}
 
@@ -173,6 +180,12 @@ def _markers(folder: Path, problems: list[str], environment: Mapping[str, str]) 
     files = [_read(path, furniture.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
     lists = [parsed.model_dump() for _, parsed in filter(None, files)]
     return Markers.of(*packaged(), *lists) if lists else built_in()
+
+
+def _links(path: Path, problems: list[str], environment: Mapping[str, str]) -> Rules:
+    """What comes with the program, and what the file adds, if there is one."""
+    found = _read(path, links.SCHEMA, problems, environment) if path.exists() else None
+    return Rules.of(packaged_links(), found[1].model_dump()) if found else built_in_links()
 
 
 def _unknown_concepts(file: YamlFile, known: Mapping[str, Concept] | None) -> Iterator[str]:

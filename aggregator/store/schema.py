@@ -173,7 +173,9 @@ articles = Table(
     Column("rule", String(16), nullable=False, comment="why it is in its story: first, link or text"),
     Column("rival", KEY, comment="the copy that it was found equal to"),
     Column("link", Text, comment="canonical"),
-    Column("story_link", Text, comment="the link, where it can stand for the article: not a front page"),
+    Column(
+        "story_link", Text, comment="the link as it is compared, where it can stand for the article: not a front page"
+    ),
     Column("title", Text, nullable=False),
     Column("folded_title", Text, nullable=False, comment="words without case and accents, for comparison"),
     Column("text", Text, nullable=False, comment="paragraphs separated by blank lines, furniture removed"),
