@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aggregator import compose, furniture, topics
+from aggregator import compose, furniture, origins, topics
 from aggregator.clean import clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
@@ -15,7 +15,7 @@ from aggregator.errors import DocumentError
 from aggregator.judge import Judge, Judgement
 from aggregator.links import canonical
 from aggregator.markup import paragraphs
-from aggregator.models import Article, Copy, Cut, Document, Entry, Markup, Verdict
+from aggregator.models import Article, Copy, Credit, Cut, Document, Entry, Markup, Verdict
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
 from aggregator.registry import sources
@@ -36,6 +36,7 @@ class Trace:
     article: Article
     copies: tuple[Copy, ...]  # of its story, if it is stored
     judgement: Judgement
+    credit: Credit | None = None  # whose text it is
 
 
 def read_file(path: Path, config: Config) -> list[Article]:
@@ -72,14 +73,15 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
     if path.is_file():
         kind = describe(media_type(path.read_bytes()[:8192]))
         for article in read_file(path, config):
-            yield Trace(f"{path} ({kind})", article, (), judge.judge(article))
+            yield Trace(f"{path} ({kind})", article, (), judge.judge(article), origins.credit(article, config.agencies))
     elif database is not None:
         page = _PAGE.search(what)
         found = stored_articles.get(database, canonical(what) or what)
         found = found or (stored_articles.get(database, page[1]) if page else None)
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
-            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found))
+            credit = origins.credit(found, config.agencies)
+            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found), credit)
 
 
 def failing_examples(config: Config) -> Iterator[str]:
@@ -111,6 +113,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     yield f"  clean     {article.word_count} words, language {language}, dated {date}"
     for name, value, place in told(article):
         yield f"  facts     {name} {value or '–, which cannot be believed'}: {place}"
+    if trace.credit:
+        yield f"  agency    {trace.credit.label}: the {trace.credit.place}"
     yield from _cut_lines(article)
     yield f"  key       {article.key if trace.copies else 'none: it is not stored'}"
     for copy in trace.copies:
@@ -142,6 +146,7 @@ def facts(trace: Trace) -> dict[str, Any]:
         "language": article.language,
         "dated_at": article.dated_at.isoformat(),
         "facts": {name: {"value": value or None, "found": place} for name, value, place in told(article)},
+        "agency": {"name": trace.credit.label, "found": trace.credit.place} if trace.credit else None,
         "original": article.original,
         "cuts": [
             {"start": part.start, "end": part.end, "reason": part.reason, "lines": lines}

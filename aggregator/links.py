@@ -106,6 +106,10 @@ class Rules:
         domain = addresses.registrable_domain(host)
         return host.removeprefix("www.") if self._is_hosting(domain) else self.same_pages.get(domain, domain)
 
+    def redirects(self, host: str) -> bool:
+        """Whether it is a host that leads elsewhere, even where a link of its does not say to where."""
+        return any(_is_under(host, one.at.partition("/")[0]) for one in _said_of(host, self.redirectors))
+
     def plain_host(self, host: str) -> str:
         """The host without www., m. and the like; one for all that have the same pages."""
         domain = addresses.registrable_domain(host)

@@ -266,6 +266,15 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """Whose text an article is: a news agency's, by its id and as readers know it, and where the article says so."""
+
+    agency: str
+    label: str
+    place: str  # dateline | byline | credit line | source | host
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
     """What an article is about, 0–100, with the parts that make the score up, for people to read."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator import config, units
+from aggregator import agencies, config, units
 from aggregator.errors import ConfigError
 from aggregator.links import built_in, page_key
 
@@ -170,6 +170,18 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
         pytest.param(
             "links.yaml", "same_pages: {a.example: https://b.example/}\n", "1:14: same_pages.a.example: ", id="no host"
         ),
+        pytest.param(
+            "agencies.yaml",
+            "agencies:\n  isle:\n    name: Isle News\n",
+            "3:5: unknown key 'name' (did you mean 'names'?)",
+            id="agency",
+        ),
+        pytest.param(
+            "agencies.yaml",
+            "agencies:\n  isle: {hosts: [https://isle.example/]}\n",
+            "2:18: agencies.isle.hosts.0: does not have the form",
+            id="host of an agency",
+        ),
         pytest.param("concepts/all.yaml", "concepts:\n  Bad: {label: B, aliases: [B]}\n", "2:3: ", id="concept id"),
     ],
 )
@@ -185,6 +197,14 @@ def test_the_file_of_links_may_be_absent_and_adds_to_what_is_known(directory: Pa
     (directory / "links.yaml").write_text("tracking: [ref]\n")
     rules = config.load(directory, {}).links
     assert page_key("https://a.example/x?ref=y&utm_source=z", rules) == "https://a.example/x"
+
+
+def test_the_file_of_agencies_may_be_absent_and_adds_to_what_is_known(directory: Path) -> None:
+    assert config.load(directory, {}).agencies == agencies.built_in()
+    (directory / "agencies.yaml").write_text("agencies:\n  isle: {names: [Isle News]}\n  reuters: {names: [Rtr]}\n")
+    known = config.load(directory, {}).agencies
+    found = [known.named(name) for name in ("Isle News", "Rtr", "Reuters")]
+    assert [one and one.label for one in found] == ["isle", "Reuters", "Reuters"]
 
 
 def test_articles_are_kept_for_as_long_as_a_topic_shows_them(directory: Path) -> None:

@@ -17,6 +17,7 @@ FILES = [
     CONFIG / "sources.yaml",
     CONFIG / "topics.yaml",
     CONFIG / "links.yaml",
+    CONFIG / "agencies.yaml",
     *(CONFIG / "concepts").glob("*"),
     *(CONFIG / "furniture").glob("*"),
 ]

@@ -11,7 +11,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator.config import concepts, furniture, links, settings, sources, topics, yamlfile
+from aggregator.agencies import Agencies
+from aggregator.agencies import built_in as built_in_agencies
+from aggregator.agencies import packaged as packaged_agencies
+from aggregator.config import agencies, concepts, furniture, links, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
@@ -40,6 +43,7 @@ class Config:
     concepts: Mapping[str, Concept]  # by id
     markers: Markers  # of what stands around articles on their pages
     links: Rules  # by which links are compared
+    agencies: Agencies  # whose texts others reprint
     example_places: Mapping[tuple[str, str, int], str]  # (topic, match | reject, number) → file:line:column
 
     @property
@@ -83,6 +87,7 @@ def load(
     known = _concepts(directory / "concepts", problems, environment)
     markers = _markers(directory / "furniture", problems, environment)
     rules = _links(directory / "links.yaml", problems, environment)
+    named = _agencies(directory / "agencies.yaml", problems, environment)
     topic_file = _read(
         directory / "topics.yaml",
         topics.SCHEMA,
@@ -106,6 +111,7 @@ def load(
         known,
         markers,
         rules,
+        named,
         dict(_example_places(*topic_file)),
     )
 
@@ -119,6 +125,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "concepts": concepts.SCHEMA,
         "furniture": furniture.SCHEMA,
         "links": links.SCHEMA,
+        "agencies": agencies.SCHEMA,
     }
     return {f"{name}.schema.json": adapter.json_schema() for name, adapter in adapters.items()}
 
@@ -186,6 +193,12 @@ def _links(path: Path, problems: list[str], environment: Mapping[str, str]) -> R
     """What comes with the program, and what the file adds, if there is one."""
     found = _read(path, links.SCHEMA, problems, environment) if path.exists() else None
     return Rules.of(packaged_links(), found[1].model_dump()) if found else built_in_links()
+
+
+def _agencies(path: Path, problems: list[str], environment: Mapping[str, str]) -> Agencies:
+    """What comes with the program, and what the file adds, if there is one."""
+    found = _read(path, agencies.SCHEMA, problems, environment) if path.exists() else None
+    return Agencies.of(packaged_agencies(), found[1].model_dump()) if found else built_in_agencies()
 
 
 def _unknown_concepts(file: YamlFile, known: Mapping[str, Concept] | None) -> Iterator[str]:
