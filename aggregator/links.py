@@ -177,15 +177,19 @@ _cleaned_by_built_in = lru_cache(maxsize=2000)(lambda href: cleaned(href, built_
 def _tidy(href: str, rules: Rules) -> str | None:
     """Without credentials, tracking, and fragments but those that are pages: #!/topic/7. None without a host."""
     url = ada_url.URL(href)
-    host = url.hostname.rstrip(".")
+    written = url.hostname
+    host = written.rstrip(".")
     if not host:
         return None
-    url.hostname = host
-    url.username = url.password = ""
-    if not url.hash.startswith(("#!", "#/")):
+    if host != written:
+        url.hostname = host
+    if "@" in href:
+        url.username = url.password = ""
+    if "#" in href and not url.hash.startswith(("#!", "#/")):
         url.hash = ""
-    pairs = [pair.lstrip("?") for pair in url.search.split("&")]
-    url.search = "&".join(pair for pair in pairs if pair and not rules.tracks(host, pair.partition("=")[0].lower()))
+    if "?" in href:
+        pairs = [pair.lstrip("?") for pair in url.search.split("&")]
+        url.search = "&".join(pair for pair in pairs if pair and not rules.tracks(host, pair.partition("=")[0].lower()))
     return url.href if len(url.href) <= urls.MAX_LENGTH else None
 
 

@@ -222,6 +222,8 @@ class _Said:
 
     def _of_label(self, line: str) -> Agency | None:
         """Source: Xinhua — 来源：新华社 作者：张三"""
+        if ":" not in line and "：" not in line:
+            return None
         line = line.strip(" ()（）[]【】*")
         for label in words().labels.finditer(line):
             if "source" in words().kinds(label[1] or label[2]):
