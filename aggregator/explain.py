@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aggregator import compose, furniture, origins, topics
+from aggregator import compose, furniture, origins, topics, urls
 from aggregator.clean import clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
@@ -76,8 +76,8 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
             yield Trace(f"{path} ({kind})", article, (), judge.judge(article), origins.credit(article, config.agencies))
     elif database is not None:
         page = _PAGE.search(what)
-        found = stored_articles.get(database, canonical(what) or what)
-        found = found or (stored_articles.get(database, page[1]) if page else None)
+        names = dict.fromkeys((canonical(what) or what, urls.bare(what) or what, page[1] if page else what))
+        found = next(filter(None, (stored_articles.get(database, name) for name in names)), None)
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
             credit = origins.credit(found, config.agencies)

@@ -6,8 +6,9 @@ it is nobody's.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from aggregator import links, urls
@@ -30,8 +31,8 @@ _URL = re.compile(r"https?://[^\s<>\"“”«»，。；）)]+")
 _BY = re.compile(r"(?:by|von|par|por|от|da|di)\s+(?=\S)", re.IGNORECASE)
 _APART = re.compile(r"\s*[|｜•·,;，;]\s*|\s+[–—-]\s+|\s*[(（]|[)）]\s*|\s*/\s*")
 _STAFF = re.compile(
-    r"\s+(?:staff|staff writers?|writers?|reporters?|correspondents?|newsroom|newswires?|wires?|news agency|agency"
-    r"|redaktion|bureau)$",
+    r"(?P<field>\s+[^\W\d_]+)?\s+(?:staff|writers?|reporters?|correspondents?|newsroom|newswires?|wires?|agency|redaktion"
+    r"|bureau)$",
     re.IGNORECASE,
 )
 _WITH = re.compile(r"\s+(?:avec|with|mit|con|con agencia|com|met|med|с)\s+", re.IGNORECASE)
@@ -90,6 +91,12 @@ class _Lines:
     last: tuple[str, ...]  # paragraphs
     behind: tuple[str, ...]  # what follows them: may be nothing but a name
 
+    @property
+    def bylines(self) -> Iterator[str]:
+        """By Jane Doe, and the agency in a line of its own."""
+        pairs = pairwise(self.head)
+        return (f"{by}, {whose}" for by, whose in pairs if _BY.match(by) and len(by) < _LONG > len(whose))
+
 
 @dataclass(frozen=True, slots=True)
 class _Said:
@@ -108,7 +115,7 @@ class _Said:
                 return None
         for place, found in (
             ("byline", self._of_authors()),
-            ("byline", _first(map(self._of_byline, lines.head))),
+            ("byline", _first(map(self._of_byline, (*lines.head, *lines.bylines)))),
             ("credit line", _first(map(self._of_name, lines.behind))),
             ("credit line", _first(map(self._of_credit, (*lines.behind, *lines.last)))),
             ("source", self._of_publisher()),
@@ -167,7 +174,7 @@ class _Said:
 
     def _of_author(self, author: str) -> Agency | None:
         told = _BY.sub("", author.strip(), count=1) if _BY.match(author.strip()) else author.strip()
-        found = self._all(told) or self._all(_STAFF.sub("", told))
+        found = self._all(told) or self._of_staff(told)
         if found:
             return found
         paper, *others = _WITH.split(told, maxsplit=1)
@@ -178,10 +185,16 @@ class _Said:
     def _of_parts(self, told: str) -> Agency | None:
         """A person and the agency: Jane Doe, Reuters — AFP/Jane Doe."""
         parts = [part for part in _APART.split(told) if part]
-        named = [self._named(_STAFF.sub("", part)) or self._named(part) for part in parts]
+        named = [self._named(part) or self._of_staff(part) for part in parts]
         others = [part for part, agency in zip(parts, named, strict=True) if not agency]
         are_people = all(words().names(part, fewest=1) or any(map(str.isdigit, part)) for part in others)
-        return _first(named) if others and are_people and len(others) < 4 else None
+        return _first(named) if are_people and len(others) < 4 else None
+
+    def _of_staff(self, told: str) -> Agency | None:
+        """Reuters Staff, Associated Press Writer, AP Sports Writer"""
+        staff = _STAFF.search(told)
+        names = (told[: staff.start()] + (staff["field"] or ""), told[: staff.start()]) if staff else ()
+        return _first(map(self._all, names))
 
     def _of_byline(self, line: str) -> Agency | None:
         """By Jane Doe, Reuters — Source: Xinhua — Xinhua | 2024-03-12"""

@@ -122,6 +122,8 @@ def test_a_credit_line_that_was_cut_as_furniture_counts() -> None:
         (("Reuters Staff",), "en", "Reuters"),
         (("The Associated Press",), None, "AP"),
         (("Island Post avec AFP",), "fr", "AFP"),
+        (("Agence France-Presse (AFP)",), "fr", "AFP"),
+        (("JANE DOE, AP Sports Writer",), "en", "AP"),
         (("新华社",), "zh", "Xinhua"),
         (("РИА Новости",), "ru", "РИА Новости"),
         (("Jane Doe",), "en", None),
@@ -140,7 +142,7 @@ def test_authors(authors: tuple[str, ...], language: str | None, label: str | No
 
 @pytest.mark.parametrize(
     ("line", "label"),
-    [("By Reuters", "Reuters"), ("By Jane Doe, Associated Press", "AP"), ("Xinhua | Updated: 2024-03-12 10:30", "Xinhua"), ("By Jane Doe", None), ("REUTERS/Jane Doe", None), ("AFP", None)],
+    [("By Reuters", "Reuters"), ("By Jane Doe, Associated Press", "AP"), ("Xinhua | Updated: 2024-03-12 10:30", "Xinhua"), ("By JANE DOE\n\nAssociated Press Writer", "AP"), ("By Jane Doe", None), ("REUTERS/Jane Doe", None), ("AFP", None)],
 )  # fmt: skip
 def test_byline_in_the_text(line: str, label: str | None) -> None:
     assert found(f"{line}\n\n{PROSE['en']}", "en") == ((label, "byline") if label else None)
