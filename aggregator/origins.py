@@ -46,6 +46,7 @@ _CASED = re.compile(r"[^\W\d_]")
 _SMALL_WORDS = frozenset(
     "de da do del della der den di du la le las los el al am an auf im sur en of on the and und y".split()
 )
+_OF_SOMETHING = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]\s*$")  # a picture's source, or a chart's
 _STATED_AS = re.compile(r"(?:source|agency|provider|credit|quelle|agentur)s?\s*[:/=]\s*", re.IGNORECASE)
 _SOURCE_SCHEME = re.compile(r"\b(?:source|agency|provider|creditline)s?\b", re.IGNORECASE)
 
@@ -68,8 +69,7 @@ def voice(article: Article, agencies: Agencies | None = None, rules: links.Rules
     first = said.first(rules)
     if first:
         return first
-    host = urlsplit(article.link or "").hostname or ""
-    told = urlsplit((article.origin.url if article.origin else None) or "").hostname or ""
+    host, told = _host(article.link), _host(article.origin.url if article.origin else None)
     if told and (not host or rules.redirects(host)):
         host = told
     return rules.site(host) if host else f"source:{article.source}"
@@ -78,7 +78,7 @@ def voice(article: Article, agencies: Agencies | None = None, rules: links.Rules
 def independent(voices: Iterable[str]) -> int:
     """How many independent voices there are among those of copies: twelve reprints of one agency's text are one."""
     found = set(voices)
-    sites = {one.partition(".")[0] for one in found if ":" not in one}
+    sites = {_squashed(one.partition(".")[0]) for one in found if ":" not in one}
     return sum(not one.startswith("name:") or one.removeprefix("name:") not in sites for one in found)
 
 
@@ -89,7 +89,8 @@ class _Lines:
     first: tuple[str, ...]  # paragraphs, for a dateline
     head: tuple[str, ...]  # for a byline
     last: tuple[str, ...]  # paragraphs
-    behind: tuple[str, ...]  # what follows them: may be nothing but a name
+    names: tuple[str, ...]  # what follows them: may be nothing but a name
+    behind: tuple[str, ...]  # and what was cut there
 
     @property
     def bylines(self) -> Iterator[str]:
@@ -116,7 +117,7 @@ class _Said:
         for place, found in (
             ("byline", self._of_authors()),
             ("byline", _first(map(self._of_byline, (*lines.head, *lines.bylines)))),
-            ("credit line", _first(map(self._of_name, lines.behind))),
+            ("credit line", _first(map(self._of_name, lines.names))),
             ("credit line", _first(map(self._of_credit, (*lines.behind, *lines.last)))),
             ("source", self._of_publisher()),
             ("host", self._of_host(self.article.link)),
@@ -133,8 +134,7 @@ class _Said:
             if not told:
                 continue
             address = _URL.search(told)
-            host = urlsplit(address[0]).hostname if address else None
-            if host:
+            if host := _host(address[0] if address else None):
                 return rules.site(host)
             name = re.split(r"[.。](?:\s|$)", told, maxsplit=1)[0].strip(" .,;:")
             if re.fullmatch(r"(?:[\w-]+\.)+\w{2,}", name):
@@ -239,7 +239,7 @@ class _Said:
             return None
         line = line.strip(" ()（）[]【】*")
         for label in words().labels.finditer(line):
-            if "source" in words().kinds(label[1] or label[2]):
+            if "source" in words().kinds(label[1] or label[2]) and not _OF_SOMETHING.search(line[: label.start()]):
                 rest = re.split(r"\s*[|｜•·(（]|\s{2,}|\s+(?=\S+[:：])", line[label.end() :].strip(), maxsplit=1)[0]
                 told = self._all(rest) or self._named(rest.partition(" ")[0] if not rest.isascii() else rest)
                 return told or (self._of_host(rest) if _URL.match(rest) else None)
@@ -259,12 +259,12 @@ class _Said:
         return None
 
     def _of_host(self, link: str | None) -> Agency | None:
-        host = urlsplit(link).hostname if link and urls.absolute(link) else None
+        host = _host(link)
         return self.agencies.at(host) if host else None
 
     def _is_own(self, name: str) -> bool:
         """Whether a name is that of the site: Le Monde, of lemonde.fr."""
-        host = urlsplit(self.article.link or "").hostname or ""
+        host = _host(self.article.link)
         return bool(host) and _squashed(name) == links.built_in().site(host).partition(".")[0].replace("-", "")
 
     def _named(self, text: str) -> Agency | None:
@@ -283,6 +283,7 @@ def _lines(article: Article) -> _Lines:
         tuple(body[number] for number in prose[:FIRST_PARAGRAPHS] if number < 3 * FIRST_PARAGRAPHS),
         (*before[-HEAD:], *body[:HEAD]),
         tuple(body[max(last - 1, 0) : last + 1]),
+        (*body[last + 1 :][-TAIL:], *behind[:1]),
         (*body[last + 1 :][-TAIL:], *behind[:TAIL]),
     )
 
@@ -316,6 +317,11 @@ def _is_place(text: str) -> bool:
 
 def _first(found: Iterable[Agency | None]) -> Agency | None:
     return next(filter(None, found), None)
+
+
+def _host(link: str | None) -> str:
+    """Of whatever is written; empty for what is no address."""
+    return urlsplit(urls.absolute(link) or "").hostname or ""
 
 
 def _squashed(name: str) -> str:

@@ -104,6 +104,11 @@ def test_credit_at_the_end_of_the_last_paragraph(language: str, ending: str, lab
     assert found(PROSE[language] + ending, language) == (label, "credit line")
 
 
+def test_a_name_among_what_else_there_is_to_read_is_no_credit() -> None:
+    text = article(f"{PROSE['en']}\n\nRelated articles\n\nFerry fares to rise\n\nReuters\n\nShare this:")
+    assert text.cuts and origins.credit(text) is None
+
+
 def test_a_credit_line_that_was_cut_as_furniture_counts() -> None:
     behind = "Source: Xinhua\n\nRelated articles\n\nFerry fares to rise\n\nShare this:\n\nFollow us on Facebook"
     text = article(f"{PROSE['en']}\n\n{behind}")
@@ -173,6 +178,8 @@ NOT = [
     ("en", "The ferry between the two islands will run again from Monday.\n\nPhoto: AFP"),
     ("en", "The ferry between the two islands will run again from Monday.\n\nJane Doe / AFP"),
     ("en", "The ferry between the two islands will run again from Monday.\n\nSource: World Bank, Reuters"),
+    ("en", "The ferry between the two islands will run again from Monday.\n\nImage source: AFP"),
+    ("en", "The ferry between the two islands will run again from Monday.\n\nThis post was first published at http://[x"),
     ("en", "Shares of Thomson Reuters rose, and so did those of the ferry, on the second day of the week in London."),
     ("de", "Das sagte ein Sprecher der Nachrichtenagentur dpa. Die Fähre zwischen den Inseln fährt ab Montag wieder."),
     ("de", "Die Fähre fährt ab Montag wieder, teilte das Hafenamt mit.\n\nMit Material von dpa und AFP"),
