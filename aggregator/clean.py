@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from aggregator import plaintext, urls
 from aggregator.identity import stored_guid
 from aggregator.language import language
+from aggregator.links import canonical
 from aggregator.markup import MAX_HTML, legal, paragraphs, plain, safe_html, without_counters
 from aggregator.models import Article, Category, Enclosure, Entry, Link, Markup, Origin
 from aggregator.significance import news_hash
@@ -37,7 +38,7 @@ def clean(entry: Entry, *, source: str, now: datetime, declared_language: str | 
     """
     title = plain(entry.title)[:MAX_TITLE]
     html, text, is_framed = _body(entry)
-    link = urls.canonical(entry.link, entry.base)
+    link = canonical(entry.link, entry.base)
     guid = _guid(entry, title or _shortened(text, MAX_DERIVED_TITLE), text)
     authors = tuple(dict.fromkeys(filter(None, map(_author, entry.authors[:MAX_LOOKED_AT]))))[:MAX_AUTHORS]
     categories = tuple(dict.fromkeys(_categories(entry.categories[:MAX_LOOKED_AT])))[:MAX_CATEGORIES]
@@ -179,7 +180,7 @@ def _links(links: Iterable[Link], base: str | None, own: str | None) -> Iterable
     """Those that say more than the article's own link does."""
     for link in links:
         href = urls.absolute(link.href, base)
-        if href and urls.canonical(href) != own:
+        if href and canonical(href) != own:
             relation = plain(Markup(link.rel)).lower()
             title = _name(link.title) or None
             yield Link(href, relation[:MAX_RELATION] or "alternate", _media_type(link.media_type), title)

@@ -1,6 +1,6 @@
 """Which articles are copies of which story? Pure.
 
-An article joins a story whose copy in another source has the same canonical link, any copy of which has the same words,
+An article joins a story whose copy in another source has a link to the same page, any copy of which has the same words,
 or whose lead its text is like. What a person has said of two articles goes before all of that.
 Identity is (source, guid): a copy joins a story, it never changes another copy.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from aggregator import urls
+from aggregator import links, urls
 from aggregator.models import Article, Copy, Known, Likeness, Placement, Story
 from aggregator.words import folded
 
@@ -83,18 +83,24 @@ class Evidence:
 NONE = Evidence({}, lambda one, other: Likeness(False, "not compared", 0, 0.0, 0.0, 0.0, 0.0), {})
 
 
-def copy_of(article: Article, rank: int) -> Copy:
-    """The article as its story sees it."""
+def copy_of(article: Article, rank: int, rules: links.Rules | None = None) -> Copy:
+    """The article as its story sees it; its link as it is compared by the rules, or by those of the program."""
     return Copy(
         key=article.key,
         source=article.source,
         rank=rank,
         title=folded(article.title),
-        link=article.link if article.link and urls.names_a_page(article.link) else None,
+        link=compared(article.link, rules),
         text_hash=article.text_hash,
         word_count=article.word_count,
         dated_at=article.dated_at,
     )
+
+
+def compared(link: str | None, rules: links.Rules | None = None) -> str | None:
+    """An article's link as it is compared with others; None where it cannot stand for the article."""
+    page = links.page_key(link, rules) if link and urls.names_a_page(link) else None
+    return page if page and urls.names_a_page(page) else None
 
 
 def fold(new: Sequence[Copy], past: Sequence[Copy], evidence: Evidence = NONE) -> tuple[Story, ...]:

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aggregator import compose, furniture, topics, urls
+from aggregator import compose, furniture, origins, topics, urls
 from aggregator.clean import article_key, clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
 from aggregator.errors import DocumentError
 from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
-from aggregator.models import Article, Copy, Document, Entry, Markup, Verdict
+from aggregator.links import canonical
+from aggregator.models import Article, Copy, Credit, Document, Entry, Markup, Verdict
 from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
@@ -36,6 +37,7 @@ class Trace:
     article: Article
     copies: tuple[Copy, ...]  # of its story, if it is stored
     judgement: Judgement
+    credit: Credit | None = None  # whose text it is
     stored_as: tuple[tuple[str, str], ...] = ()  # of a file: keys of the articles that are stored of it, and sources
 
 
@@ -74,14 +76,22 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
         kind = describe(media_type(path.read_bytes()[:8192]))
         for article in read_file(path, config):
             stored_as = tuple(_stored_as(article, path, config, database)) if database else ()
-            yield Trace(f"{path} ({kind})", article, (), judge.judge(article), stored_as)
+            yield Trace(
+                f"{path} ({kind})",
+                article,
+                (),
+                judge.judge(article),
+                origins.credit(article, config.agencies),
+                stored_as,
+            )
     elif database is not None:
         page = _PAGE.search(what)
-        found = stored_articles.get(database, urls.canonical(what) or what)
-        found = found or (stored_articles.get(database, page[1]) if page else None)
+        names = dict.fromkeys((canonical(what) or what, urls.bare(what) or what, page[1] if page else what))
+        found = next(filter(None, (stored_articles.get(database, name) for name in names)), None)
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
-            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found))
+            credit = origins.credit(found, config.agencies)
+            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found), credit)
 
 
 def _stored_as(article: Article, path: Path, config: Config, database: Database) -> Iterator[tuple[str, str]]:
@@ -124,6 +134,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
             yield f"  unread    {place}"
             continue
         yield f"  facts     {name} {value or '–, which cannot be believed'}: {place}"
+    if trace.credit:
+        yield f"  agency    {trace.credit.label}: the {trace.credit.place}"
     yield from _cut_lines(article)
     if trace.copies:
         yield f"  key       {article.key}"
@@ -156,6 +168,7 @@ def facts(trace: Trace) -> dict[str, Any]:
         "language": article.language,
         "dated_at": article.dated_at.isoformat(),
         "facts": {name: {"value": value or None, "found": place} for name, value, place in told(article)},
+        "agency": {"name": trace.credit.label, "found": trace.credit.place} if trace.credit else None,
         "original": article.original,
         "cuts": [
             {"start": part.start, "end": part.end, "reason": part.reason, "lines": lines}

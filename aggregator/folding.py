@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from aggregator import dedup, near, shingles
+from aggregator.links import Rules
 from aggregator.models import Article, Copy, Likeness, Placement, Story
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
@@ -28,10 +29,10 @@ class Folded:
     sketches: Mapping[str, tuple[int, ...]]  # by article
 
 
-def fold(database: Database, articles: Sequence[Article], ranks: Mapping[str, int]) -> Folded:
-    """The stories of new or changed articles. `ranks` by source."""
+def fold(database: Database, articles: Sequence[Article], rank: int, rules: Rules) -> Folded:
+    """The stories of new or changed articles of a source; `rules` say when two links are of one page."""
     texts = _Texts(database, articles)
-    copies = [dedup.copy_of(article, ranks[article.source]) for article in articles]
+    copies = [dedup.copy_of(article, rank, rules) for article in articles]
     past = stored_articles.copies(
         database,
         keys=[copy.key for copy in copies],

@@ -262,7 +262,7 @@ class Copy:
     source: str
     rank: int
     title: str  # folded
-    link: str | None
+    link: str | None  # as it is compared: `links.page_key`; None where it cannot stand for the article
     text_hash: str
     word_count: int
     dated_at: datetime
@@ -288,6 +288,15 @@ class Story:
     id: str
     lead: str
     copies: tuple[Copy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Whose text an article is: a news agency's, by its id and as readers know it, and where the article says so."""
+
+    agency: str
+    label: str
+    place: str  # dateline | byline | credit line | source | host
 
 
 @dataclass(frozen=True, slots=True)

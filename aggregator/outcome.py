@@ -87,7 +87,7 @@ class Outcomes:
         named = {identity.stored_guid(document.identity) for document in found.documents if document.identity}
         articles, known, left_out = self._recognised(source, articles, (*read.present, *present), named, now)
         fresh = dedup.news(articles, known)
-        folded = folding.fold(self._database, fresh, {source.key: source.rank})
+        folded = folding.fold(self._database, fresh, source.rank, self._config.links)
         stories = folded.stories
         tags, memberships = self._judge(fresh, stories)
         new = [article for article in fresh if article.key not in known]

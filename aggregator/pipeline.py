@@ -109,6 +109,10 @@ class Pipeline:
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         publish.withdraw(set(self.config.topics), self.config.public)
         changed = retag.apply(self.database, self.judge, self.config.markers, progress, is_judged=not outdated)
+        link_rules = retag.link_rules(self.config.links)
+        if stored_topics.is_outdated(self.database, "links", link_rules):
+            retag.compare_all(self.database, self.config.links)
+            stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, repr(self.config.topics)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]

@@ -9,6 +9,7 @@ from functools import cache
 
 from aggregator import __version__, dedup, furniture
 from aggregator.judge import Judge
+from aggregator.links import Rules
 from aggregator.markers import Markers
 from aggregator.models import Story
 from aggregator.store import Database
@@ -56,6 +57,20 @@ def cut_all(database: Database, markers: Markers, progress: Progress) -> int:
         last = batch[-1].key
         progress(len(batch))
     return changed
+
+
+def link_rules(rules: Rules) -> str:
+    """Another text for other rules by which links are compared."""
+    return digest([__version__, repr(rules)])
+
+
+def compare_all(database: Database, rules: Rules) -> None:
+    """Have new articles compared with stored ones by these rules. What is in one story stays in it."""
+    last = ""
+    while batch := stored_articles.links(database, after=last, limit=5 * BATCH):
+        found = {key: (dedup.compared(link, rules), before) for key, link, before in batch}
+        stored_visits.save_links(database, {key: page for key, (page, before) in found.items() if page != before})
+        last = batch[-1][0]
 
 
 def judge_all(database: Database, judge: Judge, progress: Progress) -> None:

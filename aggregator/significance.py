@@ -94,7 +94,7 @@ def _sifted(text: str) -> tuple[list[str], bool]:
     """What is significant, piece by piece, and whether anything else was there."""
     lower = whole = normal(text).casefold()
     if "://" in lower:
-        lower = _LINK.sub(lambda link: urls.canonical(link[0]) or link[0], lower)
+        lower = _LINK.sub(lambda link: urls.bare(link[0]) or link[0], lower)
     hints = [hint for hint in _HINTS if hint in lower]
     timed = bool(hints) or _CLOCK_HINT.search(lower) is not None
     kept, pieces = [], _EDGE.split(lower)

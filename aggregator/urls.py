@@ -1,4 +1,4 @@
-"""Links: absolute, canonical, and when two of them mean the same page. Pure.
+"""Addresses: absolute, as standards write them, and when two of them are one feed's. Pure. Of articles: see `links`.
 
 Parsing is the WHATWG's (https://url.spec.whatwg.org/), so a link means here what it means in a browser.
 """
@@ -11,7 +11,7 @@ import ada_url
 
 MAX_LENGTH = 2000
 
-# Parameters that say where a reader came from, never what the page is.
+# Parameters that say where a reader came from. Stored keys of sources are made without these: the lists never change.
 _TRACKING_PREFIXES = ("utm_", "mtm_", "pk_", "hsa_", "_hs", "oly_", "vero_")
 _TRACKING = frozenset(
     "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid mc_cid mc_eid mkt_tok wickedid"
@@ -57,10 +57,10 @@ def web(url: str) -> str:
     return re.sub(r"^feed:(//)?", "http://", meant, flags=re.IGNORECASE)
 
 
-def canonical(link: str | None, base: str | None = None) -> str | None:
-    """The absolute link without fragment, credentials and tracking parameters: one page, one string."""
-    href = absolute(link, base)
-    return _page(href) if href else None
+def bare(link: str | None) -> str | None:
+    """The absolute link without fragment, credentials and a few tracking parameters: the same in every version."""
+    href = absolute(link)
+    return _bare(href) if href else None
 
 
 def names_a_page(link: str) -> bool:
@@ -71,7 +71,7 @@ def names_a_page(link: str) -> bool:
 
 def identity(url: str) -> str:
     """A feed's address without what changes while it stays the same feed: scheme, `www.`, fragment."""
-    parts = urlsplit(canonical(url) or url)
+    parts = urlsplit(bare(url) or url)
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.netloc.removeprefix('www.')}{parts.path.rstrip('/')}{query}"
 
@@ -97,7 +97,7 @@ _joined = lru_cache(maxsize=2000)(_join)  # a feed says the same addresses again
 
 
 @lru_cache(maxsize=2000)
-def _page(href: str) -> str | None:
+def _bare(href: str) -> str | None:
     url = ada_url.URL(href)
     url.hash = ""
     url.username = url.password = ""

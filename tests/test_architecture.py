@@ -22,8 +22,10 @@ LAYERS = [
         "freshness",
         "batches",
         "mounts",
+        "unwrapping",
+        "datelines",
     ],
-    ["shingles"],
+    ["links", "agencies", "shingles"],
     ["templates", "related"],
     ["near"],
     ["untangle", "markup", "significance", "splice", "identity", "metrics", "markers", "plaintext"],
@@ -32,6 +34,8 @@ LAYERS = [
     ["config"],
     ["store", "fetch"],
     [
+        "origins",
+        "bylines",
         "language",
         "clean",
         "furniture",
@@ -97,6 +101,12 @@ PURE += [
     "templates",
     "near",
     "related",
+    "unwrapping",
+    "links",
+    "agencies",
+    "bylines",
+    "datelines",
+    "origins",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -351,3 +351,11 @@ def test_a_date_that_a_file_states_is_part_of_its_content() -> None:
 
     assert hashed("a.yaml", 1) != hashed("a.yaml", 2)
     assert hashed(FILE_TIME, 1) == hashed(FILE_TIME, 2)
+
+
+def test_a_better_known_link_is_no_other_article() -> None:
+    """What stands for a missing id is the link as it was written, whatever is learned of links."""
+    written = "https://www.google.com/url?q=https%3A%2F%2Fwww.example.com%2Fferry&utm_source=rss"
+    found = clean(Entry(link=written, title=Markup("Ferry")), source="s", now=NOW)
+    assert (found.guid, found.link) == (written, "https://www.example.com/ferry")
+    assert found.key == article_key("s", written)

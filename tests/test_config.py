@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator import config, units
+from aggregator import agencies, config, units
 from aggregator.errors import ConfigError
+from aggregator.links import built_in, page_key
 
 FILES = {
     "aggregator.yaml": "listen: 127.0.0.1:8080\npoll:\n  every: 30m\n",
@@ -150,6 +151,37 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
             "2:69: unknown key 'txt' (did you mean 'text'?)",
             id="unknown key of an example",
         ),
+        pytest.param(
+            "links.yaml", "tracking: [ref]\ntraking_at: {}\n", "2:1: unknown key 'traking_at' (did you mean", id="links"
+        ),
+        pytest.param("links.yaml", "tracking: [a*b]\n", "1:12: tracking.0: does not have the form", id="parameter"),
+        pytest.param(
+            "links.yaml",
+            "redirectors:\n  - {at: go.example.org}\n",
+            "2:5: redirectors.0: say where the target is",
+            id="redirector",
+        ),
+        pytest.param(
+            "links.yaml",
+            "redirectors:\n  - {at: go.example.org, parameter: [u], form: rot13}\n",
+            "2:42: redirectors.0.form: must be 'url', 'https'",
+            id="form of a target",
+        ),
+        pytest.param(
+            "links.yaml", "same_pages: {a.example: https://b.example/}\n", "1:14: same_pages.a.example: ", id="no host"
+        ),
+        pytest.param(
+            "agencies.yaml",
+            "agencies:\n  isle:\n    name: Isle News\n",
+            "3:5: unknown key 'name' (did you mean 'names'?)",
+            id="agency",
+        ),
+        pytest.param(
+            "agencies.yaml",
+            "agencies:\n  isle: {hosts: [https://isle.example/]}\n",
+            "2:18: agencies.isle.hosts.0: does not have the form",
+            id="host of an agency",
+        ),
         pytest.param("concepts/all.yaml", "concepts:\n  Bad: {label: B, aliases: [B]}\n", "2:3: ", id="concept id"),
     ],
 )
@@ -158,6 +190,21 @@ def test_a_problem_names_its_place(directory: Path, name: str, text: str, expect
     found = problems(directory)
     assert found[0].startswith(f"{name}:{expected}")
     assert len(found) == 1
+
+
+def test_the_file_of_links_may_be_absent_and_adds_to_what_is_known(directory: Path) -> None:
+    assert config.load(directory, {}).links == built_in()
+    (directory / "links.yaml").write_text("tracking: [ref]\n")
+    rules = config.load(directory, {}).links
+    assert page_key("https://a.example/x?ref=y&utm_source=z", rules) == "https://a.example/x"
+
+
+def test_the_file_of_agencies_may_be_absent_and_adds_to_what_is_known(directory: Path) -> None:
+    assert config.load(directory, {}).agencies == agencies.built_in()
+    (directory / "agencies.yaml").write_text("agencies:\n  isle: {names: [Isle News]}\n  reuters: {names: [Rtr]}\n")
+    known = config.load(directory, {}).agencies
+    found = [known.named(name) for name in ("Isle News", "Rtr", "Reuters")]
+    assert [one and one.label for one in found] == ["isle", "Reuters", "Reuters"]
 
 
 def test_articles_are_kept_for_as_long_as_a_topic_shows_them(directory: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.dedup import MIN_WORDS, WINDOW, copy_of, fold, lead, news
+from aggregator.links import Rules, packaged
 from aggregator.models import Article, Copy, Known, Story
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -179,4 +180,11 @@ def test_a_guid_that_always_stands_twice_is_no_news_the_second_time() -> None:
 
 def test_a_front_page_is_no_link_to_fold_by() -> None:
     assert copy_of(article(link="https://a.example/"), 50).link is None
+    assert copy_of(article(link="https://a.example/index.html"), 50).link is None
     assert copy_of(article(link=LINK, title="U.S. Talks"), 50).title == "us talks"
+
+
+def test_links_are_compared_by_their_page() -> None:
+    mobile, rules = article(link="http://m.a.example/x/amp/?via=1"), Rules.of(packaged(), {"tracking": ["via"]})
+    assert copy_of(mobile, 50, rules).link == LINK
+    assert copy_of(mobile, 50).link == f"{LINK}?via=1"

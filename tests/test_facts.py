@@ -457,6 +457,8 @@ def test_explain_says_where_each_fact_stands(config_directory: Path, tmp_path: P
     assert "  facts     url https://example.org/rail: rail.yaml" in lines
     assert "  facts     published 1999-01-01 00:00 UTC: rail.yaml" in lines
     assert "  facts     source Reuters: the dateline" in lines
+    assert "  agency    Reuters: the dateline" in lines
+    assert explain.facts(trace)["agency"] == {"name": "Reuters", "found": "dateline"}
     assert "  facts     language en: the words of the text" in lines
     assert explain.facts(trace)["facts"]["source"] == {"value": "Reuters", "found": "the dateline"}
 

@@ -89,6 +89,7 @@ def test_relative_links_are_relative_to_where_the_page_was_saved_from() -> None:
     assert 'href="https://a.example/more"' in article(page(body, start=saved)).html
     assert 'src="https://a.example/news/b.jpg"' in article(page(body, start=saved)).html
     assert 'href="https://c.example/more"' in article(page(body, "<base href='https://c.example/d/'>", saved)).html
+    assert entry(page(head="<link rel=canonical href='/2026/x'>", start=saved)).link == "https://a.example/2026/x"
     without = article(page(body))
     assert "<img" not in without.html and "More" in without.html and "href" not in without.html
 

@@ -112,3 +112,22 @@ async def test_tags_follow_what_is_cut(config_directory: Path) -> None:
     (folder / "mine.yaml").write_text("behind: [lighthouse keepers’ corner]\n")
     await once(config_directory)
     assert "India" not in tags()
+
+
+async def test_rules_for_links_are_applied_to_the_past(config_directory: Path) -> None:
+    """An article that comes after the change is folded with a copy that came before it."""
+    inbox, other = only_inbox(config_directory), config_directory.parent / "var" / "other"
+    sources = config_directory / "sources.yaml"
+    sources.write_text(sources.read_text() + '  - {folder: "{state}/other", after: move, create: true}\n')
+    other.mkdir()
+    drop(inbox, "1.txt", f"URL: https://a.example/rail?via=1\nDate: 2026-09-20\n{story(1)}".encode())
+    await once(config_directory)
+    (config_directory / "links.yaml").write_text("tracking: [via]\n")
+    drop(other, "2.txt", f"URL: http://m.a.example/rail/?via=2\nDate: 2026-09-20\n{story(2)}".encode())
+    await once(config_directory)
+    first, second = stored(config_directory)
+    with runtime.opened(config.load(config_directory, {})) as database:
+        copies = articles.story_of(database, first.key)
+    assert {copy.key for copy in copies} == {first.key, second.key}
+    assert {copy.link for copy in copies} == {"https://a.example/rail"}
+    assert {first.link, second.link} == {"https://a.example/rail?via=1", "http://m.a.example/rail/?via=2"}

@@ -16,6 +16,8 @@ FILES = [
     CONFIG / "aggregator.yaml",
     CONFIG / "sources.yaml",
     CONFIG / "topics.yaml",
+    CONFIG / "links.yaml",
+    CONFIG / "agencies.yaml",
     *(CONFIG / "concepts").glob("*"),
     *(CONFIG / "furniture").glob("*"),
 ]

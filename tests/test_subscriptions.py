@@ -67,9 +67,11 @@ def test_import_adds_text_and_says_what_it_left_out(directory: Path) -> None:
     )
     assert path.stat().st_mode & 0o777 == 0o640
     assert sorted(entry.name for entry in directory.iterdir()) == [
+        "agencies.yaml",
         "aggregator.yaml",
         "concepts",
         "furniture",
+        "links.yaml",
         "schema",
         "sources.yaml",
         "topics.yaml",

@@ -11,12 +11,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator.config import concepts, furniture, settings, sources, topics, yamlfile
+from aggregator.agencies import Agencies
+from aggregator.agencies import built_in as built_in_agencies
+from aggregator.agencies import packaged as packaged_agencies
+from aggregator.config import agencies, concepts, furniture, links, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
 from aggregator.config.yamlfile import YamlFile, suggest
 from aggregator.errors import ConfigError, SourceError
+from aggregator.links import Rules
+from aggregator.links import built_in as built_in_links
+from aggregator.links import packaged as packaged_links
 from aggregator.markers import Markers, built_in, packaged
 from aggregator.registry import Source
 
@@ -36,6 +42,8 @@ class Config:
     topics: Mapping[str, Topic]  # by slug
     concepts: Mapping[str, Concept]  # by id
     markers: Markers  # of what stands around articles on their pages
+    links: Rules  # by which links are compared
+    agencies: Agencies  # whose texts others reprint
     example_places: Mapping[tuple[str, str, int], str]  # (topic, match | reject, number) → file:line:column
 
     @property
@@ -78,6 +86,8 @@ def load(
     source_file = _read(directory / source_file_name, sources.schema(), problems, environment)
     known = _concepts(directory / "concepts", problems, environment)
     markers = _markers(directory / "furniture", problems, environment)
+    rules = _links(directory / "links.yaml", problems, environment)
+    named = _agencies(directory / "agencies.yaml", problems, environment)
     topic_file = _read(
         directory / "topics.yaml",
         topics.SCHEMA,
@@ -100,6 +110,8 @@ def load(
         topic_file[1].topics,
         known,
         markers,
+        rules,
+        named,
         dict(_example_places(*topic_file)),
     )
 
@@ -112,6 +124,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "topics": topics.SCHEMA,
         "concepts": concepts.SCHEMA,
         "furniture": furniture.SCHEMA,
+        "links": links.SCHEMA,
+        "agencies": agencies.SCHEMA,
     }
     return {f"{name}.schema.json": adapter.json_schema() for name, adapter in adapters.items()}
 
@@ -173,6 +187,18 @@ def _markers(folder: Path, problems: list[str], environment: Mapping[str, str]) 
     files = [_read(path, furniture.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
     lists = [parsed.model_dump() for _, parsed in filter(None, files)]
     return Markers.of(*packaged(), *lists) if lists else built_in()
+
+
+def _links(path: Path, problems: list[str], environment: Mapping[str, str]) -> Rules:
+    """What comes with the program, and what the file adds, if there is one."""
+    found = _read(path, links.SCHEMA, problems, environment) if path.exists() else None
+    return Rules.of(packaged_links(), found[1].model_dump()) if found else built_in_links()
+
+
+def _agencies(path: Path, problems: list[str], environment: Mapping[str, str]) -> Agencies:
+    """What comes with the program, and what the file adds, if there is one."""
+    found = _read(path, agencies.SCHEMA, problems, environment) if path.exists() else None
+    return Agencies.of(packaged_agencies(), found[1].model_dump()) if found else built_in_agencies()
 
 
 def _unknown_concepts(file: YamlFile, known: Mapping[str, Concept] | None) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What a text says of itself: who wrote it, when, and where it was first. Pure.
 
 Only lines near its beginning and end are looked at, and only those that are nothing but such a statement, as
-`_bylines.yaml` has the words for; of the first paragraphs the datelines, too. A sentence that merely speaks of a date
-or a source states nothing.
+`data/bylines.yaml` has the words for; of the first paragraphs the datelines, too. A sentence that merely speaks of a
+date or a source states nothing.
 """
 
 import re
@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aggregator import urls
+from aggregator.bylines import words
 from aggregator.clean import OLDEST_YEAR
 from aggregator.language import language as language_of
 from aggregator.models import Category, Origin
-from aggregator.parsers._byline_words import words
 from aggregator.parsers._dateline import dateline
 from aggregator.parsers._dates_in_words import date_in_words
 

@@ -235,7 +235,7 @@ def _links(
     """Addresses of the page, absolute; a site's front page is none of an article's."""
     main = node.get("mainEntityOfPage")
     stated = [
-        ("canonical link", _attribute(tree, ".//link[@rel='canonical'][@href]", "href")),
+        ("canonical link", urls.absolute(_attribute(tree, ".//link[@rel='canonical'][@href]", "href"), saved or url)),
         ("meta og:url", next(iter(meta.get("og:url", ())), None)),
         ("JSON-LD", string(node.get("url"))),
         ("JSON-LD", string(main.get("@id") if isinstance(main, dict) else main)),

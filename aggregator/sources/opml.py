@@ -181,7 +181,7 @@ class OpmlSource(Source):
             return None
 
     def _refuse_loss(self, known: tuple[Outline, ...], outlines: tuple[Outline, ...]) -> None:
-        before, after = ({urls.canonical(outline.url) or outline.url for outline in side} for side in (known, outlines))
+        before, after = ({urls.bare(outline.url) or outline.url for outline in side} for side in (known, outlines))
         lost = len(before - after)
         if len(before) >= GUARDED and lost * 2 > len(before):
             raise DocumentError(

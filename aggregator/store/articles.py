@@ -132,6 +132,14 @@ def with_originals(database: Database, *, after: str = "", limit: int) -> list[A
         return [article_of(row) for row in connection.execute(some)]
 
 
+def links(database: Database, *, after: str = "", limit: int) -> list[tuple[str, str, str | None]]:
+    """Key, link, and the link as it is compared, of articles that have one, in the order of keys: to walk them all."""
+    some = select(articles.c.key, articles.c.link, articles.c.story_link).where(articles.c.link.is_not(None))
+    with database.reading() as connection:
+        rows = connection.execute(some.where(articles.c.key > after).order_by(articles.c.key).limit(limit))
+        return [(row.key, row.link, row.story_link) for row in rows]
+
+
 def count_originals(database: Database) -> int:
     """How many articles `with_originals` leads through."""
     with database.reading() as connection:

@@ -175,7 +175,9 @@ articles = Table(
     Column("likeness", JSON(none_as_null=True), comment="the figures of that decision"),
     Column("chosen", Boolean, nullable=False, server_default=false(), comment="a person wants it to lead its story"),
     Column("link", Text, comment="canonical"),
-    Column("story_link", Text, comment="the link, where it can stand for the article: not a front page"),
+    Column(
+        "story_link", Text, comment="the link as it is compared, where it can stand for the article: not a front page"
+    ),
     Column("title", Text, nullable=False),
     Column("folded_title", Text, nullable=False, comment="words without case and accents, for comparison"),
     Column("text", Text, nullable=False, comment="paragraphs separated by blank lines, furniture removed"),

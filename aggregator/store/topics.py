@@ -112,6 +112,12 @@ def is_outdated(database: Database, name: str, value: str) -> bool:
         return value_of(connection, name) != value
 
 
+def note(database: Database, name: str, value: str) -> None:
+    """Remember by which rules something was done that is not published."""
+    with database.writing() as connection:
+        put(database, connection, name, value)
+
+
 def republish(database: Database, slugs: Collection[str]) -> None:
     """Have topics published again, whether or not they have changed."""
     if slugs:

@@ -45,6 +45,7 @@ _PLACES = set("key source guid story rule rival likeness chosen first_seen_at".s
 _REPLACED = [column.name for column in articles.c if column.name not in _PLACES]
 _CUT = {"title", "text", "html", "summary", "content_hash", "news_hash", "text_hash", "word_count"}
 _RECUT = update(articles).where(articles.c.key == bindparam("at"), articles.c.content_hash == bindparam("was"))
+_RELINK = update(articles).where(articles.c.key == bindparam("at")).values(story_link=bindparam("page"))
 _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", expanding=True)))
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
@@ -130,6 +131,14 @@ def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) 
         connection.execute(_RECUT, sorted(rows, key=lambda row: str(row["at"])))
         stories = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
         touch(connection, _topics_of(connection, stories))
+
+
+def save_links(database: Database, links: Mapping[str, str | None]) -> None:
+    """The links of articles, by key, as they are compared from now on. No story changes."""
+    rows = [{"at": key, "page": links[key]} for key in sorted(links)]
+    if rows:
+        with database.writing() as connection:
+            connection.execute(_RELINK, rows)
 
 
 def touch(connection: Connection, slugs: Iterable[str]) -> None:

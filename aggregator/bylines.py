@@ -1,4 +1,4 @@
-"""The words of `_bylines.yaml`, made ready: labels, names of people, agencies. Pure."""
+"""The words by which texts say whose they are, made ready: labels, names of people and publishers. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
+from aggregator.agencies import built_in
 from aggregator.config import yamlfile
 
 _MAX_NAME, _MAX_SOURCE = 50, 60
@@ -34,7 +35,6 @@ class Words:
         self._no_sources = frozenset(data["no_sources"])
         self._no_names = frozenset(data["no_names"].split())
         self._roles = frozenset(data["roles"].split())
-        self._agencies = {word: name for name, words in data["agencies"].items() for word in words}
 
     @cached_property
     def labels(self) -> re.Pattern[str]:
@@ -115,8 +115,8 @@ class Words:
 
     def agency(self, text: str) -> str | None:
         """The name of a news agency, as readers know it."""
-        names = (part.strip(" .\u200f\u200e") for part in (text, *re.split(r"[/,]", text)))
-        return next((found for name in names if (found := self._agencies.get(name.lower()))), None)
+        found = built_in().any_named(text)
+        return found.label if found else None
 
     def agency_before(self, text: str) -> str | None:
         """The agency that a text begins with: "РИА Новости. Президент …"."""
@@ -159,8 +159,8 @@ class Words:
 @cache
 def words() -> Words:
     """The words that are shipped."""
-    name = "_bylines.yaml"
-    return Words(yamlfile.parse(files("aggregator.parsers").joinpath(name).read_bytes(), name).data)
+    name = "bylines.yaml"
+    return Words(yamlfile.parse(files("aggregator").joinpath("data", name).read_bytes(), name).data)
 
 
 def _all(by_language: Mapping[str, list[str]]) -> list[str]:
