@@ -20,6 +20,7 @@ MOST_SILENT = 24  # changes in a row without a newer date: then it is a page tha
 RESTLESS = timedelta(days=1)  # between two changes of such a page that are taken because they are news
 SPAN = timedelta(days=7)  # between the first copy of a story and any other that only resembles one
 MOST_COPIES = 200  # of a story: what more resembles is a formula
+FULL = 0.8  # of the words of the fullest copy: about as full
 MIN_WORDS = 40  # below that the same words may be a notice that is used again: the title must agree as well
 
 
@@ -126,12 +127,16 @@ def fold(new: Sequence[Copy], past: Sequence[Copy], evidence: Evidence = NONE) -
 
 
 def lead(copies: Iterable[Copy]) -> Copy:
-    """The copy that is shown: a person's choice, by rank of the source, the fullest (within a fifth), the earliest."""
-    candidates = list(copies)
-    candidates = [copy for copy in candidates if copy.chosen] or candidates
-    rank = min(copy.rank for copy in candidates)
-    fullest = max(copy.word_count for copy in candidates if copy.rank == rank)
-    return min((copy for copy in candidates if copy.rank == rank and copy.word_count >= 0.8 * fullest), key=_seniority)
+    """The copy that is shown: what a person has chosen; else by the rank of its source, an original before reprints,
+    the fullest text (within a fifth), one that everybody can read, the earliest."""
+    left = list(copies)
+    left = [copy for copy in left if copy.chosen] or left
+    rank = min(copy.rank for copy in left)
+    left = [copy for copy in left if copy.rank == rank]
+    left = [copy for copy in left if not copy.is_reprint] or left
+    fullest = max(copy.word_count for copy in left)
+    left = [copy for copy in left if copy.word_count >= FULL * fullest]
+    return min(left, key=lambda copy: (copy.is_paywalled, *_seniority(copy)))
 
 
 class _Placed:

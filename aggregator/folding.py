@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from aggregator import dedup, near, shingles
-from aggregator.links import Rules
+from aggregator import dedup, near, origins, shingles
+from aggregator.config import Config
 from aggregator.models import Article, Copy, Likeness, Placement, Story
+from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import rulings as stored_rulings
@@ -29,10 +30,10 @@ class Folded:
     sketches: Mapping[str, tuple[int, ...]]  # by article
 
 
-def fold(database: Database, articles: Sequence[Article], rank: int, rules: Rules) -> Folded:
-    """The stories of new or changed articles of a source; `rules` say when two links are of one page."""
+def fold(database: Database, articles: Sequence[Article], source: Source, config: Config) -> Folded:
+    """The stories of new or changed articles of a source."""
     texts = _Texts(database, articles)
-    copies = [dedup.copy_of(article, rank, rules) for article in articles]
+    copies = [_copy(article, source, config) for article in articles]
     past = stored_articles.copies(
         database,
         keys=[copy.key for copy in copies],
@@ -47,6 +48,16 @@ def fold(database: Database, articles: Sequence[Article], rank: int, rules: Rule
     past += _stories_of(database, {key for pair in rulings for key in pair} - {copy.key for copy in past})
     evidence = dedup.Evidence(alike, texts.likeness, rulings)
     return Folded(dedup.fold(copies, list({copy.key: copy for copy in past}.values()), evidence), sketches)
+
+
+def _copy(article: Article, source: Source, config: Config) -> Copy:
+    credit = origins.credit(article, config.agencies)
+    return replace(
+        dedup.copy_of(article, source.rank, config.links),
+        voice=origins.voice(article, config.agencies, config.links),
+        is_reprint=credit is not None and credit.place != origins.OWN_SITE,
+        is_paywalled=source.paywall,
+    )
 
 
 def among(database: Database, copies: Sequence[Copy]) -> tuple[Story, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from aggregator.pipeline import Pipeline
-from aggregator.store import retention
+from aggregator.store import retention, sketches
 
 EVERY = timedelta(days=1)
 BATCH = 200  # stories removed in one transaction: visits wait for a fraction of a second
@@ -32,6 +32,7 @@ async def keep_house(pipeline: Pipeline, stopping: Callable[[], bool] = lambda: 
     while not stopping() and await pipeline.in_executor(forget) == TOMBSTONES:
         pass
     if not stopping():
+        await pipeline.in_executor(lambda: sketches.forget(database, now))
         await pipeline.in_executor(lambda: retention.read_again(database, now))
         await pipeline.in_executor(lambda: retention.note_housekeeping(database, now))
 

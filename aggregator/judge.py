@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from aggregator import __version__, registry, tagging, topics
+from aggregator import __version__, origins, registry, tagging, topics
 from aggregator.config import Config
 from aggregator.features import Features, Vocabulary
-from aggregator.models import Article, Membership, Tag, Verdict
+from aggregator.models import Article, Membership, Story, Tag, Verdict
 from aggregator.registry import DEFAULT_RANK
 from aggregator.words import digest
 
@@ -19,15 +19,24 @@ class Judgement:
     features: Features
     tags: dict[str, Tag]  # by concept
     verdicts: dict[str, Verdict]  # by topic
+    least: dict[str, int]  # independent sources that a topic wants
 
     @property
     def all_tags(self) -> tuple[Tag, ...]:
         return tuple(self.tags.values())
 
-    def memberships(self, story: str) -> tuple[Membership, ...]:
+    def memberships(self, story: Story) -> tuple[Membership, ...]:
         """The topics of a story that this article leads."""
-        held = ((slug, verdict) for slug, verdict in self.verdicts.items() if verdict.holds)
-        return tuple(Membership(slug, story, verdict.score, topics.reasons(verdict)) for slug, verdict in held)
+        voices = origins.independent(copy.voice or copy.source for copy in story.copies)
+        return tuple(
+            Membership(slug, story.id, verdict.score, (*topics.reasons(verdict), *_told(voices, self.least[slug])))
+            for slug, verdict in self.verdicts.items()
+            if verdict.holds and voices >= self.least[slug]
+        )
+
+
+def _told(voices: int, least: int) -> tuple[str, ...]:
+    return (f"{voices} independent sources, of {least} that are wanted",) if least > 1 else ()
 
 
 class Judge:
@@ -46,4 +55,5 @@ class Judge:
         features = self.vocabulary.read(article)
         tags = tagging.tags(features, self.vocabulary)
         verdicts = {slug: topics.judge(topic, features, tags) for slug, topic in self.topics.items()}
-        return Judgement(features, tags, verdicts)
+        least = {slug: topic.min_independent_sources for slug, topic in self.topics.items()}
+        return Judgement(features, tags, verdicts, least)

@@ -269,6 +269,9 @@ class Copy:
     story: str | None = None
     placement: Placement = Placement("first")
     chosen: bool = False  # a person wants it to lead
+    voice: str = ""  # who speaks in it: copies of one voice count once, see `origins.independent`
+    is_reprint: bool = False  # of an agency's text, by another
+    is_paywalled: bool = False  # its source shows it to subscribers only
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from aggregator.markup import paragraphs
 from aggregator.models import Article, Credit
 from aggregator.words import folded
 
+OWN_SITE = "host"  # where it is said that a text is an agency's: by whose site it stands on
 HEAD, TAIL = 4, 4  # lines before and behind a text's paragraphs, and as many of what was cut there
 MAX_LINE = 200  # characters of a line that is a byline or a credit line
 MAX_DATELINE = 200  # characters of a paragraph that can hold its dateline
@@ -120,7 +121,7 @@ class _Said:
             ("credit line", _first(map(self._of_name, lines.names))),
             ("credit line", _first(map(self._of_credit, (*lines.behind, *lines.last)))),
             ("source", self._of_publisher()),
-            ("host", self._of_host(self.article.link)),
+            (OWN_SITE, self._of_host(self.article.link)),
         ):
             if found:
                 return Credit(found.id, found.label, place)

@@ -87,7 +87,7 @@ class Outcomes:
         named = {identity.stored_guid(document.identity) for document in found.documents if document.identity}
         articles, known, left_out = self._recognised(source, articles, (*read.present, *present), named, now)
         fresh = dedup.news(articles, known)
-        folded = folding.fold(self._database, fresh, source.rank, self._config.links)
+        folded = folding.fold(self._database, fresh, source, self._config)
         stories = folded.stories
         tags, memberships = self._judge(fresh, stories)
         new = [article for article in fresh if article.key not in known]
@@ -245,17 +245,17 @@ class Outcomes:
         self, fresh: Iterable[Article], stories: Sequence[Story]
     ) -> tuple[dict[str, tuple[Tag, ...]], dict[str, tuple[Membership, ...]]]:
         """Tags of the new articles; memberships of the stories, by the articles that lead them."""
-        led = {story.lead: story.id for story in stories}
+        led = {story.lead: story for story in stories}
         tags: dict[str, tuple[Tag, ...]] = {}
         memberships: dict[str, tuple[Membership, ...]] = {}
         for article in fresh:  # one after the other: what is found in a long text takes much more memory than the text
             judgement = self._judge_of.judge(article)
             tags[article.key] = judgement.all_tags
             if article.key in led:
-                memberships[led[article.key]] = judgement.memberships(led[article.key])
+                memberships[led[article.key].id] = judgement.memberships(led[article.key])
         others = [lead for lead in led if lead not in tags]
         for key, article in stored_articles.by_keys(self._database, others).items():
-            memberships[led[key]] = self._judge_of.judge(article).memberships(led[key])
+            memberships[led[key].id] = self._judge_of.judge(article).memberships(led[key])
         return tags, memberships
 
 

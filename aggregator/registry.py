@@ -54,6 +54,7 @@ class Source(Options, ABC):
     id: str | None = Field(None, pattern=r"^\S{1,500}$", description="Identity of the source; item ids depend on it.")
     name: str | None = Field(None, min_length=1, max_length=200, description="What readers see as the origin.")
     rank: int = Field(DEFAULT_RANK, ge=0, le=1000, description="Whose copy leads a story: the lower number.")
+    paywall: bool = Field(False, description="Its articles are for subscribers only: others lead, if there are any.")
     language: str | None = Field(
         None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
     )

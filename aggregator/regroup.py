@@ -54,7 +54,7 @@ def fold_again(database: Database, judge: Judge, copies: Iterable[Copy]) -> int:
     changed = [story for story in found if _is_new(story, before)]
     if changed:
         leads = stored_articles.by_keys(database, [story.lead for story in changed])
-        memberships = {story.id: judge.judge(leads[story.lead]).memberships(story.id) for story in changed}
+        memberships = {story.id: judge.judge(leads[story.lead]).memberships(story) for story in changed}
         gone = before.keys() - {story.id for story in found}
         stored_stories.regroup(database, gone, changed, memberships)
     return len(changed)

@@ -83,7 +83,7 @@ def judge_all(database: Database, judge: Judge, progress: Progress) -> None:
         stored_visits.save_judgement(
             database,
             {key: judgement.all_tags for key, judgement in judgements.items()},
-            {story.id: judgements[story.lead].memberships(story.id) for story in stories},
+            {story.id: judgements[story.lead].memberships(story) for story in stories},
             {story.id: story.lead for story in stories},
         )
         last = stories[-1].id

@@ -111,6 +111,11 @@ def test_resemblance_does_not_spread_to_what_nothing_resembles() -> None:
             id="about as full: the earliest",
         ),
         pytest.param([copy("2"), copy("1")], "1", id="the key at last"),
+        pytest.param([copy("1", rank=10), copy("2", rank=90, chosen=True)], "2", id="a person's choice before all"),
+        pytest.param([copy("1", is_reprint=True, word_count=900), copy("2")], "2", id="the original before reprints"),
+        pytest.param([copy("1", is_reprint=True), copy("2", is_reprint=True, rank=10)], "2", id="rank before that"),
+        pytest.param([copy("1", is_paywalled=True), copy("2", word_count=90)], "2", id="what everybody can read"),
+        pytest.param([copy("1", is_paywalled=True), copy("2", word_count=70)], "1", id="but not an excerpt"),
     ],
 )
 def test_lead(copies: list[Copy], shown: str) -> None:

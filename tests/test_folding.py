@@ -123,3 +123,25 @@ async def test_what_is_unlike_can_be_merged(config_directory: Path) -> None:
     assert {len(story) for story in stories(config_directory)} == {1}
     wish(config_directory, "merge", *keys(config_directory).values())
     assert {len(story) for story in stories(config_directory)} == {2}
+
+
+async def test_reprints_of_an_agencys_text_are_one_voice(config_directory: Path) -> None:
+    names = ("post", "herald", "own")
+    listed = "".join(f"  - {{folder: ../{name}, name: {name.title()}}}\n" for name in names)
+    (config_directory / "sources.yaml").write_text(f"sources:\n{listed}")
+    (config_directory / "topics.yaml").write_text(
+        "topics:\n  rail: {title: Rail, all: [country:china, country:russia], min_independent_sources: 2}\n"
+    )
+    for name in names:
+        (config_directory.parent / name).mkdir()
+    agency = f"BEIJING, September 20 (Reuters) - {SENTENCES[0]}"
+    drop(config_directory.parent / "post", "a.txt", text("China and Russia sign rail deal", agency, *SENTENCES[1:]))
+    drop(config_directory.parent / "herald", "b.txt", text("China and Russia sign a deal", agency, *SENTENCES[1:5]))
+    await once(config_directory)
+    assert [len(story) for story in stories(config_directory)] == [2]
+    assert items(config_directory, "rail") == []
+    drop(config_directory.parent / "own", "c.txt", text("China and Russia sign their rail deal", *SENTENCES))
+    await once(config_directory)
+    (item,) = items(config_directory, "rail")
+    assert [len(story) for story in stories(config_directory)] == [3]
+    assert "Source: Own" in str(item["content_html"])  # no reprint

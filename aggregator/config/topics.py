@@ -110,6 +110,9 @@ class Topic(Group):
     description: str = Field("", max_length=1000)
     language: tuple[Language, ...] = Field((), description="Only articles in these languages, or of unknown language.")
     max_age: Duration | None = Field(None, description="Older stories leave the feed.")
+    min_independent_sources: int = Field(
+        1, ge=1, le=100, description="Only stories that so many tell: reprints of one agency's text count once."
+    )
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
     examples: Examples = Examples()
 

@@ -61,6 +61,9 @@ _COPIES = select(
     articles.c.rival,
     articles.c.likeness,
     articles.c.chosen,
+    articles.c.voice,
+    articles.c.is_reprint,
+    sources.c.paywall,
 ).join(sources, sources.c.id == articles.c.source)
 _COPIES_IN = _COPIES.where(articles.c.story.in_(_among("stories"))).order_by(articles.c.story)
 _SHARING = union(  # each has an index of its own
@@ -220,6 +223,8 @@ def row_of(article: Article, copy: Copy) -> dict[str, Any]:
         "story": copy.story,
         "rule": copy.placement.rule,
         "rival": copy.placement.rival,
+        "voice": copy.voice,
+        "is_reprint": copy.is_reprint,
         "likeness": fields_of(copy.placement.likeness) if copy.placement.likeness else None,
         "story_link": copy.link,
         "folded_title": copy.title,
@@ -279,6 +284,9 @@ def _copy(row: Any) -> Copy:
         row.story,
         Placement(row.rule, row.rival, Likeness(**row.likeness) if row.likeness else None),
         row.chosen,
+        row.voice,
+        row.is_reprint,
+        row.paywall,
     )
 
 

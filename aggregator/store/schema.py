@@ -74,6 +74,7 @@ sources = Table(
     Column("name", Text, nullable=False),
     Column("url", Text, comment="what readers see as the origin; empty for folders"),
     Column("rank", Integer, nullable=False, comment="whose copy leads a story: the lower number"),
+    Column("paywall", Boolean, nullable=False, server_default=false(), comment="its articles are for subscribers only"),
     Column("active", Boolean, nullable=False, comment="false: no longer in the configuration"),
     Column("due_at", UtcDateTime, nullable=False, comment="the next visit"),
     Column("plan", Text, nullable=False, server_default="", comment="why it is due then, in words"),
@@ -174,6 +175,8 @@ articles = Table(
     Column("rival", KEY, comment="the copy that it was found equal to"),
     Column("likeness", JSON(none_as_null=True), comment="the figures of that decision"),
     Column("chosen", Boolean, nullable=False, server_default=false(), comment="a person wants it to lead its story"),
+    Column("voice", Text, nullable=False, server_default="", comment="who speaks in it: an agency, a site, a source"),
+    Column("is_reprint", Boolean, nullable=False, server_default=false(), comment="of an agency's text, by another"),
     Column("link", Text, comment="canonical"),
     Column(
         "story_link", Text, comment="the link as it is compared, where it can stand for the article: not a front page"

@@ -116,7 +116,7 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
     """
     rows = [
         {"id": key, "name": source.title, "url": source.address, "rank": source.rank, "active": True}
-        | {"host": source.host}
+        | {"host": source.host, "paywall": source.paywall}
         for key, source in sorted(configured.items())
     ]
     fresh = {"due_at": now, "failures": 0}
@@ -124,7 +124,7 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
         successors = _successors(connection, configured)
         connection.execute(update(sources).values(active=False))
         if rows:
-            statement = database.upsert(sources, "name", "url", "rank", "active", "host")
+            statement = database.upsert(sources, "name", "url", "rank", "active", "host", "paywall")
             connection.execute(statement, [row | fresh for row in rows])  # a statement holds only so many values
         _hand_over(connection, successors)
     return successors

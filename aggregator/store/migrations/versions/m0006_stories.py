@@ -49,13 +49,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_wishes"),
     )
     op.add_column("articles", sa.Column("likeness", sa.JSON(), comment="the figures of that decision"))
-    op.add_column(
-        "articles",
-        sa.Column(
-            "chosen",
-            sa.Boolean(),
-            nullable=False,
-            server_default=sa.false(),
-            comment="a person wants it to lead its story",
-        ),
-    )
+    for table, column in (
+        ("articles", _boolean("chosen", "a person wants it to lead its story")),
+        ("articles", _boolean("is_reprint", "of an agency's text, by another")),
+        ("sources", _boolean("paywall", "its articles are for subscribers only")),
+    ):
+        op.add_column(table, column)
+    said = "who speaks in it: an agency, a site, a source"
+    op.add_column("articles", sa.Column("voice", sa.Text(), nullable=False, server_default="", comment=said))
+
+
+def _boolean(name: str, comment: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false(), comment=comment)
