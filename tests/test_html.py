@@ -11,6 +11,7 @@ import pytest
 from aggregator import reading, sniff
 from aggregator.config.settings import Parse
 from aggregator.errors import DocumentError
+from aggregator.markup import paragraphs
 from aggregator.models import Article, Document, Entry
 from aggregator.parsers import _main_text, html
 from aggregator.parsers._decoding import decoded, decoded_page
@@ -259,3 +260,12 @@ def test_the_daemon_does_not_load_what_reads_pages() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_headings_of_a_short_page_stay() -> None:
+    line = "The harbour in {} was opened on Monday by both of the ministers, who had waited for it for a year."
+    body = "".join(f"<h2>News from {place}</h2><p>{line.format(place)}</p>" for place in ("Arle", "Bexa", "Cord"))
+    page = f"<html><head><title>A digest</title></head><body>{body}</body></html>".encode()
+    (entry,) = html.parse(Document(page, "a.html", identity="a")).entries
+    found = paragraphs(entry.content.value)
+    assert found == [text for place in ("Arle", "Bexa", "Cord") for text in (f"News from {place}", line.format(place))]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aggregator.models import Document, Entry
 from aggregator.parsers import mail
+from aggregator.parsers._private import Private
 
 WHO = "ines.carvalho@reader.example"
 SAID = "The ferry to Skell was stopped on Monday, the harbour board said, since the wind had risen in the night."
@@ -182,3 +183,11 @@ def test_real_pictures_stay_and_words_for_a_preview_go() -> None:
 
 def test_an_author_is_never_an_address() -> None:
     assert entry(SAID, From='"anna@paper.example" <anna@paper.example>').authors == ()
+
+
+def test_a_link_that_ends_a_subscription_loses_its_target() -> None:
+    private = Private(frozenset({"jo@corp.example"}))
+    html = '<p><a href="https://letters.example/u/TOKEN99">Opt out</a> <a href="https://letters.example/n/1">Read on</a></p>'
+    found = private.html(html)
+    assert "TOKEN99" not in found
+    assert "Opt out" in found and "https://letters.example/n/1" in found

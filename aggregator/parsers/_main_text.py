@@ -9,11 +9,12 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from aggregator.markup import MAX_HTML
+from aggregator.markup import MAX_HTML, paragraphs
 from aggregator.parsers import _tree
 from aggregator.parsers._written import written
 
@@ -60,13 +61,38 @@ def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> list[str
     for part in list(tree.iter("article", "time")) if is_live else ():
         part.tag = "div" if part.tag == "article" else "span"  # trafilatura takes one article, and no times
         part.attrib.clear()
+    headings = _headings(tree)
     try:
         found = bare_extraction(tree, options=_extractor(_tree.count(tree) > MANY_ELEMENTS))
     finally:
         _forget()
     if found is None or isinstance(found, dict):
         return []
-    return list(_beginning(written(found.body), base))
+    return list(_beginning(_with_headings(list(written(found.body)), headings), base))
+
+
+def _headings(tree: Any) -> dict[str, str]:
+    """Headings as HTML, by the text of the paragraph that each stands before."""
+    found: dict[str, str] = {}
+    heading = ""
+    for element in tree.iter("h2", "h3", "h4", "p"):
+        text = " ".join("".join(element.itertext()).split())
+        if element.tag == "p" and text:
+            found.update({text: heading} if heading else {})
+            heading = ""
+        elif text:
+            heading = f"<{element.tag}>{escape(text)}</{element.tag}>"
+    return found
+
+
+def _with_headings(parts: list[str], headings: dict[str, str]) -> Iterator[str]:
+    """The parts of an article, with its headings where trafilatura has taken nothing but paragraphs."""
+    is_bare = headings and all(part.startswith("<p>") for part in parts)
+    for part in parts:
+        heading = headings.get(" ".join(paragraphs(part))) if is_bare else None
+        if heading:
+            yield heading
+        yield part
 
 
 def _beginning(parts: Iterable[str], base: str | None) -> Iterator[str]:

@@ -57,6 +57,14 @@ _TARGET = re.compile(
     r"(?:[=/]|^)(https?(?::|%3A|%253A)(?:%2F%2F|%252F%252F)[^&/?\s\"<>]+|https?:/[^&\s\"<>]+)", re.IGNORECASE
 )
 
+_ANCHOR = re.compile(r"<a(?:\s[^<>]*)?>((?:(?!</a>).){0,500})</a>", re.DOTALL)
+_ENDS = re.compile(
+    r"^\W*(?:unsubscribe|opt[- ]?out"
+    r"|(?:manage|update|change|edit) (?:your |my )?(?:\w+ )?(?:preferences|subscriptions?|settings)"
+    r"|abmelden|abbestellen|se désabonner|désinscription|(?:darse|dar) de baja|cancelar|отписаться|退订|取消订阅"
+    r"|配信停止|disiscriviti|cancellami|إلغاء الاشتراك)\b",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"""</?([a-z0-9]+)((?:\s[^"<>=]+(?:="[^"]*")?)*+)>""")  # as nh3 writes it
 _ATTRIBUTE = re.compile(r"""\s([^\s"<>=]+)="([^"]*)\"""")
 _EDGES = frozenset(
@@ -165,7 +173,7 @@ class Private:
         """Safe HTML, likewise; pictures whose address is private go."""
         pieces: list[str] = []
         place = 0
-        html = safe_html(html, None)
+        html = _ANCHOR.sub(_unless_it_ends, safe_html(html, None))
         for tag in _TAG.finditer(html):
             pieces += (self._of_html(html[place : tag.start()]), self._tag(tag))
             place = tag.end()
@@ -264,6 +272,11 @@ class Private:
                 inner = inner[: len(inner) - ((len(data) + before) % 3 > 0)]
                 codes |= {inner, inner.replace("+", "-").replace("/", "_")}
         return frozenset(codes)
+
+
+def _unless_it_ends(anchor: re.Match[str]) -> str:
+    """A link without its target, where its words say that it ends or changes what somebody gets."""
+    return f"<a>{anchor[1]}</a>" if _ENDS.search(plain(Markup(anchor[1], True))) else anchor[0]
 
 
 def _messages(message: EmailMessage) -> Iterator[EmailMessage]:
