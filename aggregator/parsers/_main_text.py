@@ -72,17 +72,17 @@ def main_text(tree: Any, base: str | None, *, is_live: bool = False) -> list[str
 
 
 def _headings(tree: Any) -> dict[str, str]:
-    """Headings as HTML, by the text of the paragraph that each stands before."""
+    """Headings as HTML, by the text of the paragraph right behind each."""
     found: dict[str, str] = {}
-    heading = ""
-    for element in tree.iter("h2", "h3", "h4", "p"):
-        text = " ".join("".join(element.itertext()).split())
-        if element.tag == "p" and text:
-            found.update({text: heading} if heading else {})
-            heading = ""
-        elif text:
-            heading = f"<{element.tag}>{escape(text)}</{element.tag}>"
+    for heading in tree.iter("h2", "h3", "h4"):
+        behind = heading.getnext()
+        if behind is not None and behind.tag == "p" and (text := _text(heading)):
+            found[_text(behind)] = f"<{heading.tag}>{escape(text)}</{heading.tag}>"
     return found
+
+
+def _text(element: Any) -> str:
+    return " ".join("".join(element.itertext()).split())
 
 
 def _with_headings(parts: list[str], headings: dict[str, str]) -> Iterator[str]:
