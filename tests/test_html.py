@@ -230,7 +230,7 @@ def test_no_page_takes_long(name: str) -> None:
         entry(HOSTILE[name])
     except DocumentError as error:
         assert name in ("one text", "divisions", "references", "too many tags", "too many elements"), error
-    assert time.process_time() - begun < 8  # a fifth of it on a quiet machine
+    assert time.process_time() - begun < 25  # a tenth of it on a quiet machine
 
 
 def test_trafilatura_says_nothing_and_is_loaded_when_it_is_needed(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ in English, where it means two days; elsewhere, and with dots, the day stands fi
 import re
 import unicodedata
 import warnings
+from calendar import day_abbr, day_name
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -31,6 +32,9 @@ _LEVANTINE = dict(
     )
 )
 _MONTH = re.compile("|".join(map(re.escape, _LEVANTINE)))
+_ENGLISH = ("%B %d %Y", "%d %B %Y", "%b %d %Y", "%d %b %Y")
+_ENGLISH_MONTH = re.compile(r"\d-\d|(?<![^\W\d_])(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
+_DAYS = frozenset(name.lower() for name in (*day_name, *day_abbr))
 _SETTINGS: dict[str, Any] = {
     "PARSERS": ["absolute-time"],  # never "yesterday", never a stamp in seconds
     "REQUIRE_PARTS": ["day", "month", "year"],
@@ -50,7 +54,7 @@ def date_in_words(text: str, language: str | None) -> datetime | None:
     written = _figures(_plain(text), language)
     if not _YEAR.search(written):
         return None
-    found = _iso(written) or _parsed(written, language)
+    found = _iso(written) or _named(written, language)
     return found if found and _OLDEST < found.year < _NEWEST else None
 
 
@@ -67,7 +71,7 @@ def day_in_words(text: str, language: str | None, near: datetime) -> datetime | 
     if len(text) > _MAX_LENGTH or _YEAR.search(text) or not any(map(str.isdigit, text)):
         return None
     numbers = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
-    leap = _iso(f"2000-{int(numbers[1]):02}-{int(numbers[2]):02}") if numbers else _parsed(f"{text} 2000", language)
+    leap = _iso(f"2000-{int(numbers[1]):02}-{int(numbers[2]):02}") if numbers else _named(f"{text} 2000", language)
     years = range(near.year + 1, near.year - 8, -1) if leap else ()  # 29 February may be eight years away
     found = filter(None, (_in_year(leap, year) for year in years if leap))
     return next((day for day in found if day <= near + timedelta(days=1)), None)
@@ -115,6 +119,28 @@ def _iso(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _english(text: str) -> datetime | None:
+    """What most datelines are, without the library: November 3, 2026; 3 Nov 2026."""
+    written = text.replace(",", "").replace(".", "")
+    for form in _ENGLISH:
+        try:
+            return datetime.strptime(written, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
+
+
+def _named(text: str, language: str | None) -> datetime | None:
+    """A date with its month in words. What can be told without the library is not asked of it."""
+    found = _english(text)
+    before, _, rest = text.rpartition(", ")
+    if found is None and before.isalpha() and (found := _english(rest)):
+        return found if before.lower() in _DAYS else None  # another word is a place
+    if found is None and language == "en" and not _ENGLISH_MONTH.search(text):
+        return None
+    return found or _parsed(text, language)
 
 
 def _midnight(time: datetime) -> datetime:
