@@ -46,8 +46,14 @@ class Judge:
         self.topics = config.topics
         self.vocabulary = Vocabulary(config.concepts, topics.phrases(config.topics.values()))
         rules = [f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()]
-        ranked = sorted((key, source.rank) for key, source in config.sources.items() if source.rank != DEFAULT_RANK)
-        ranks = [f"{key} {rank}" for key, rank in ranked]  # a list that grows is no reason to judge all anew
+        told_apart = sorted(
+            (key, source.rank, source.paywall)
+            for key, source in config.sources.items()
+            if source.rank != DEFAULT_RANK or source.paywall
+        )
+        ranks = [
+            f"{key} {rank} {paywall}" for key, rank, paywall in told_apart
+        ]  # a list that grows judges nothing anew
         self.rules_hash = digest([__version__, *registry.taggers(), *rules, repr(config.concepts), *ranks])
 
     def judge(self, article: Article) -> Judgement:

@@ -145,3 +145,39 @@ async def test_reprints_of_an_agencys_text_are_one_voice(config_directory: Path)
     (item,) = items(config_directory, "rail")
     assert [len(story) for story in stories(config_directory)] == [3]
     assert "Source: Own" in str(item["content_html"])  # no reprint
+
+
+async def test_a_paywall_that_is_declared_later_changes_who_leads(config_directory: Path) -> None:
+    for name in ("closed", "open"):
+        (config_directory.parent / name).mkdir()
+    path = config_directory / "sources.yaml"
+    path.write_text("sources:\n  - {folder: ../closed, name: Closed}\n  - {folder: ../open, name: Open}\n")
+    drop(config_directory.parent / "closed", "a.txt", text("China and Russia sign rail deal", *SENTENCES))
+    drop(config_directory.parent / "open", "b.txt", text("China and Russia sign a deal", *SENTENCES))
+    await once(config_directory)
+    before = items(config_directory, "china-russia")[0]
+    name = "closed" if "Source: Closed" in str(before["content_html"]) else "open"
+    path.write_text(path.read_text().replace(f"../{name},", f"../{name}, paywall: true,"))
+    await once(config_directory)
+    (after,) = items(config_directory, "china-russia")
+    assert f"Source: {name.title()}" not in str(after["content_html"])
+    assert after["id"] == before["id"]
+
+
+async def test_a_wish_that_meets_a_bug_holds_up_nothing(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = only_inbox(config_directory)
+    drop(inbox, "1.txt", text("China and Russia sign", *SENTENCES))
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        stored_stories.wish(database, "split", "0" * 32, None, NOW)
+
+    def wrong(*given: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(regroup, "fulfil", wrong)
+    await once(config_directory)
+    assert len(items(config_directory, "china-russia")) == 1
+    with runtime.opened(found) as database:
+        assert stored_stories.wishes_open(database) == []
