@@ -119,12 +119,13 @@ class Visits:
         return len(leases)
 
     def _start(self, lease: Lease) -> None:
-        """Begin a visit; none while that of an older lease is under way: on a network mount that has gone it hangs, and
-        the next one would, too, with a thread each."""
-        if any(lease.source == other.source for other, _ in self._running.values()):
+        """Begin a visit, when the one before has ended; none where that has outlived its lease: on a network mount that
+        has gone it hangs, and the next one would, too, with a thread each."""
+        before = next(((task, old) for task, (old, _) in self._running.items() if old.source == lease.source), None)
+        if before and before[1].until <= utc_now():
             log.warning("%s: the visit before is under way still: is the machine it comes from there?", lease.source)
             return
-        task = asyncio.create_task(self._visit(lease))
+        task = asyncio.create_task(self._visit(lease, after=before and before[0]))
         self._running[task] = lease, asyncio.get_running_loop().time()
         task.add_done_callback(lambda ended: self._running.pop(ended, None))
 
@@ -164,7 +165,10 @@ class Visits:
             await self._pipeline.in_executor(lambda: stored_sources.release(self._pipeline.database, ready))
             self._unstored = [(lease, failed) for lease, failed in self._unstored if failed >= long_ago]
 
-    async def _visit(self, lease: Lease) -> None:
+    async def _visit(self, lease: Lease, after: asyncio.Task[None] | None) -> None:
+        """Make a visit, `after` another of the same source that is stored already and about to end."""
+        if after:
+            await asyncio.wait([after])
         try:
             self._done(await self._pipeline.ingest(lease, self._fetcher))
         except StateError as error:

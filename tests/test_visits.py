@@ -12,10 +12,11 @@ from aiohttp.test_utils import TestServer
 from aggregator import config, runtime
 from aggregator.fetch import Fetcher
 from aggregator.models import Found, Lease, Outcome, Visit
-from aggregator.pipeline import Pipeline
+from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
 from aggregator.sources.folder import FolderSource
 from aggregator.store import Database
+from aggregator.store import sources as stored_sources
 from aggregator.store import visits as stored
 
 GOOD = b"<rss version='2.0'><channel><title>t</title><item><title>a</title></item></channel></rss>"
@@ -57,6 +58,41 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
     await server.close()
     assert {visit.outcome for visit in ended} == {"news"}
     assert len(leases) == 12
+
+
+async def test_a_visit_that_is_wanted_while_the_one_before_comes_to_its_end_is_made(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first has stored gives the source free before its task has ended: a hint may come just then."""
+    (config_directory / "sources.yaml").write_text('sources:\n  - {folder: "{state}/inbox", create: true}\n')
+    ingest, may_end, made = Pipeline.ingest, asyncio.Event(), 0
+
+    async def slow_to_end(self: Pipeline, lease: Lease, fetcher: Fetcher) -> Visit | None:
+        nonlocal made
+        visit = await ingest(self, lease, fetcher)
+        made += 1
+        await may_end.wait()
+        return visit
+
+    monkeypatch.setattr(Pipeline, "ingest", slow_to_end)
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+        pipeline = Pipeline(found, database, pool, readers)
+        pipeline.prepare()
+        async with Fetcher(found.settings.fetch) as fetcher:
+            visits = runtime.Visits(pipeline, fetcher)
+            async with asyncio.timeout(15):
+                await visits.start_due()
+                while made < 1:
+                    await asyncio.sleep(0.01)
+                stored_sources.make_due(database, utc_now())
+                assert await visits.start_due() == 1
+                await visits.some_ended(seconds=0.05)
+                assert made == 1
+                may_end.set()
+                while await visits.some_ended(seconds=1):
+                    pass
+    assert made == 2
 
 
 async def test_a_folder_that_hangs_is_not_visited_twice_at_a_time(
