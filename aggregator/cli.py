@@ -162,12 +162,15 @@ def status(directory: Path | None, source: str | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("what")
+@click.option("--topic", "slugs", multiple=True, metavar="NAME", help="Only this topic; may be given several times.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
-def explain(directory: Path | None, what: str, as_json: bool) -> None:
-    """Show what each stage decides about WHAT: a file, an article's key, or its link or page.
+def explain(directory: Path | None, what: str, slugs: tuple[str, ...], as_json: bool) -> None:
+    """Show what each stage decides about WHAT: a file, - (standard input), an article's key, or its link or page.
 
-    Example: aggregator explain seeds/brief.txt
+    For each topic it is said why the article is in it, or why not: every rule with the value that it saw.
+
+    Example: aggregator explain seeds/brief.txt --topic energy
     """
     with _failing_well():
         from aggregator import config as configuration
@@ -175,14 +178,19 @@ def explain(directory: Path | None, what: str, as_json: bool) -> None:
         from aggregator.errors import DocumentError, StateError
 
         config = configuration.load(configuration.find(directory))
+        for slug in slugs:
+            if slug not in config.topics:
+                raise click.BadParameter(
+                    f"there is no topic '{slug}'{configuration.suggest(slug, config.topics)}", param_hint="--topic"
+                )
         with ExitStack() as stack:
             try:
                 database = stack.enter_context(_reading(config))
             except StateError:
-                if not Path(what).is_file():
+                if what != explaining.STANDARD_INPUT and not Path(what).is_file():
                     raise
                 database = None
-            traces = list(explaining.traces(what, config, database))
+            traces = list(explaining.traces(what, config, database, slugs or None))
         if not traces:
             raise DocumentError(f"{what}: neither a file nor an article that is stored (by its key or link)")
         if as_json:

@@ -1,8 +1,9 @@
 """What each stage decided about one article: from a file that is not stored, or from the store."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from aggregator.errors import DocumentError
 from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
 from aggregator.links import canonical
-from aggregator.models import Article, Copy, Credit, Document, Entry, Markup, Verdict
+from aggregator.models import Article, Category, Copy, Credit, Document, Entry, Markup, Verdict
 from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
@@ -23,6 +24,9 @@ from aggregator.registry import sources
 from aggregator.sniff import describe, media_type
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+
+STANDARD_INPUT = "-"
+MAX_INPUT = 50_000_000  # bytes of it
 
 _YAML = (".yaml", ".yml")
 _SOURCE = "explain"  # the source of an article that came from none
@@ -50,13 +54,24 @@ def read_file(path: Path, config: Config) -> list[Article]:
         stated = beside.read_bytes() if beside else None
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}") from error
+    return _read(body, str(path), modified_at, config, stated, beside.name if beside else "")
+
+
+def _read(
+    body: bytes,
+    name: str,
+    modified_at: datetime,
+    config: Config,
+    stated: bytes | None = None,
+    beside_name: str = "",
+) -> list[Article]:
     document = Document(
         body=body,
-        name=str(path),
+        name=name,
         identity=of_content(body),
         modified_at=modified_at,
         beside=stated,
-        beside_name=beside.name if beside else "",
+        beside_name=beside_name,
     )
     found = read(document, Request(_SOURCE, sources()["folder"].ACCEPTS, utc_now())).articles
     return [furniture.cut(article, config.markers) for article in found]
@@ -68,22 +83,21 @@ def _beside(path: Path) -> Path | None:
     return next((name for name in names if name != path and name.is_file()), None)
 
 
-def traces(what: str, config: Config, database: Database | None) -> Iterator[Trace]:
-    """Everything decided about a file, an article's key, its link, or our page. Nothing where it is not known."""
+def traces(
+    what: str, config: Config, database: Database | None, slugs: Collection[str] | None = None
+) -> Iterator[Trace]:
+    """Everything decided about a file, `-` (standard input), an article's key, its link, or our page.
+
+    Nothing where it is not known. `slugs`: the topics to be asked, of all. Raises DocumentError.
+    """
     judge = Judge(config)
     path = Path(what)
-    if path.is_file():
-        kind = describe(media_type(path.read_bytes()[:8192]))
-        for article in read_file(path, config):
+    if what == STANDARD_INPUT or path.is_file():
+        kind, articles = _given(path, config)
+        for article in articles:
             stored_as = tuple(_stored_as(article, path, config, database)) if database else ()
-            yield Trace(
-                f"{path} ({kind})",
-                article,
-                (),
-                judge.judge(article),
-                origins.credit(article, config.agencies),
-                stored_as,
-            )
+            credit = origins.credit(article, config.agencies)
+            yield Trace(kind, article, (), judge.explain(article, slugs), credit, stored_as)
     elif database is not None:
         page = _PAGE.search(what)
         names = dict.fromkeys((canonical(what) or what, urls.bare(what) or what, page[1] if page else what))
@@ -91,7 +105,17 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
             credit = origins.credit(found, config.agencies)
-            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found), credit)
+            yield Trace(f"stored, from {found.source}", found, copies, judge.explain(found, slugs), credit)
+
+
+def _given(path: Path, config: Config) -> tuple[str, list[Article]]:
+    """What kind of file it is, in words, and its articles."""
+    if str(path) != STANDARD_INPUT:
+        return f"{path} ({describe(media_type(path.read_bytes()[:8192]))})", read_file(path, config)
+    body = sys.stdin.buffer.read(MAX_INPUT + 1)
+    if len(body) > MAX_INPUT:
+        raise DocumentError(f"standard input: more than {MAX_INPUT:,} bytes")
+    return f"standard input ({describe(media_type(body[:8192]))})", _read(body, "standard input", utc_now(), config)
 
 
 def _stored_as(article: Article, path: Path, config: Config, database: Database) -> Iterator[tuple[str, str]]:
@@ -103,7 +127,7 @@ def _stored_as(article: Article, path: Path, config: Config, database: Database)
 
 
 def failing_examples(config: Config) -> Iterator[str]:
-    """Every example of a topic that does not hold: `file:line:column: …` with the rule that decided."""
+    """Every example of a topic that does not hold: `file:line:column: …` with the rule that decided, and its value."""
     judge = Judge(config)
     for (slug, side, number), place in config.example_places.items():
         example = getattr(config.topics[slug].examples, side)[number]
@@ -113,13 +137,16 @@ def failing_examples(config: Config) -> Iterator[str]:
             yield f"{place}: {error}"
             continue
         for article in articles:
-            verdict = judge.judge(article).verdicts[slug]
+            verdict = judge.explain(article, [slug]).verdicts[slug]
             if verdict.holds != (side == "match"):
-                decided = topics.deciding(verdict)
-                yield (
-                    f"{place}: topic '{slug}' {'accepts' if verdict.holds else 'rejects'} “{article.title}”:"
-                    f" {decided.rule}: {decided.value}"
-                )
+                yield f"{place}: topic '{slug}' {_complaint(article, verdict)}"
+
+
+def _complaint(article: Article, verdict: Verdict) -> str:
+    decided = topics.deciding(verdict)
+    shown = f" in “{decided.excerpts[0]}”" if decided.excerpts else ""
+    does = "accepts" if verdict.holds else "rejects"
+    return f"{does} “{article.title}”: {decided.rule}: {decided.value}{shown}"
 
 
 def lines(trace: Trace, config: Config) -> Iterator[str]:
@@ -249,14 +276,34 @@ def _cut_lines(article: Article) -> Iterator[str]:
 def _articles(example: str | Example, config: Config) -> list[Article]:
     if isinstance(example, str):
         return read_file(config.directory / example, config)
-    entry = Entry(title=Markup(example.title), content=Markup(example.text))
-    return [furniture.cut(clean(entry, source=_SOURCE, now=utc_now()), config.markers)]
+    now = utc_now()
+    entry = Entry(
+        title=Markup(example.title),
+        content=Markup(example.text),
+        link=example.url,
+        authors=(example.author,) if example.author else (),
+        categories=tuple(map(Category, example.category)),
+        published_at=now - example.age if example.age else None,
+    )
+    article = furniture.cut(clean(entry, source=_source(example.source, config), now=now), config.markers)
+    return [replace(article, language=example.language or article.language)]
+
+
+def _source(name: str | None, config: Config) -> str:
+    """The id of the source that an example comes from. Raises DocumentError."""
+    if name is None:
+        return _SOURCE
+    for key, source in config.sources.items():
+        if name.casefold() in (key.casefold(), source.title.casefold()):
+            return key
+    raise DocumentError(f"no source has the name or id '{name}'")
 
 
 def _tree(verdict: Verdict, depth: int) -> Iterator[str]:
     for part in verdict.parts:
         mark = "yes" if part.holds else "no "
         yield f"{'  ' * depth}{mark} {part.rule}: {part.value}"
+        yield from (f"{'  ' * depth}    {shown}" for shown in part.excerpts)
         yield from _tree(part, depth + 1)
 
 
@@ -266,5 +313,6 @@ def _verdict_facts(verdict: Verdict) -> dict[str, Any]:
         "rule": verdict.rule,
         "value": verdict.value,
         "score": verdict.score,
+        "excerpts": list(verdict.excerpts),
         "parts": [_verdict_facts(part) for part in verdict.parts],
     }

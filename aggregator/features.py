@@ -1,4 +1,4 @@
-"""What stands in an article: its words, its paragraphs, and where concepts and phrases occur. Pure.
+"""What stands in an article: its words, sentences, paragraphs, and where concepts and phrases occur. Pure.
 
 Computed once per article and used by taggers and topics alike. One Aho–Corasick automaton holds the aliases of all
 concepts and the phrases of all topics, so a thousand of them cost little more than ten.
@@ -13,6 +13,7 @@ from ahocorasick_rs import BytesAhoCorasick
 
 from aggregator.config import Concept
 from aggregator.models import Article
+from aggregator.sentences import sentences
 from aggregator.words import folded, folds, words
 
 MAX_READ = 100_000  # characters of a text, some forty pages: what stands behind hardly tells more, and takes its time
@@ -36,6 +37,7 @@ class Features:
     words: tuple[str, ...]  # as written: the title's, then the text's
     title_length: int  # in words
     paragraphs: tuple[int, ...]  # the word each paragraph of the text begins with
+    sentences: tuple[int, ...]  # likewise
     concepts: Mapping[str, tuple[Hit, ...]]  # by concept id
     phrases: Mapping[str, tuple[Hit, ...]]  # by folded phrase
 
@@ -52,6 +54,10 @@ class Features:
     def paragraph_of(self, hit: Hit) -> int:
         """The number of the paragraph, from 0; -1 for the title."""
         return bisect_right(self.paragraphs, hit.start) - 1
+
+    def sentence_of(self, hit: Hit) -> int:
+        """The number of the sentence, from 0; -1 for the title."""
+        return bisect_right(self.sentences, hit.start) - 1
 
 
 class Vocabulary:
@@ -73,7 +79,7 @@ class Vocabulary:
 
     def read(self, article: Article) -> Features:
         """The article's words and everything this vocabulary knows in them."""
-        written, title_length, paragraphs = _read_words(article)
+        written, title_length, paragraphs, begun = _read_words(article)
         concepts: dict[str, list[Hit]] = defaultdict(list)
         phrases: dict[str, list[Hit]] = defaultdict(list)
         named: list[tuple[Hit, str | None]] = []
@@ -91,6 +97,7 @@ class Vocabulary:
             tuple(written),
             title_length,
             tuple(paragraphs),
+            tuple(begun),
             {key: tuple(hits) for key, hits in concepts.items()},
             {key: tuple(hits) for key, hits in phrases.items()},
         )
@@ -151,19 +158,30 @@ def phrase_key(phrase: str) -> str:
     return folded(phrase)
 
 
+def sentence_texts(article: Article) -> list[str]:
+    """The sentences of an article as written, in the order of `Features.sentences`."""
+    paragraphs = article.text[:MAX_READ].split("\n\n")
+    return [sentence for paragraph in paragraphs for sentence in sentences(paragraph) if words(sentence)]
+
+
 def _pattern(written: Sequence[str]) -> bytes:
     """Words as bytes, a space on each side of each: so a pattern matches whole words only."""
     parts = (" ".join(folds(written[start : start + _AT_ONCE])) for start in range(0, len(written), _AT_ONCE))
     return f" {' '.join(parts)} ".encode()
 
 
-def _read_words(article: Article) -> tuple[list[str], int, list[int]]:
+def _read_words(article: Article) -> tuple[list[str], int, list[int], list[int]]:
+    """The words, how many of them are the title's, and those with which paragraphs and sentences begin."""
     title = words(article.title)
-    written, paragraphs = list(title), []
+    written, paragraphs, begun = list(title), [], []
     for paragraph in article.text[:MAX_READ].split("\n\n"):
         paragraphs.append(len(written))
-        written.extend(words(paragraph))
-    return written, len(title), paragraphs
+        for sentence in sentences(paragraph):
+            found = words(sentence)
+            if found:
+                begun.append(len(written))
+                written.extend(found)
+    return written, len(title), paragraphs, begun
 
 
 def _longest(found: list[tuple[Hit, str | None]]) -> Iterator[tuple[Hit, str | None]]:

@@ -1,10 +1,14 @@
-"""What do the rules of a configuration say of an article: what it is about, and where it belongs? Pure."""
+"""What do all the rules of a configuration say of an article: what it is about, and where it belongs? Pure."""
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from aggregator import __version__, origins, registry, tagging, topics
-from aggregator.config import Config
+from aggregator.case import Case
+from aggregator.config import Config, Topic
 from aggregator.features import Features, Vocabulary
+from aggregator.index import Index
+from aggregator.leaves.source import SourceLeaf
 from aggregator.models import Article, Membership, Story, Tag, Verdict
 from aggregator.registry import DEFAULT_RANK
 from aggregator.words import digest
@@ -18,8 +22,8 @@ class Judgement:
 
     features: Features
     tags: dict[str, Tag]  # by concept
-    verdicts: dict[str, Verdict]  # by topic
-    least: dict[str, int]  # independent sources that a topic wants
+    verdicts: dict[str, Verdict]  # by topic: of all that it belongs to, at least
+    topics: Mapping[str, Topic]
 
     @property
     def all_tags(self) -> tuple[Tag, ...]:
@@ -29,9 +33,9 @@ class Judgement:
         """The topics of a story that this article leads."""
         voices = origins.independent(copy.voice or copy.source for copy in story.copies)
         return tuple(
-            Membership(slug, story.id, verdict.score, (*topics.reasons(verdict), *_told(voices, self.least[slug])))
+            Membership(slug, story.id, verdict.score, (*topics.reasons(verdict), *_told(voices, least)))
             for slug, verdict in self.verdicts.items()
-            if verdict.holds and voices >= self.least[slug]
+            if verdict.holds and voices >= (least := self.topics[slug].min_independent_sources)
         )
 
 
@@ -44,7 +48,10 @@ class Judge:
 
     def __init__(self, config: Config) -> None:
         self.topics = config.topics
-        self.vocabulary = Vocabulary(config.concepts, topics.phrases(config.topics.values()))
+        leaves = {leaf for topic in config.topics.values() for leaf in topics.leaves(topic)}
+        self.vocabulary = Vocabulary(config.concepts, sorted({phrase for leaf in leaves for phrase in leaf.phrases}))
+        self._index = Index(config.topics)
+        self._sources = config.sources
         rules = [f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()]
         told_apart = sorted(
             (key, source.rank, source.paywall)
@@ -54,12 +61,37 @@ class Judge:
         ranks = [
             f"{key} {rank} {paywall}" for key, rank, paywall in told_apart
         ]  # a list that grows judges nothing anew
-        self.rules_hash = digest([__version__, *registry.taggers(), *rules, repr(config.concepts), *ranks])
+        meant = self._meant({leaf for leaf in leaves if isinstance(leaf, SourceLeaf)})
+        concepts = repr(config.concepts)
+        self.rules_hash = digest([__version__, *registry.taggers(), *rules, concepts, *ranks, *meant])
 
     def judge(self, article: Article) -> Judgement:
-        """Everything at once: the words are read only once."""
+        """What it is about, and the topics that it comes near to. Everything at once: the words are read only once."""
+        case = self._case(article)
+        verdicts = {slug: topics.judge(self.topics[slug], case) for slug in self._index.candidates(case)}
+        return Judgement(case.features, dict(case.tags), verdicts, self.topics)
+
+    def explain(self, article: Article, slugs: Collection[str] | None = None) -> Judgement:
+        """The same with every topic, or those that are named, and with what was found shown in its sentence."""
+        case = self._case(article, shows=True)
+        asked = self.topics if slugs is None else slugs
+        return Judgement(
+            case.features,
+            dict(case.tags),
+            {slug: topics.judge(topic, case) for slug, topic in self.topics.items() if slug in asked},
+            self.topics,
+        )
+
+    def _case(self, article: Article, *, shows: bool = False) -> Case:
         features = self.vocabulary.read(article)
+        source = self._sources.get(article.source)
+        names = source.names if source else (article.source,)
         tags = tagging.tags(features, self.vocabulary)
-        verdicts = {slug: topics.judge(topic, features, tags) for slug, topic in self.topics.items()}
-        least = {slug: topic.min_independent_sources for slug, topic in self.topics.items()}
-        return Judgement(features, tags, verdicts, least)
+        return Case(features, tags, tuple(name.casefold() for name in names), shows)
+
+    def _meant(self, leaves: Collection[SourceLeaf]) -> Iterator[str]:
+        """The names of the sources that rules speak of: a source that gets another label is judged anew."""
+        for key, source in sorted(self._sources.items()) if leaves else ():
+            names = tuple(name.casefold() for name in source.names)
+            if any(leaf.fits(names) for leaf in leaves):
+                yield repr((key, names))

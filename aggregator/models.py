@@ -321,6 +321,7 @@ class Verdict:
     value: str  # what was found: "65 = title 35 + lede 25 + density 5"
     score: int = 0  # 0–100
     parts: tuple["Verdict", ...] = ()
+    excerpts: tuple[str, ...] = ()  # sentences with [what was found] marked; only where somebody wants to see them
 
 
 @dataclass(frozen=True, slots=True)

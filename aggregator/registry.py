@@ -1,7 +1,7 @@
 """The extension surface on one page: what a plug-in is, and which ones there are.
 
-Each plural folder (`sources`, `parsers`, `taggers`, `formats`) is a plug-in point: one file there, whose docstring is
-its manual, defines `PLUGIN`. A package of somebody else's offers one through an entry point in the group
+Each plural folder (`sources`, `parsers`, `taggers`, `leaves`, `formats`) is a plug-in point: one file there, whose
+docstring is its manual, defines `PLUGIN`. A package of somebody else's offers one through an entry point in the group
 `aggregator.sources` (…) that names the same kind of object; built-in and foreign plug-ins are treated alike.
 """
 
@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aggregator import sniff
-from aggregator.models import Document, Feed, Found, Memory, Parsed, Rejected, SourceState, Tag
+from aggregator.models import Document, Feed, Found, Memory, Parsed, Rejected, SourceState, Tag, Verdict
 from aggregator.units import Duration, Label
 
 if TYPE_CHECKING:
+    from aggregator.case import Case, Place
+    from aggregator.expressions import Expression
     from aggregator.features import Features, Vocabulary
     from aggregator.fetch import Access, Fetcher
 
@@ -97,6 +99,11 @@ class Source(Options, ABC):
         return self.name or self.label
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All that a rule may call it: its id, its name, its labels."""
+        return (self.key, self.title, *self.labels)
+
+    @property
     def media_type(self) -> str | None:
         """What a person says that its documents are, as `sniff` names it; None: that is to be seen."""
         return sniff.BY_NAME[self.read_as] if self.read_as else None
@@ -163,6 +170,36 @@ class Tagger:
     tag: Callable[["Features", "Vocabulary"], Iterable[Tag]]
 
 
+class Leaf(Options, ABC):
+    """A rule with no rules in it. A plug-in of `leaves` is a subclass; its fields are its keys in topics.yaml.
+
+    Pure, and quick for any text: what it asks of the text should be found for all rules at once, by `phrases` and
+    `expressions`.
+    """
+
+    KEY: ClassVar[str]  # the key that tells this kind of rule from others: `about`, `phrase`
+    CONCEPTS: ClassVar[tuple[str, ...]] = ()  # keys whose values name concepts, which must be there
+
+    @abstractmethod
+    def judge(self, case: "Case") -> Verdict:
+        """Its answer about an article, with the value it saw."""
+
+    @property
+    def phrases(self) -> Iterable[str]:
+        """What must be looked for in every text."""
+        return ()
+
+    @property
+    def expressions(self) -> "Iterable[tuple[str, Place, Expression]]":
+        """Regular expressions that must be looked for, each with the term that it gives and the field to look in."""
+        return ()
+
+    @property
+    def needs(self) -> tuple[frozenset[str], ...]:
+        """Sets of terms, see `case`: where the rule holds, an article has a term of each. None: that is not known."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A plug-in of `formats`: Feed → bytes. The same feed gives the same bytes."""
@@ -183,7 +220,7 @@ def _plugins(kind: str) -> Mapping[str, Any]:
 
 def load() -> None:
     """Import all plug-ins now: to do so in the midst of other work holds it up."""
-    for kind in ("sources", "parsers", "taggers", "formats"):
+    for kind in ("sources", "parsers", "taggers", "leaves", "formats"):
         _plugins(kind)
 
 
@@ -195,6 +232,11 @@ def sources() -> Mapping[str, type[Source]]:
 def parsers() -> Mapping[str, Parser]:
     """Parsers by the sniffed media type they take."""
     return {media_type: parser for parser in _plugins("parsers").values() for media_type in parser.media_types}
+
+
+def leaves() -> Mapping[str, type[Leaf]]:
+    """Kinds of rules by the key that names them in topics.yaml."""
+    return {plugin.KEY: plugin for plugin in _plugins("leaves").values()}
 
 
 def taggers() -> Mapping[str, Tagger]:

@@ -1,31 +1,71 @@
 """Does an article belong to a topic, and why? Pure.
 
 `all` holds when every rule in it does, `any` when at least one does, `none` when not one does; a topic or group holds
-when each of those it has holds. A bare concept means: about it, by the bound `ABOUT`. The score of `all` is its
-lowest, of `any` its highest; a phrase that is found scores 100, a rule that does not hold scores nothing.
+when each of those it has holds, and its score is not below the one it wants. The score of `all` is its lowest, of
+`any` its highest; what is no matter of degree scores 100, a rule that does not hold scores nothing.
+
+A concept by itself means: about it, by the bound `ABOUT`. Two or more of them in one `all` mean: about each; or each
+of them prominent, and every two of them together in several sentences.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import combinations
 
-from aggregator.config.topics import About, Group, Phrase, Topic
-from aggregator.features import Features, Hit, phrase_key
-from aggregator.models import Tag, Verdict
+from aggregator import registry
+from aggregator.case import Case
+from aggregator.config.topics import QUANTIFIERS, Group, Topic
+from aggregator.models import Verdict
+from aggregator.registry import Leaf
+
+PROMINENT = 15  # the score from which a concept may belong to a pair that the article is about
+TOGETHER = 4  # sentences that name both of such a pair
 
 
-def judge(topic: Topic, features: Features, tags: Mapping[str, Tag]) -> Verdict:
+def judge(topic: Topic, case: Case) -> Verdict:
     """The topic's answer about an article, with the answer of every rule in it."""
-    verdict = _group(topic, features, tags)
-    spoken = features.article.language
-    if topic.language and spoken and spoken not in topic.language:
-        wanted = Verdict(False, f"language {' or '.join(topic.language)}", spoken)
-        return Verdict(False, verdict.rule, verdict.value, 0, (*verdict.parts, wanted))
+    verdict = _group(topic, case)
+    if topic.language:
+        spoken = _leaf("language", topic.language).judge(case)
+        if not spoken.holds:
+            return Verdict(False, verdict.rule, verdict.value, 0, (*verdict.parts, spoken))
     return verdict
 
 
-def phrases(topics: Iterable[Topic]) -> Iterator[str]:
-    """Every phrase that any of the topics asks for: what a vocabulary must know."""
-    for topic in topics:
-        yield from _phrases(topic)
+def leaves(rule: object) -> Iterator[Leaf]:
+    """Every rule without rules in it, those included that a concept by itself stands for."""
+    if isinstance(rule, Leaf):
+        yield rule
+    elif isinstance(rule, str):
+        yield _leaf("about", rule)
+    elif isinstance(rule, Group):
+        for name in QUANTIFIERS:
+            for part in parts(rule, name):
+                yield from leaves(part)
+
+
+def parts(group: Group, name: str) -> tuple[object, ...]:
+    """The rules under all, any or none; a pair of concepts by themselves as the rule that it stands for."""
+    rules: tuple[object, ...] = getattr(group, name)
+    concepts = tuple(dict.fromkeys(rule for rule in rules if isinstance(rule, str)))
+    if name != "all" or len(concepts) < 2:
+        return rules
+    return (together(concepts), *(rule for rule in rules if not isinstance(rule, str)))
+
+
+class Together(Group):
+    """What several concepts by themselves under one `all` stand for: `any` of two rules."""
+
+    concepts: tuple[str, ...]
+
+
+@cache
+def together(concepts: tuple[str, ...]) -> Together:
+    """About each of the concepts; or each prominent, and every two of them together in several sentences."""
+    about = Group.model_construct(all=tuple(_leaf("about", concept) for concept in concepts))
+    prominent = (_leaf("about", concept, min=PROMINENT) for concept in concepts)
+    sentences = (_leaf("near", pair, count=TOGETHER) for pair in combinations(concepts, 2))
+    return Together.model_construct(concepts=concepts, any=(about, Group.model_construct(all=(*prominent, *sentences))))
 
 
 def reasons(verdict: Verdict) -> tuple[str, ...]:
@@ -43,71 +83,62 @@ def deciding(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _judge(rule: object, features: Features, tags: Mapping[str, Tag]) -> Verdict:
-    match rule:
-        case str():
-            return _about(About(about=rule), tags)
-        case About():
-            return _about(rule, tags)
-        case Phrase():
-            return _phrase(rule, features)
-        case Group():
-            return _group(rule, features, tags)
-    raise TypeError(f"not a rule: {rule!r}")
+def _judge(rule: object, case: Case) -> Verdict:
+    if isinstance(rule, Together):
+        found: Verdict = case.once((id(rule), case.is_negated), lambda: _together(rule, case))
+        return found
+    if isinstance(rule, Group):
+        if rule.rule is not None:
+            named: Verdict = case.once((id(rule), case.is_negated), lambda: _group(rule, case))
+            return named
+        verdict = _group(rule, case)
+        return verdict.parts[0] if len(verdict.parts) == 1 else verdict
+    if isinstance(rule, str):
+        return _leaf("about", rule).judge(case)
+    assert isinstance(rule, Leaf)
+    return rule.judge(case)
 
 
-def _group(group: Group, features: Features, tags: Mapping[str, Tag]) -> Verdict:
+def _together(rule: Together, case: Case) -> Verdict:
+    """Both answers are needed only where the first is no."""
+    name = " with ".join(rule.concepts)
+    about = _judge(rule.any[0], case)
+    if about.holds:
+        return Verdict(True, name, "about each", about.score, about.parts)
+    prominent = _judge(rule.any[1], case)
+    if prominent.holds:
+        return Verdict(True, name, "each prominent, and together", prominent.score, prominent.parts)
+    return Verdict(False, name, "neither about each, nor each prominent and together", 0, (about, prominent))
+
+
+def _group(group: Group, case: Case) -> Verdict:
     quantifiers: tuple[tuple[str, Callable[[Iterable[bool]], bool], Callable[..., int]], ...] = (
         ("all", all, min),
         ("any", any, max),
-        ("none", lambda answers: not any(answers), max),
+        ("none", lambda answers: not any(answers), lambda scores: 100),
     )
-    parts = []
+    found = []
     for name, holds, combine in quantifiers:
-        rules = getattr(group, name)
-        if rules:
-            answers = tuple(_judge(rule, features, tags) for rule in rules)
+        if rules := parts(group, name):
+            beneath = case.negated() if name == "none" else case
+            answers = tuple(_judge(rule, beneath) for rule in rules)
             held = holds(answer.holds for answer in answers)
-            score = combine(answer.score for answer in answers) if held and name != "none" else 0
-            parts.append(Verdict(held, name, _count(answers), score, answers))
-    held = all(part.holds for part in parts)
-    score = min((part.score for part in parts if part.rule != "none"), default=0) if held else 0
-    return Verdict(held, "rule", _count(parts), score, tuple(parts))
+            score = combine(answer.score for answer in answers) if held else 0
+            found.append(Verdict(held, name, _count(answers), score, answers))
+    held = all(part.holds for part in found)
+    score = min((part.score for part in found), default=0) if held else 0
+    value = _count(found)
+    if group.score and held:
+        held = score >= group.score
+        found.append(Verdict(held, f"score ≥ {group.score}", f"{score}", 0))
+    return Verdict(held, group.rule or "rule", value, score if held else 0, tuple(found))
 
 
-def _about(rule: About, tags: Mapping[str, Tag]) -> Verdict:
-    tag = tags.get(rule.about)
-    text = f"about {rule.about} ≥ {rule.min}"
-    if tag is None:
-        return Verdict(False, text, "not mentioned")
-    sum_of = " + ".join(f"{name} {points}" for name, points in tag.evidence)
-    holds = tag.score >= rule.min
-    return Verdict(holds, text, f"{tag.score} = {sum_of}", tag.score if holds else 0)
-
-
-def _phrase(rule: Phrase, features: Features) -> Verdict:
-    def is_there(hit: Hit) -> bool:
-        if rule.where == "title":
-            return features.in_title(hit)
-        return rule.where == "text" or features.in_title(hit) or features.in_lede(hit)
-
-    count = sum(1 for hit in features.phrases.get(phrase_key(rule.phrase), ()) if is_there(hit))
-    return Verdict(count > 0, f"phrase “{rule.phrase}” in {rule.where}", _times(count), 100 if count else 0)
-
-
-def _phrases(rule: object) -> Iterator[str]:
-    match rule:
-        case Phrase():
-            yield rule.phrase
-        case Group():
-            for part in (*rule.all, *rule.any, *rule.none):
-                yield from _phrases(part)
+@cache
+def _leaf(kind: str, value: object, **options: int) -> Leaf:
+    return registry.leaves()[kind].model_validate({kind: value, **options})
 
 
 def _count(answers: Iterable[Verdict]) -> str:
     answers = tuple(answers)
     return f"{sum(answer.holds for answer in answers)} of {len(answers)} hold"
-
-
-def _times(count: int) -> str:
-    return "not found" if not count else "once" if count == 1 else f"{count} times"

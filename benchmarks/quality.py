@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 
 from aggregator import boilerplate, config, furniture, near  # noqa: E402
 from aggregator.clean import clean  # noqa: E402
-from aggregator.config.topics import Topic  # noqa: E402
+from aggregator.config.topics import schema  # noqa: E402
 from aggregator.judge import Judge  # noqa: E402
 from aggregator.markers import built_in  # noqa: E402
 from aggregator.models import Article, Entry, Markup  # noqa: E402
@@ -52,7 +52,7 @@ def main(cases: Path, out: Path, config_dir: Path) -> None:
     """Answer every case; say how the answers are scored."""
     out.mkdir(parents=True, exist_ok=True)
     found = config.load(config_dir)
-    own = {slug: Topic.model_validate({"title": slug, **rule}) for slug, rule in RULES.items()}
+    own = schema().validate_python({"topics": {slug: {"title": slug, **rule} for slug, rule in RULES.items()}}).topics
     judge = Judge(replace(found, topics={**own, **found.topics}))
     codes = {name: concept.code for name, concept in found.concepts.items() if concept.code}
     texts = {row["id"]: row for row in rows(cases / "articles.jsonl")}

@@ -72,7 +72,7 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
         pytest.param(
             "topics.yaml",
             "topics:\n  t:\n    title: T\n    any:\n      - all: [{phrase: x, on: title}]\n",
-            "5:27: unknown key 'on' (known: in, phrase)",
+            "5:27: unknown key 'on' (known: count, in, phrase)",
             id="unknown key in a nested rule",
         ),
         pytest.param(

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from aggregator import tagging
+from aggregator.case import Case
 from aggregator.config import Concept
-from aggregator.config.topics import SCHEMA, Topic
+from aggregator.config.topics import Topic, schema
 from aggregator.features import Features, Vocabulary
 from aggregator.models import Article, Category, Tag, Verdict
-from aggregator.topics import deciding, judge, phrases, reasons
+from aggregator.topics import deciding, judge, leaves, reasons
 
 CHINA, RUSSIA = "country:china", "country:russia"
 CONCEPTS = {
@@ -24,11 +25,11 @@ LONG = (
 
 
 def topic(rule: dict[str, Any]) -> Topic:
-    return SCHEMA.validate_python({"topics": {"t": {"title": "T", **rule}}}).topics["t"]
+    return schema().validate_python({"topics": {"t": {"title": "T", **rule}}}).topics["t"]
 
 
 def read(rule: Topic, text: str, title: str, **fields: Any) -> tuple[Features, dict[str, Tag]]:
-    vocabulary = Vocabulary(CONCEPTS, phrases([rule]))
+    vocabulary = Vocabulary(CONCEPTS, [phrase for leaf in leaves(rule) for phrase in leaf.phrases])
     now = datetime(2026, 11, 24, tzinfo=UTC)
     article = Article(
         key="k", source="s", guid="g", title=title, text=text, html="", summary="", first_seen_at=now, **fields
@@ -39,7 +40,7 @@ def read(rule: Topic, text: str, title: str, **fields: Any) -> tuple[Features, d
 
 def verdict(rule: dict[str, Any], text: str = LONG, title: str = "Talks on the gas line", **fields: Any) -> Verdict:
     checked = topic(rule)
-    return judge(checked, *read(checked, text, title, **fields))
+    return judge(checked, Case(*read(checked, text, title, **fields)))
 
 
 NO = {"phrase": "no such words"}

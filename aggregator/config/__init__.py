@@ -1,6 +1,5 @@
 """The configuration: a directory of YAML files → one frozen value. An error names file, line and column."""
 
-import difflib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +13,18 @@ from pydantic import TypeAdapter, ValidationError
 from aggregator.agencies import Agencies
 from aggregator.agencies import built_in as built_in_agencies
 from aggregator.agencies import packaged as packaged_agencies
-from aggregator.config import agencies, concepts, furniture, links, settings, sources, topics, yamlfile
+from aggregator.config import (
+    agencies,
+    concepts,
+    furniture,
+    links,
+    names,
+    references,
+    settings,
+    sources,
+    topics,
+    yamlfile,
+)
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
@@ -28,7 +38,7 @@ from aggregator.registry import Source
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Concept", "Config", "Example", "Settings", "Topic", "find", "load", "schemas"]
+__all__ = ["Concept", "Config", "Example", "Settings", "Topic", "find", "load", "schemas", "suggest"]
 
 
 @dataclass(frozen=True)
@@ -90,16 +100,23 @@ def load(
     named = _agencies(directory / "agencies.yaml", problems, environment)
     topic_file = _read(
         directory / "topics.yaml",
-        topics.SCHEMA,
+        topics.schema(),
         problems,
         environment,
-        also=lambda file: _unknown_concepts(file, known),
+        also=lambda file: (
+            *names.unknown_concepts(file, known),
+            *names.unknown_rules(file),
+            *references.circles(file),
+        ),
     )
     if problems or main is None or source_file is None or topic_file is None or known is None:
         raise ConfigError(problems)
 
     state = settings.state_directory(main[1], directory)
     found = _sources(*source_file, directory.resolve(), state, problems)
+    problems += names.unknown_sources(topic_file[0], found.values())
+    whole = references.resolved(topic_file[1])
+    problems += references.too_large(topic_file[0], whole)
     if problems:
         raise ConfigError(problems)
     return Config(
@@ -107,7 +124,7 @@ def load(
         state,
         main[1],
         found,
-        topic_file[1].topics,
+        whole,
         known,
         markers,
         rules,
@@ -121,7 +138,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     adapters: dict[str, TypeAdapter[Any]] = {
         "aggregator": settings.SCHEMA,
         "sources": sources.schema(),
-        "topics": topics.SCHEMA,
+        "topics": topics.schema(),
         "concepts": concepts.SCHEMA,
         "furniture": furniture.SCHEMA,
         "links": links.SCHEMA,
@@ -199,45 +216,6 @@ def _agencies(path: Path, problems: list[str], environment: Mapping[str, str]) -
     """What comes with the program, and what the file adds, if there is one."""
     found = _read(path, agencies.SCHEMA, problems, environment) if path.exists() else None
     return Agencies.of(packaged_agencies(), found[1].model_dump()) if found else built_in_agencies()
-
-
-def _unknown_concepts(file: YamlFile, known: Mapping[str, Concept] | None) -> Iterator[str]:
-    """Reads the data and not the topics made from it: what else is wrong with a topic must not hide this."""
-    slugs = file.data.get("topics") if isinstance(file.data, dict) else None
-    if known is None or not isinstance(slugs, dict):
-        return
-    folder = file.path.parent / "concepts"
-    for slug, topic in slugs.items():
-        for location, name in _concepts_of(topic, ("topics", slug)):
-            if name not in known:
-                form = "" if ":" in name else ": a concept is written like 'country:china'"
-                hint = _similar(name, known) or form
-                yield file.problem(location, f"unknown concept '{name}'{hint}; define new ones in {folder}/")
-
-
-def _concepts_of(rule: Any, location: yamlfile.Location) -> Iterator[tuple[yamlfile.Location, str]]:
-    match rule:
-        case str():
-            yield location, rule
-        case list():
-            for number, part in enumerate(rule):
-                yield from _concepts_of(part, (*location, number))
-        case {"about": name}:
-            if isinstance(name, str):
-                yield (*location, "about"), name
-        case dict():
-            for key in ("all", "any", "none"):
-                if isinstance(rule.get(key), list):
-                    yield from _concepts_of(rule[key], (*location, key))
-
-
-def _similar(name: str, known: Iterable[str]) -> str:
-    """` (did you mean 'country:china'?)` for a word that is nearly one of the same prefix, if that prefix exists."""
-    prefix, _, word = name.lower().rpartition(":")
-    same = [other for other in known if other.startswith(f"{prefix}:")] or list(known)
-    by_word = {other.partition(":")[2]: other for other in same}
-    close = difflib.get_close_matches(word.strip().replace(" ", "-"), by_word, n=1, cutoff=0.8)
-    return f" (did you mean '{by_word[close[0]]}'?)" if close else ""
 
 
 def _sources(file: YamlFile, parsed: Any, directory: Path, state: Path, problems: list[str]) -> dict[str, Source]:

@@ -1,85 +1,54 @@
-"""topics.yaml: the grammar of the topic language. What its rules mean is in `aggregator.topics`."""
+"""topics.yaml: the grammar of the topic language. What its rules mean is in `aggregator.topics` and the `leaves`."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from functools import cache, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
 
-from aggregator.registry import Options
+from aggregator import registry
+from aggregator.registry import Leaf, Options
 from aggregator.units import LONGEST, Duration, Written
 
 ABOUT = 25  # from this score on an article is about a concept; below, it mentions it
+QUANTIFIERS = ("all", "any", "none")
 
 _CONCEPT = r"^[a-z]+:[a-z0-9-]+$"
 ConceptId = Annotated[str, Written(_CONCEPT, "a concept is written like 'country:china', in small letters, no spaces")]
 # In a rule any text may stand here: whether it names a concept is asked where all concepts are known.
 Named = Annotated[str, WithJsonSchema({"type": "string", "pattern": _CONCEPT})]
+_SLUG = r"^[a-z0-9][a-z0-9-]{0,63}$"
 Slug = Annotated[
     str,
     Written(
-        r"^[a-z0-9][a-z0-9-]{0,63}$",
+        _SLUG,
         "a topic's name in addresses has small letters, digits and hyphens, at most 64; people see its `title`",
     ),
 ]
+RuleName = Annotated[str, Written(_SLUG, "a rule's name has small letters, digits and hyphens, at most 64")]
 Language = Annotated[str, Written(r"^[a-z]{2,3}$", "a language is its ISO 639 code, such as 'en'")]
-Where = Literal["title", "lede", "text"]
 
-
-class About(Options):
-    """`about: country:china` — the article is about it, not just mentions it."""
-
-    about: Named
-    min: int = Field(ABOUT, ge=1, le=100, description=f"The least score: 40 is a main subject, {ABOUT} one of several.")
-
-
-class Phrase(Options):
-    """`phrase: no limits partnership` — these words in this order."""
-
-    phrase: str = Field(min_length=1, max_length=200)
-    where: Where = Field("text", alias="in", description="title, lede (the title and first 70 words), or text (all).")
+if TYPE_CHECKING:
+    Rule: TypeAlias = "str | Leaf | Group"  # a text is a concept
 
 
 class Group(Options):
     """`all:`, `any:`, `none:` — rules within rules. What is given must all hold."""
 
-    all: tuple["Rule", ...] = ()
-    any: tuple["Rule", ...] = ()
-    none: tuple["Rule", ...] = ()
+    all: "tuple[Rule, ...]" = Field((), description="Each of these must hold.")
+    any: "tuple[Rule, ...]" = Field((), description="At least one of these must hold.")
+    none: "tuple[Rule, ...]" = Field((), description="None of these may hold.")
+    score: int = Field(0, ge=0, le=100, description="The least score of the whole: of all the lowest, of any the best.")
+    rule: str | None = Field(None, description="The name of a rule under `rules`, instead of all other keys.")
 
     @model_validator(mode="after")
     def _says_something(self) -> "Group":
-        if not (self.all or self.any):
-            raise ValueError("a rule needs something under 'all' or 'any'")
+        if self.rule is not None and self.model_fields_set != {"rule"}:
+            raise ValueError("`rule: …` stands by itself: put it into a list under all, any or none")
+        if not (self.rule or self.all or self.any or self.none):
+            raise ValueError("a rule needs something under 'all', 'any' or 'none'")
         return self
-
-
-def _kind(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "concept"
-    if isinstance(value, Options):
-        return type(value).__name__
-    if isinstance(value, dict):
-        for key, kind in (("about", "About"), ("phrase", "Phrase"), ("all", "Group"), ("any", "Group")):
-            if key in value:
-                return kind
-    return None
-
-
-_HELP = "a rule is a concept such as country:china, or has one of the keys about, phrase, all, any"
-Rule = Annotated[
-    Annotated[Named, Tag("concept")]
-    | Annotated[About, Tag("About")]
-    | Annotated[Phrase, Tag("Phrase")]
-    | Annotated[Group, Tag("Group")],
-    Discriminator(
-        _kind,
-        custom_error_type="unknown_kind",
-        custom_error_message=_HELP,
-    ),
-]
-
-
-Group.model_rebuild(force=True)  # `Rule` is known only now
 
 
 class Example(Options):
@@ -87,6 +56,12 @@ class Example(Options):
 
     title: str
     text: str = ""
+    url: str | None = None
+    author: str | None = None
+    category: tuple[str, ...] = ()
+    language: Language | None = Field(None, description="Instead of that of its words.")
+    source: str | None = Field(None, description="The name or id of the source that it comes from.")
+    age: Duration | None = Field(None, description="How old it is when it is first seen.")
 
 
 # Told apart by looks, so that a mistake in one is not also called a mistake in the other.
@@ -97,7 +72,7 @@ FileOrExample = Annotated[
 
 
 class Examples(Options):
-    """Articles that must, and must not, be in the topic: files (relative to topics.yaml) or `{title, text}`."""
+    """Articles that must, and must not, be in the topic: files (relative to topics.yaml) or `{title, text, …}`."""
 
     match: tuple[FileOrExample, ...] = ()
     reject: tuple[FileOrExample, ...] = ()
@@ -108,6 +83,9 @@ class Topic(Group):
 
     title: str = Field(min_length=1, max_length=200)
     description: str = Field("", max_length=1000)
+    extends: str | None = Field(
+        None, description="Another topic: what is in this one is in that one, too, and shown alike if nothing is said."
+    )
     language: tuple[Language, ...] = Field((), description="Only articles in these languages, or of unknown language.")
     max_age: Duration | None = Field(None, description="Older stories leave the feed.")
     min_independent_sources: int = Field(
@@ -115,6 +93,14 @@ class Topic(Group):
     )
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
     examples: Examples = Examples()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Topic":
+        if self.rule is not None:
+            raise ValueError("`rule: …` stands in a list: write all: [{rule: …}]")
+        if not (self.all or self.any or self.extends):
+            raise ValueError("a rule needs something under 'all' or 'any'")
+        return self
 
     @property
     def horizon(self) -> timedelta:
@@ -125,7 +111,34 @@ class Topic(Group):
 class TopicsFile(Options):
     """The whole of topics.yaml."""
 
+    rules: "dict[RuleName, Rule]" = Field(default={}, description="Rules with names, to be used by `rule: …`.")
     topics: dict[Slug, Topic] = Field(min_length=1)
 
 
-SCHEMA: TypeAdapter[TopicsFile] = TypeAdapter(TopicsFile)
+@cache
+def schema() -> TypeAdapter[TopicsFile]:
+    """The whole of topics.yaml, with the kinds of rules that are installed."""
+    kinds = registry.leaves()
+
+    def kind(value: Any) -> str | None:
+        if isinstance(value, Options):
+            return "Group" if isinstance(value, Group) else type(value).__name__
+        if not isinstance(value, dict):
+            return "concept" if isinstance(value, str) else None
+        if any(key in value for key in (*QUANTIFIERS, "rule")):
+            return "Group"
+        return next((plugin.__name__ for key, plugin in kinds.items() if key in value), None)
+
+    keys = [*kinds, *QUANTIFIERS, "rule"]
+    discriminator = Discriminator(
+        kind,
+        custom_error_type="unknown_kind",
+        custom_error_message=f"a rule is a concept such as country:china, or has one of the keys {', '.join(keys)}",
+        custom_error_context={"keys": " ".join(keys)},
+    )
+    models: tuple[type[Options], ...] = (*kinds.values(), Group)
+    members: list[Any] = [Annotated[model, Tag(model.__name__)] for model in models]
+    rule: Any = Annotated[reduce(or_, members, Annotated[Named, Tag("concept")]), discriminator]
+    for model in (Group, Topic, TopicsFile):
+        model.model_rebuild(force=True, _types_namespace={**globals(), "Rule": rule})
+    return TypeAdapter(TopicsFile)

@@ -96,7 +96,7 @@ class YamlFile:
         if kind == "missing":
             return self.problem(location[:-1], f"the key '{last}' is missing")
         if kind == "unknown_kind":
-            return self.problem(location, detail["msg"])
+            return self.problem(location, f"{detail['msg']}{_meant(detail)}")
         name = ".".join(str(step) for step in self._known(location)) or "the file"
         return self.problem(location, f"{name}: {saying(detail)}")
 
@@ -224,6 +224,15 @@ def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
 
 def _position(node: yaml.Node) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _meant(detail: ErrorDetails) -> str:
+    """For a value of unknown kind, the key that one of its keys may have been meant for."""
+    known, value = detail.get("ctx", {}).get("keys", "").split(), detail["input"]
+    for key in value if isinstance(value, dict) and known else ():
+        if close := difflib.get_close_matches(str(key), known, n=1, cutoff=0.6):
+            return f" (did you mean '{close[0]}' instead of '{key}'?)"
+    return ""
 
 
 def _keys_at(annotation: Any, location: Sequence[int | str]) -> set[str]:

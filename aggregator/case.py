@@ -1,0 +1,171 @@
+"""An article before the rules of topics: what they ask of it, found out once. Pure.
+
+A *term* is a thing that an article has or has not: a concept with some score, a phrase in the text, a word of its
+authors. Rules say which terms they need; see `registry.Leaf.needs`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from aggregator.features import LEDE_WORDS, MAX_READ, Features, Hit, sentence_texts
+from aggregator.models import Article, Tag
+from aggregator.words import folded, words
+
+Place = Literal["title", "lede", "text", "author", "url", "category"]
+IN_TEXT = ("title", "lede", "text")  # fields whose words are found together with those of all other rules
+
+LEVELS = (0, 15, 25, 40)  # scores for which there are terms: seen, prominent, about, a main subject
+MAX_FIELD = 10_000  # characters of authors, of an address, of categories
+MAX_EXCERPTS = 2
+AROUND = 80  # characters shown on either side of what was found
+
+_TOKEN = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One article and what is known of it."""
+
+    features: Features
+    tags: Mapping[str, Tag]  # by concept
+    sources: tuple[str, ...] = ()  # folded: the id, the name and the labels of its source
+    shows: bool = False  # whether verdicts are to carry excerpts
+    is_negated: bool = False  # the rule stands under `none`: what is not known must not make it hold
+    memo: dict[object, Any] = field(default_factory=dict)
+
+    @property
+    def article(self) -> Article:
+        return self.features.article
+
+    def negated(self) -> "Case":
+        return replace(self, is_negated=not self.is_negated)
+
+    def once(self, key: object, find: Callable[[], Any]) -> Any:
+        """What `find` finds, the first time; the same again for every rule that asks."""
+        if key not in self.memo:
+            self.memo[key] = find()
+        return self.memo[key]
+
+    def hits(self, item: str, where: Place = "text", *, is_phrase: bool = False) -> tuple[Hit, ...]:
+        """Where a concept, or a folded phrase, stands in the title, the lede (the title with it), or anywhere."""
+        found = (self.features.phrases if is_phrase else self.features.concepts).get(item, ())
+        if where == "text":
+            return found
+        features = self.features
+        return tuple(hit for hit in found if features.in_title(hit) or (where == "lede" and features.in_lede(hit)))
+
+    def count(self, phrase: str, where: Place) -> int:
+        """How often a folded phrase stands in a field."""
+        if where in IN_TEXT:
+            return len(self.hits(phrase, where, is_phrase=True))
+        return sum(f" {value} ".count(f" {phrase} ") for value in self.values(where))
+
+    def values(self, where: Place) -> tuple[str, ...]:
+        """The authors, the address, or the categories, each as folded words."""
+        found: tuple[str, ...] = self.once(
+            ("values", where), lambda: tuple(folded(unquote(value)) for value in self.written(where).splitlines())
+        )
+        return found
+
+    def written(self, where: Place) -> str:
+        """A field as it was written; authors and categories are lines."""
+        written: str = self.once(("written", where), lambda: _written(self.article, where))
+        return written
+
+    def excerpts(self, hits: Iterable[Hit]) -> tuple[str, ...]:
+        """The sentences in which things were found, with [what was found] marked; where that is wanted."""
+        if not self.shows:
+            return ()
+        by_sentence = {self.features.sentence_of(hit): hit for hit in reversed(tuple(hits))}
+        return tuple(self._excerpt(number, by_sentence[number]) for number in sorted(by_sentence)[:MAX_EXCERPTS])
+
+    def _excerpt(self, number: int, hit: Hit) -> str:
+        first = 0 if number < 0 else self.features.sentences[number]
+        sentence = self.article.title if number < 0 else self._sentences[number]
+        surface = r"\W*".join(re.escape(word) for word in self.features.words[hit.start : hit.end])
+        start, end = _span(sentence, hit.start - first, hit.end - first)
+        exact = re.compile(surface).search(sentence, start, end)
+        return marked(sentence, *(exact.span() if exact else (start, end)))
+
+    @cached_property
+    def _sentences(self) -> list[str]:
+        return self.once("sentences", lambda: sentence_texts(self.article))  # type: ignore[no-any-return]
+
+
+def scored(concept: str, score: int) -> str:
+    """The term of a concept with at least a score, or the nearest below it that there is."""
+    return f"score {max(level for level in LEVELS if level <= score)} {concept}"
+
+
+def mentioned(concept: str) -> str:
+    return f"mention {concept}"
+
+
+def labelled(label: str) -> str:
+    return f"label {folded(label)}"
+
+
+def worded(phrase: str, where: Place) -> str:
+    """The term of a folded phrase in a field; outside the text, of its first word."""
+    return f"phrase {phrase}" if where in IN_TEXT else f"{where} {phrase.partition(' ')[0]}"
+
+
+def terms(case: Case) -> Iterator[str]:
+    """All terms of an article."""
+    yield from map(mentioned, case.features.concepts)
+    for tag in case.tags.values():
+        yield labelled(tag.label)
+        yield from (f"score {level} {tag.concept}" for level in LEVELS if tag.score >= level)
+    yield from (f"phrase {phrase}" for phrase in case.features.phrases)
+    others: tuple[Place, ...] = ("author", "url", "category")
+    yield from (f"{where} {word}" for where in others for value in case.values(where) for word in value.split())
+
+
+def marked(text: str, start: int, end: int) -> str:
+    """What stands around a part of a text, on one line, with the part in brackets."""
+    before, behind = max(0, start - AROUND), min(len(text), end + AROUND)
+    head = ("…" if before else "") + text[before:start]
+    tail = text[end:behind] + ("…" if behind < len(text) else "")
+    return " ".join(f"{head}[{text[start : min(end, start + AROUND)]}]{tail}".split())
+
+
+def _written(article: Article, where: Place) -> str:
+    match where:
+        case "title":
+            return article.title
+        case "text":
+            return f"{article.title}\n\n{article.text[:MAX_READ]}"
+        case "lede":
+            return f"{article.title}\n\n{_lede(article.text[:MAX_READ])}"
+        case "url":
+            return (article.link or "")[:MAX_FIELD]
+        case "author":
+            return "\n".join(article.authors)[:MAX_FIELD]
+        case "category":
+            return "\n".join(category.label or category.term for category in article.categories)[:MAX_FIELD]
+
+
+def _lede(text: str) -> str:
+    """A text up to the piece without spaces in which the last word of its lede stands."""
+    count = 0
+    for piece in _TOKEN.finditer(text):
+        count += len(words(piece[0]))
+        if count >= LEDE_WORDS:
+            return text[: piece.end()]
+    return text
+
+
+def _span(sentence: str, first: int, last: int) -> tuple[int, int]:
+    """The characters of the pieces in which the words [first, last) of a sentence stand."""
+    count, start = 0, None
+    for piece in _TOKEN.finditer(sentence):
+        count += len(words(piece[0]))
+        if start is None and count > first:
+            start = piece.start()
+        if start is not None and count >= last:
+            return start, piece.end()
+    return start or 0, len(sentence)

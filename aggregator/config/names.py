@@ -1,0 +1,105 @@
+"""What the rules of topics.yaml name: concepts, sources, other rules and topics. Reads the data of the file and not
+the topics made from it: what else is wrong with a topic must not hide a wrong name.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aggregator import registry
+from aggregator.config.topics import QUANTIFIERS
+from aggregator.config.yamlfile import Location, YamlFile, suggest
+from aggregator.registry import Source
+
+_WILD = frozenset("*?")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name in a rule, where it stands, and what it is a name of."""
+
+    location: Location
+    kind: str  # concept | source | rules | topics
+    name: str
+
+
+def named(file: YamlFile) -> Iterator[tuple[Location, Name]]:
+    """Each name, with the place of the topic or named rule that it stands in."""
+    for section in ("rules", "topics"):
+        for name, rule in _mapping(file.data, section).items():
+            place = (section, name)
+            yield from ((place, found) for found in _names(rule, place))
+            if section == "topics" and isinstance(rule, dict) and isinstance(rule.get("extends"), str):
+                yield place, Name((*place, "extends"), "topics", rule["extends"])
+
+
+def unknown_concepts(file: YamlFile, known: Mapping[str, Any] | None) -> Iterator[str]:
+    """A problem for each concept that is not there; none if it is not known which there are."""
+    folder = file.path.parent / "concepts"
+    for _, found in named(file) if known is not None else ():
+        if found.kind == "concept" and known is not None and found.name not in known:
+            form = "" if ":" in found.name else ": a concept is written like 'country:china'"
+            hint = _similar(found.name, known) or form
+            yield file.problem(found.location, f"unknown concept '{found.name}'{hint}; define new ones in {folder}/")
+
+
+def unknown_rules(file: YamlFile) -> Iterator[str]:
+    """A problem for each named rule or topic that is not there."""
+    words = {"rules": "rule", "topics": "topic"}
+    for _, found in named(file):
+        known = _mapping(file.data, found.kind) if found.kind in words else {found.name: None}
+        if found.name not in known:
+            hint = suggest(found.name, map(str, known)) or "; define it under 'rules:'" * (found.kind == "rules")
+            yield file.problem(found.location, f"unknown {words[found.kind]} '{found.name}'{hint}")
+
+
+def unknown_sources(file: YamlFile, sources: Iterable[Source]) -> Iterator[str]:
+    """A problem for each source that is not there. Where there are lists, which may be empty yet, nobody can tell."""
+    sources = list(sources)
+    known = {name for source in sources for name in source.names}
+    folded = {name.casefold() for name in known}
+    for _, found in named(file) if not any(source.IS_LIST for source in sources) else ():
+        if found.kind == "source" and not _WILD & set(found.name) and found.name.casefold() not in folded:
+            hint = suggest(found.name, known)
+            yield file.problem(found.location, f"no source has the name, id or label '{found.name}'{hint}")
+
+
+def _names(rule: Any, location: Location) -> Iterator[Name]:
+    match rule:
+        case str():
+            yield Name(location, "concept", rule)
+        case list():
+            for number, part in enumerate(rule):
+                yield from _names(part, (*location, number))
+        case dict():
+            for key in QUANTIFIERS:
+                if isinstance(rule.get(key), list):
+                    yield from _names(rule[key], (*location, key))
+            if isinstance(rule.get("rule"), str):
+                yield Name((*location, "rule"), "rules", rule["rule"])
+            yield from _names_in_leaf(rule, location)
+
+
+def _names_in_leaf(rule: Mapping[str, Any], location: Location) -> Iterator[Name]:
+    keys = [key for leaf in registry.leaves().values() if leaf.KEY in rule for key in leaf.CONCEPTS]
+    for kind, key in (*(("concept", key) for key in keys), ("source", "source")):
+        value = rule.get(key)
+        if isinstance(value, str):
+            yield Name((*location, key), kind, value)
+        elif isinstance(value, list):
+            yield from (Name((*location, key, n), kind, one) for n, one in enumerate(value) if isinstance(one, str))
+
+
+def _mapping(data: Any, key: str) -> dict[str, Any]:
+    found = data.get(key) if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _similar(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'country:china'?)` for a word that is nearly one of the same prefix, if that prefix exists."""
+    prefix, _, word = name.lower().rpartition(":")
+    same = [other for other in known if other.startswith(f"{prefix}:")] or list(known)
+    by_word = {other.partition(":")[2]: other for other in same}
+    close = difflib.get_close_matches(word.strip().replace(" ", "-"), by_word, n=1, cutoff=0.8)
+    return f" (did you mean '{by_word[close[0]]}'?)" if close else ""

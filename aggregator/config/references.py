@@ -1,0 +1,112 @@
+"""Rules that are used by name, and topics that extend topics: what they stand for.
+
+A topic that extends another holds where the other does and its own rules hold as well. It takes over `language`,
+`max_age`, `min_independent_sources` and `limit` where it says nothing of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from aggregator.config.names import named
+from aggregator.config.topics import QUANTIFIERS, Group, Topic, TopicsFile
+from aggregator.config.yamlfile import Location, YamlFile
+
+MAX_RULES = 5_000  # in one topic, when all names are followed
+MAX_DEPTH = 40  # of rules in rules, where names lead
+
+_INHERITED = ("language", "max_age", "min_independent_sources", "limit")
+
+
+def circles(file: YamlFile) -> Iterator[str]:
+    """A problem for each name by which a rule, or a topic, comes to stand for itself, or that leads too deep."""
+    uses: dict[Location, list[tuple[Location, Location]]] = {}
+    for place, found in named(file):
+        if found.kind in ("rules", "topics"):
+            uses.setdefault(place, []).append(((found.kind, found.name), found.location))
+    depths: dict[Location, int] = {}
+    for start in uses:
+        yield from _circles(start, uses, depths, file)
+
+
+def resolved(file: TopicsFile) -> dict[str, Topic]:
+    """The topics with everything they name in the place of its name. There must be no circles, and no unknown names.
+
+    What is used twice is one and the same object.
+    """
+
+    @cache
+    def rule(name: str) -> Group:
+        target = whole(file.rules[name])
+        if isinstance(target, Group) and target.rule is None:
+            return target.model_copy(update={"rule": f"rule {name}"})
+        return Group.model_construct(rule=f"rule {name}", all=(target,))
+
+    @cache
+    def topic(slug: str) -> Topic:
+        own = file.topics[slug]
+        parts = {name: tuple(map(whole, getattr(own, name))) for name in QUANTIFIERS}
+        if own.extends is None:
+            return own.model_copy(update=parts)
+        base = topic(own.extends)
+        rules = {name: getattr(base, name) for name in (*QUANTIFIERS, "score")}
+        group = Group.model_construct(rule=f"topic {own.extends}", **rules)
+        taken = {name: getattr(base, name) for name in _INHERITED if name not in own.model_fields_set}
+        return own.model_copy(update={**taken, **parts, "all": (group, *parts["all"])})
+
+    def whole(part: Any) -> Any:
+        if not isinstance(part, Group):
+            return part
+        if part.rule is not None:
+            return rule(part.rule)
+        return part.model_copy(update={name: tuple(map(whole, getattr(part, name))) for name in QUANTIFIERS})
+
+    return {slug: topic(slug) for slug in file.topics}
+
+
+def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[str]:
+    """A problem for each topic that is too much to judge: a few names can stand for a million rules."""
+    seen: dict[int, int] = {}
+    for slug, topic in topics.items():
+        if (count := _size(topic, seen)) > MAX_RULES:
+            message = f"with all that it names, this topic has {count:,} rules: more than {MAX_RULES:,}"
+            yield file.problem(("topics", slug), message)
+
+
+def _size(rule: object, seen: dict[int, int]) -> int:
+    """How many rules there are in a rule."""
+    if not isinstance(rule, Group):
+        return 1
+    if id(rule) not in seen:
+        seen[id(rule)] = 1 + sum(_size(part, seen) for name in QUANTIFIERS for part in getattr(rule, name))
+    return seen[id(rule)]
+
+
+def _circles(
+    start: Location,
+    uses: Mapping[Location, list[tuple[Location, Location]]],
+    depths: dict[Location, int],
+    file: YamlFile,
+) -> Iterator[str]:
+    """Follows the names from a place, without recursion: there may be a thousand in a row."""
+    path: list[Location] = [start]
+    ways = [iter(uses[start])]
+    while path:
+        target, location = next(ways[-1], (None, ()))
+        if target is None:
+            ways.pop()
+            place = path.pop()
+            depths[place] = max((_level(at) + depths.get(other, 0) for other, at in uses.get(place, ())), default=0)
+            if depths[place] > MAX_DEPTH and not any(depths.get(other, 0) > MAX_DEPTH for other, _ in uses[place]):
+                yield file.problem(place, f"its names lead more than {MAX_DEPTH} rules deep")
+        elif target in path:
+            names = [str(name) for _, name in path[path.index(target) :]]
+            yield file.problem(location, f"this goes in a circle: {' → '.join([*names, str(target[1])])}")
+        elif target not in depths:
+            path.append(target)
+            ways.append(iter(uses.get(target, ())))
+
+
+def _level(location: Location) -> int:
+    """How deep in rules a place is."""
+    return 1 + sum(isinstance(step, int) for step in location)
