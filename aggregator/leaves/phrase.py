@@ -29,7 +29,7 @@ class PhraseLeaf(Leaf):
     def judge(self, case: Case) -> Verdict:
         return counted(
             case,
-            f"phrase “{self.phrase}” in {self.where}",
+            self._rule,
             case.count(self._key, self.where),
             self.count,
             lambda: case.hits(self._key, self.where, is_phrase=True) if self.where in IN_TEXT else (),
@@ -42,6 +42,10 @@ class PhraseLeaf(Leaf):
     @property
     def needs(self) -> tuple[frozenset[str], ...]:
         return (frozenset({worded(self._key, self.where)}),)
+
+    @cached_property
+    def _rule(self) -> str:
+        return f"phrase “{self.phrase}” in {self.where}"
 
     @cached_property
     def _key(self) -> str:
