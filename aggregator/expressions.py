@@ -13,7 +13,9 @@ from functools import cache
 import re2
 
 MAX_LENGTH = 1_000  # characters
-MAX_COUNTED = 1_000  # states that {…} adds to RE2's program: a text of the worst kind takes two seconds, others milliseconds
+MAX_COUNTED = (
+    1_000  # states that {…} adds to RE2's program: a text of the worst kind takes two seconds, others milliseconds
+)
 _MEMORY = 2 << 20  # bytes of one expression's program and cache
 _TOGETHER = 500  # expressions that are looked for at once
 _MEMORY_TOGETHER = 64 << 20  # bytes, likewise

@@ -26,7 +26,8 @@ def circles(file: YamlFile) -> Iterator[str]:
             uses.setdefault(place, []).append(((found.kind, found.name), found.location))
     depths: dict[Location, int] = {}
     for start in uses:
-        yield from _circles(start, uses, depths, file)
+        if start not in depths:
+            yield from _circles(start, uses, depths, file)
 
 
 def resolved(file: TopicsFile) -> dict[str, Topic]:

@@ -44,7 +44,7 @@ class Regex(Leaf):
         rule = f"regex /{self.regex}/{'i' if self.ignore_case else ''} in {self.where}"
         if found is None:
             return answer(False, rule, "no match")
-        start, end = _trimmed(text, *found)
+        start, end = _without_edges(text, *found) if r"\b" in self.regex else found
         value = f"“{' '.join(text[start : min(end, start + 80)].split())}”"
         return answer(True, rule, value, lambda: (marked(text, start, end),) if case.shows else ())
 
@@ -65,11 +65,9 @@ class Regex(Leaf):
         return f"regex {self.where} {self._expression.exact}"
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """Without the characters beside a word that were looked at to see that it is one."""
-    inner = text[start:end].strip()
-    begins = text.find(inner, start, end)
-    return begins, begins + len(inner)
+def _without_edges(text: str, start: int, end: int) -> tuple[int, int]:
+    """Without the character beside a word that was looked at, on either side, to see that it is one."""
+    return start + (not text[start : start + 1].isalnum()), end - (not text[end - 1 : end].isalnum())
 
 
 PLUGIN = Regex
