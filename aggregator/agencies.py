@@ -37,6 +37,7 @@ class Agency:
 class Agencies:
     """All of them, by what is asked."""
 
+    by_id: Mapping[str, Agency]
     by_name: Mapping[str, tuple[tuple[str | None, Agency], ...]]  # with the language, None for all
     by_host: Mapping[str, Agency]
     signed: tuple[tuple[tuple[str, ...], Agency], ...]
@@ -55,7 +56,9 @@ class Agencies:
                     others = [one for one in by_name.get(form, ()) if one != (language, agency)]
                     by_name[form] = (*others, (language, agency))
         by_host = {host: agency for agency in found.values() for host in agency.hosts}
-        return cls(by_name, by_host, tuple((one, agency) for agency in found.values() for one in agency.signatures))
+        return cls(
+            found, by_name, by_host, tuple((one, agency) for agency in found.values() for one in agency.signatures)
+        )
 
     def named(self, text: str, language: str | None = None) -> Agency | None:
         """The agency that a text is the name of, in a text of this language. Without a language, in any."""

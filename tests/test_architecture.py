@@ -49,7 +49,7 @@ LAYERS = [
     ],
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
-    ["reading", "folding", "outcome", "retag", "regroup"],
+    ["reading", "folding", "outcome", "retag", "regroup", "relating"],
     ["reader_process", "readers", "samples"],
     ["documents", "publication"],
     ["ending"],
