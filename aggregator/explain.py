@@ -16,7 +16,7 @@ from aggregator.errors import DocumentError
 from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
 from aggregator.links import canonical
-from aggregator.models import Article, Category, Copy, Credit, Document, Entry, Markup, Verdict
+from aggregator.models import Article, Category, Copy, Credit, Document, Entry, Markup, Related, Verdict
 from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
@@ -24,6 +24,7 @@ from aggregator.registry import sources
 from aggregator.sniff import describe, media_type
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import relations as stored_relations
 
 STANDARD_INPUT = "-"
 MAX_INPUT = 50_000_000  # bytes of it
@@ -42,6 +43,7 @@ class Trace:
     copies: tuple[Copy, ...]  # of its story, if it is stored
     judgement: Judgement
     credit: Credit | None = None  # whose text it is
+    related: tuple[Related, ...] = ()  # other stories about the same event
     stored_as: tuple[tuple[str, str], ...] = ()  # of a file: keys of the articles that are stored of it, and sources
 
 
@@ -97,7 +99,7 @@ def traces(
         for article in articles:
             stored_as = tuple(_stored_as(article, path, config, database)) if database else ()
             credit = origins.credit(article, config.agencies)
-            yield Trace(kind, article, (), judge.explain(article, slugs), credit, stored_as)
+            yield Trace(kind, article, (), judge.explain(article, slugs), credit, stored_as=stored_as)
     elif database is not None:
         page = _PAGE.search(what)
         names = dict.fromkeys((canonical(what) or what, urls.bare(what) or what, page[1] if page else what))
@@ -105,7 +107,10 @@ def traces(
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
             credit = origins.credit(found, config.agencies)
-            yield Trace(f"stored, from {found.source}", found, copies, judge.explain(found, slugs), credit)
+            story = copies[0].story or found.key
+            related = stored_relations.of(database, [story], stored_relations.MOST)[story]
+            judgement = judge.explain(found, slugs)
+            yield Trace(f"stored, from {found.source}", found, copies, judgement, credit, related)
 
 
 def _given(path: Path, config: Config) -> tuple[str, list[Article]]:
@@ -172,6 +177,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     for copy in trace.copies:
         own = "this article" if copy.key == article.key else f"copy {copy.key}"
         yield f"  story     {own}, from {copy.source}: {_why(copy)}{', chosen to lead' if copy.chosen else ''}"
+    for one in trace.related:
+        yield f"  related   {one.likeness:.0%} alike, {one.article}, from {one.source}: {one.title}"
     for tag in trace.judgement.tags.values():
         level = "about" if tag.score >= ABOUT else "mentions"
         yield f"  {level:9} {tag.label} {tag.score} = {' + '.join(f'{name} {points}' for name, points in tag.evidence)}"
@@ -211,6 +218,10 @@ def facts(trace: Trace) -> dict[str, Any]:
                 "chosen": copy.chosen,
             }
             for copy in trace.copies
+        ],
+        "related": [
+            {"key": one.article, "source": one.source, "title": one.title, "likeness": round(one.likeness, 3)}
+            for one in trace.related
         ],
         "tags": [
             {"concept": tag.concept, "label": tag.label, "score": tag.score, "evidence": dict(tag.evidence)}

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import cache, reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
 
@@ -91,6 +91,10 @@ class Topic(Group):
     min_independent_sources: int = Field(
         1, ge=1, le=100, description="Only stories that so many tell: reprints of one agency's text count once."
     )
+    stories: Literal["one", "one-per-event"] = Field(
+        "one", description="`one-per-event`: of all stories about one event only the first one."
+    )
+    related: bool = Field(False, description="Name stories about the same event at the end of each item.")
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
     examples: Examples = Examples()
 
