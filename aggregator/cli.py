@@ -5,48 +5,21 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from aggregator import __version__
-from aggregator.errors import AggregatorError, ConfigError
+from aggregator.commands import config_of, failing_well, progress, reading
+from aggregator.errors import AggregatorError
+from aggregator.topic_commands import topics
 
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
     from aggregator.models import Visit
-    from aggregator.pipeline import Taken
-    from aggregator.store import Database
-
-BAD_CONFIG = 78
-
-
-@contextmanager
-def _failing_well() -> Iterator[None]:
-    """Turn what a person can act on into a line and an exit code."""
-    try:
-        yield
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(BAD_CONFIG)
-    except AggregatorError as error:
-        click.echo(f"aggregator: {error}", err=True)
-        sys.exit(1)
-
-
-def _config_of(directory: Path | None) -> "Config":
-    """The configuration, its examples tested. Raises ConfigError."""
-    from aggregator import config, explain
-
-    found = config.load(config.find(directory))
-    failing = list(explain.failing_examples(found))
-    if failing:
-        raise ConfigError(failing)
-    return found
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,13 +52,13 @@ def run(directory: Path | None) -> None:
 
     SIGHUP reloads the configuration. Example: aggregator run
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import runtime
         from aggregator.daemon import Daemon
 
-        config = _config_of(directory)
+        config = config_of(directory)
         with runtime.locked(config.state), runtime.opened(config) as database:
-            daemon = Daemon(config, database, lambda: _config_of(directory))
+            daemon = Daemon(config, database, lambda: config_of(directory))
             asyncio.run(daemon.run(_announce))
 
 
@@ -96,10 +69,10 @@ def once(directory: Path | None) -> None:
 
     Example, from cron: aggregator once
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import runtime
 
-        config = _config_of(directory)
+        config = config_of(directory)
         with runtime.locked(config.state), runtime.opened(config) as database:
             visits: list[Visit] = []
 
@@ -107,8 +80,8 @@ def once(directory: Path | None) -> None:
                 if visit:
                     visits.append(visit)
 
-            with _progress(len(config.sources), count) as (done, taken):
-                changed = asyncio.run(runtime.once(config, database, done, lambda: _config_of(directory), taken))
+            with progress(len(config.sources), count) as (done, taken):
+                changed = asyncio.run(runtime.once(config, database, done, lambda: config_of(directory), taken))
         new = sum(visit.new for visit in visits)
         visited = {visit.source for visit in visits}
         failed = len({visit.source for visit in visits if visit.error})
@@ -122,8 +95,8 @@ def check(directory: Path | None) -> None:
 
     Example: aggregator --config ./config check
     """
-    with _failing_well():
-        config = _config_of(directory)
+    with failing_well():
+        config = config_of(directory)
         examples = len(config.example_places)
         click.echo(
             f"{config.directory}: good; {len(config.sources)} sources, {len(config.topics)} topics,"
@@ -140,14 +113,14 @@ def status(directory: Path | None, source: str | None, as_json: bool) -> None:
 
     Examples: aggregator status --json; aggregator status "Example World"
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import show
         from aggregator.errors import StateError
 
         config = configuration.load(configuration.find(directory))
         now = datetime.now(UTC)
-        with _reading(config) as database:
+        with reading(config) as database:
             facts = show.source(database, source, now) if source else show.status(config, database, now)
         if not facts:
             raise StateError(f"{source}: no source has this name or id; `aggregator status` lists them")
@@ -172,7 +145,7 @@ def explain(directory: Path | None, what: str, slugs: tuple[str, ...], as_json: 
 
     Example: aggregator explain seeds/brief.txt --topic energy
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import explain as explaining
         from aggregator.errors import DocumentError, StateError
@@ -185,7 +158,7 @@ def explain(directory: Path | None, what: str, slugs: tuple[str, ...], as_json: 
                 )
         with ExitStack() as stack:
             try:
-                database = stack.enter_context(_reading(config))
+                database = stack.enter_context(reading(config))
             except StateError:
                 if what != explaining.STANDARD_INPUT and not Path(what).is_file():
                     raise
@@ -208,17 +181,20 @@ def retag(directory: Path | None) -> None:
     Needed after new files have shown which lines a site repeats. Other changes of the rules are applied by themselves,
     when the daemon starts or reloads. Example: aggregator retag
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import runtime
 
-        config = _config_of(directory)
+        config = config_of(directory)
         with (
             runtime.locked(config.state),
             runtime.opened(config) as database,
-            _progress(runtime.to_retag(database), lambda count: None, "applying the rules") as (done, _),
+            progress(runtime.to_retag(database), lambda count: None, "applying the rules") as (done, _),
         ):
             cut, changed = runtime.retag(config, database, done)
         click.echo(f"{cut} articles cut in another way; {changed} files changed")
+
+
+main.add_command(topics)
 
 
 @main.group()
@@ -265,13 +241,13 @@ def lead(directory: Path | None, key: str) -> None:
 
 def _wish(directory: Path | None, kind: str, article: str, other: str | None = None) -> None:
     """Note what a person wants; the daemon does it, or, if none is running, this command."""
-    with _failing_well():
+    with failing_well():
         from aggregator import regroup, runtime
         from aggregator.errors import StateError
         from aggregator.store import stories as stored_stories
 
-        config = _config_of(directory)
-        with _reading(config) as database:
+        config = config_of(directory)
+        with reading(config) as database:
             regroup.check(database, kind, article, other)
             stored_stories.wish(database, kind, article, other, datetime.now(UTC))
             with ExitStack() as stack:
@@ -281,24 +257,6 @@ def _wish(directory: Path | None, kind: str, article: str, other: str | None = N
                     click.echo("noted; the running daemon does it within a second or two")
                     return
                 click.echo(f"done; {runtime.fulfil(config, database)} files changed")
-
-
-@contextmanager
-def _reading(config: "Config") -> "Iterator[Database]":
-    """The store, which must be there: a command that only looks makes none. Raises StateError."""
-    from aggregator import runtime
-    from aggregator.errors import StateError
-
-    if config.settings.database == "sqlite":
-        try:
-            (config.state / "aggregator.db").stat()
-        except OSError as error:
-            raise StateError(
-                f"no state in {config.state}: {error.strerror}; start the daemon first,"
-                " or name another state directory in `state` of aggregator.yaml or in AGGREGATOR_STATE"
-            ) from error
-    with runtime.opened(config) as database:
-        yield database
 
 
 def _announce(config: "Config") -> None:
@@ -314,49 +272,6 @@ def _announce(config: "Config") -> None:
             click.echo(f"  watching {source.watched()}")
 
 
-@contextmanager
-def _progress(
-    total: int, done: Callable[[Any], None], doing: str = "visiting sources"
-) -> Iterator[tuple[Callable[[Any], None], "Taken"]]:
-    """Bars on a terminal, nothing in a pipe: of what is done, and of files where they are more than a visit takes.
-
-    The first of the two that are given is called after each step, or with a number of steps.
-    """
-    if not sys.stderr.isatty():
-        yield done, lambda documents, left: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress, _logging_above():
-        task = progress.add_task(doing, total=total)
-        files = progress.add_task("reading files", total=None, visible=False)
-
-        def step(what: Any) -> None:
-            progress.advance(task, what if isinstance(what, int) else 1)
-            done(what)
-
-        def taken(documents: int, left: int) -> None:
-            seen = progress.tasks[files]
-            if left or seen.visible:
-                completed = seen.completed + documents
-                progress.update(files, completed=completed, total=completed + left, visible=True)
-
-        yield step, taken
-
-
-@contextmanager
-def _logging_above() -> Iterator[None]:
-    """Lines of the log stand above a bar, not in it: rich has put itself in the place of stderr."""
-    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
-    before = [handler.setStream(sys.stderr) for handler in handlers]
-    try:
-        yield
-    finally:
-        for handler, stream in zip(handlers, before, strict=True):
-            handler.setStream(stream or sys.stderr)
-
-
 @main.command("import")
 @click.argument("place", metavar="FILE|URL")
 @click.option("--check", "only_living", is_flag=True, help="Look at each feed first; leave out those that do not work.")
@@ -367,7 +282,7 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
 
     Feeds that are there already are left as they are. Example: aggregator import subscriptions.opml
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import subscriptions
         from aggregator.errors import AppendError
@@ -380,7 +295,7 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
                 plan = subscriptions.plan(await subscriptions.read(place, fetcher), config.sources.keys())
                 if not only_living:
                     return plan
-                with _progress(len(plan.add), lambda feed: None) as (done, _):
+                with progress(len(plan.add), lambda feed: None) as (done, _):
                     return await subscriptions.without_dead(plan, fetcher, done)
 
         plan = asyncio.run(prepare())
@@ -407,7 +322,7 @@ def export(directory: Path | None, output: Path | None) -> None:
 
     Example: aggregator export --output subscriptions.opml
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import subscriptions
 
@@ -430,7 +345,7 @@ def discover(directory: Path | None, url: str, as_json: bool) -> None:
 
     Example: aggregator discover https://example.org/
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import discover as discovering
         from aggregator.fetch import Fetcher

@@ -71,9 +71,9 @@ class Judge:
         verdicts = {slug: topics.judge(self.topics[slug], case) for slug in self._index.candidates(case)}
         return Judgement(case.features, dict(case.tags), verdicts, self.topics)
 
-    def explain(self, article: Article, slugs: Collection[str] | None = None) -> Judgement:
-        """The same with every topic, or those that are named, and with what was found shown in its sentence."""
-        case = self._case(article, shows=True)
+    def explain(self, article: Article, slugs: Collection[str] | None = None, *, shows: bool = True) -> Judgement:
+        """The same with every topic, or those that are named, and, if `shows`, what was found in its sentence."""
+        case = self._case(article, shows=shows)
         asked = self.topics if slugs is None else slugs
         return Judgement(
             case.features,

@@ -77,18 +77,18 @@ def _summary(found: stored_sources.SourceStatus, now: datetime) -> dict[str, Any
 
 def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[str]:
     """One source for a person: when it is visited next and why, what it remembers, its last visits."""
-    yield f"{_plain(facts['name'])} ({_plain(facts['id'])})"
+    yield f"{plain(facts['name'])} ({plain(facts['id'])})"
     due = _apart(facts["due_at"], now, past="now")
-    yield f"next visit: {due}{': ' if facts['plan'] else ''}{_plain(facts['plan'])}"
+    yield f"next visit: {due}{': ' if facts['plan'] else ''}{plain(facts['plan'])}"
     if facts["host_free_at"] and datetime.fromisoformat(facts["host_free_at"]) > now:
         yield f"its host is left alone: {_apart(facts['host_free_at'], now)} it may be visited again"
     if facts["trouble"]:
         yield f"look at it: {facts['trouble']}"
     for name, value in facts["state"].items():
         shown = f"{_iso(value)} ({_apart(value.isoformat(), now)})" if isinstance(value, datetime) else str(value)
-        yield f"  {name}: {_plain(shown)}"
+        yield f"  {name}: {plain(shown)}"
     for hub in facts["hubs"]:
-        yield f"  hub: {_plain(hub)}"
+        yield f"  hub: {plain(hub)}"
     if facts["subscription"]:
         yield from _subscription_lines(facts["subscription"], now)
     yield ""
@@ -102,19 +102,19 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
     for line, visit in zip(table, facts["visits"], strict=True):
         yield line
         if visit["url"]:
-            yield f"  found at {_plain(visit['url'])}"
+            yield f"  found at {plain(visit['url'])}"
         if visit["error"]:
-            yield f"  {_plain(visit['error'])}"
+            yield f"  {plain(visit['error'])}"
 
 
 def _subscription_lines(subscription: dict[str, Any], now: datetime) -> Iterator[str]:
     pushed, until = (subscription[name] for name in ("pushed_at", "lease_until"))
-    yield f"  subscribed: {subscription['state']} at {_plain(subscription['hub'])}"
+    yield f"  subscribed: {subscription['state']} at {plain(subscription['hub'])}"
     yield f"    last push {_apart(pushed.isoformat(), now) if pushed else 'never'}"
     if until:
         yield f"    until {_iso(until)} ({_apart(until.isoformat(), now)})"
     if subscription["error"]:
-        yield f"    {_plain(subscription['error'])}"
+        yield f"    {plain(subscription['error'])}"
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -132,16 +132,16 @@ def lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[s
     for source in facts["sources"]:
         last = _apart(source["last_visit"], now) if source["last_visit"] else "never"
         due = _apart(source["due_at"], now, past="now")
-        rows.append((_plain(source["name"]), last, source["outcome"] or "", str(source["new"]), due))
+        rows.append((plain(source["name"]), last, source["outcome"] or "", str(source["new"]), due))
     header, *table = _table(rows, width)
     yield header
     for line, source in zip(table, facts["sources"], strict=True):
         yield line
         if source["error"]:
             earlier = "" if source["error_at"] == source["last_visit"] else f"{_apart(source['error_at'], now)}: "
-            yield f"  {earlier}{_plain(source['error'])}"
+            yield f"  {earlier}{plain(source['error'])}"
         if source["trouble"]:
-            yield f"  look at it: {_plain(source['trouble'])}"
+            yield f"  look at it: {plain(source['trouble'])}"
     yield ""
     yield from _table(
         [("topic", "stories"), *((topic["slug"], str(topic["stories"])) for topic in facts["topics"])], width
@@ -168,6 +168,6 @@ def _table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without what would move the cursor: a server may have written it."""
     return "".join(character if character.isprintable() else " " for character in text)

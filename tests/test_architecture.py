@@ -62,8 +62,11 @@ LAYERS = [
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover", "watching"],
+    ["preview", "firing", "drafting"],
     ["web", "subscriptions"],
     ["daemon"],
+    ["commands"],
+    ["topic_commands"],
     ["cli"],
 ]
 PURE = [

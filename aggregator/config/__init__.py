@@ -82,11 +82,15 @@ def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Pat
 
 
 def load(
-    directory: Path, environment: Mapping[str, str] = os.environ, *, source_file_name: str = "sources.yaml"
+    directory: Path,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    source_file_name: str = "sources.yaml",
+    topic_file: Path | None = None,
 ) -> Config:
     """Read and check everything. Raises ConfigError with all problems that were found.
 
-    `source_file_name` is for trying out another file in the place of sources.yaml.
+    `source_file_name` and `topic_file` are for trying out others in the place of sources.yaml and topics.yaml.
     """
     if not directory.is_dir():
         raise ConfigError([f"{directory}:1:1: there is no such directory; name one with --config DIR"])
@@ -97,8 +101,8 @@ def load(
     markers = _markers(directory / "furniture", problems, environment)
     rules = _links(directory / "links.yaml", problems, environment)
     named = _agencies(directory / "agencies.yaml", problems, environment)
-    topic_file = _read(
-        directory / "topics.yaml",
+    topic_read = _read(
+        topic_file or directory / "topics.yaml",
         topics.schema(),
         problems,
         environment,
@@ -108,14 +112,14 @@ def load(
             *references.circles(file),
         ),
     )
-    if problems or main is None or source_file is None or topic_file is None or known is None:
+    if problems or main is None or source_file is None or topic_read is None or known is None:
         raise ConfigError(problems)
 
     state = settings.state_directory(main[1], directory)
     found = _sources(*source_file, directory.resolve(), state, problems)
-    problems += names.unknown_sources(topic_file[0], found.values())
-    whole = references.resolved(topic_file[1])
-    problems += references.too_large(topic_file[0], whole)
+    problems += names.unknown_sources(topic_read[0], found.values())
+    whole = references.resolved(topic_read[1])
+    problems += references.too_large(topic_read[0], whole)
     if problems:
         raise ConfigError(problems)
     return Config(
@@ -128,7 +132,7 @@ def load(
         markers,
         rules,
         named,
-        dict(_example_places(*topic_file)),
+        dict(_example_places(*topic_read)),
     )
 
 

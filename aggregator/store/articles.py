@@ -190,9 +190,14 @@ def recent_copies(database: Database, since: datetime) -> list[Copy]:
         return [_copy(row) for row in connection.execute(_COPIES.where(articles.c.story.in_(recent)))]
 
 
-def stories(database: Database, *, after: str = "", limit: int = 200) -> dict[str, list[Copy]]:
-    """The copies of each story, in the order of story ids, to walk the whole store piece by piece."""
+def stories(
+    database: Database, *, after: str = "", limit: int = 200, since: datetime | None = None
+) -> dict[str, list[Copy]]:
+    """The copies of each story, or of those whose lead is dated `since` then, in the order of story ids, to walk the
+    whole store piece by piece."""
     some = select(story_table.c.id).where(story_table.c.id > after).order_by(story_table.c.id).limit(limit)
+    if since is not None:
+        some = some.join(articles, articles.c.key == story_table.c.lead).where(articles.c.dated_at >= since)
     found: dict[str, list[Copy]] = {}
     with database.reading() as connection:
         wanted = connection.execute(some).scalars().all()

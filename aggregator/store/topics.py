@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Integer, bindparam, delete, func, not_, or_, select, update
 
-from aggregator.models import Article, Attribution, Related, Tag
+from aggregator.models import Article, Attribution, Membership, Related, Tag
 from aggregator.store import relations
-from aggregator.store.articles import article_of, tag_of
+from aggregator.store.articles import article_of, chunks, tag_of
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, sources, stories, tags, topics
 from aggregator.store.settings import put, value_of
@@ -64,6 +64,19 @@ _COPIES = (
     .join(sources, sources.c.id == articles.c.source)
     .where(articles.c.story.in_(bindparam("stories", expanding=True)))
     .order_by(articles.c.dated_at, articles.c.key)
+)
+_MEMBERSHIPS_OF = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_DATES = (
+    select(memberships.c.topic, articles.c.dated_at)
+    .join(stories, stories.c.id == memberships.c.story)
+    .join(articles, articles.c.key == stories.c.lead)
+    .where(articles.c.dated_at >= bindparam("since"))
+)
+_LATEST = (
+    select(stories.c.lead)
+    .join(articles, articles.c.key == stories.c.id)
+    .order_by(articles.c.first_seen_at.desc(), stories.c.id)
+    .limit(bindparam("limit", type_=Integer()))
 )
 _OF_ARTICLES = tags.c.article.in_(bindparam("keys", expanding=True))
 _TAGS = select(tags).where(_OF_ARTICLES).order_by(tags.c.score.desc(), tags.c.concept)
@@ -202,6 +215,31 @@ def stories_in(
         )
         for row in rows
     ]
+
+
+def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, dict[str, Membership]]:
+    """The memberships of stories: by story, by topic."""
+    found: dict[str, dict[str, Membership]] = {story: {} for story in story_ids}
+    with database.reading() as connection:
+        for chunk in chunks(story_ids):
+            for row in connection.execute(_MEMBERSHIPS_OF, {"stories": chunk}):
+                found[row.story][row.topic] = Membership(row.topic, row.story, row.score, tuple(row.reasons))
+    return found
+
+
+def dates(database: Database, since: datetime) -> dict[str, list[datetime]]:
+    """The dates of each topic's stories since then."""
+    found: dict[str, list[datetime]] = defaultdict(list)
+    with database.reading() as connection:
+        for topic, dated_at in connection.execute(_DATES, {"since": since}):
+            found[topic].append(dated_at)
+    return found
+
+
+def latest(database: Database, limit: int) -> list[str]:
+    """The keys of the articles that lead the stories that were founded last, at most so many."""
+    with database.reading() as connection:
+        return list(connection.execute(_LATEST, {"limit": limit}).scalars())
 
 
 def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:

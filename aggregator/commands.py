@@ -1,0 +1,104 @@
+"""What commands share: how they fail, the configuration, the store, bars on a terminal."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aggregator.errors import AggregatorError, ConfigError
+
+if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
+    from aggregator.config import Config
+    from aggregator.pipeline import Taken
+    from aggregator.store import Database
+
+BAD_CONFIG = 78
+
+
+@contextmanager
+def failing_well() -> Iterator[None]:
+    """Turn what a person can act on into a line and an exit code."""
+    try:
+        yield
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_CONFIG)
+    except AggregatorError as error:
+        click.echo(f"aggregator: {error}", err=True)
+        sys.exit(1)
+
+
+def config_of(directory: Path | None) -> "Config":
+    """The configuration, its examples tested. Raises ConfigError."""
+    from aggregator import config, explain
+
+    found = config.load(config.find(directory))
+    failing = list(explain.failing_examples(found))
+    if failing:
+        raise ConfigError(failing)
+    return found
+
+
+@contextmanager
+def reading(config: "Config") -> "Iterator[Database]":
+    """The store, which must be there: a command that only looks makes none. Raises StateError."""
+    from aggregator import runtime
+    from aggregator.errors import StateError
+
+    if config.settings.database == "sqlite":
+        try:
+            (config.state / "aggregator.db").stat()
+        except OSError as error:
+            raise StateError(
+                f"no state in {config.state}: {error.strerror}; start the daemon first,"
+                " or name another state directory in `state` of aggregator.yaml or in AGGREGATOR_STATE"
+            ) from error
+    with runtime.opened(config) as database:
+        yield database
+
+
+@contextmanager
+def progress(
+    total: int, done: Callable[[Any], None], doing: str = "visiting sources"
+) -> Iterator[tuple[Callable[[Any], None], "Taken"]]:
+    """Bars on a terminal, nothing in a pipe: of what is done, and of files where they are more than a visit takes.
+
+    The first of the two that are given is called after each step, or with a number of steps.
+    """
+    if not sys.stderr.isatty():
+        yield done, lambda documents, left: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress, _logging_above():
+        task = progress.add_task(doing, total=total)
+        files = progress.add_task("reading files", total=None, visible=False)
+
+        def step(what: Any) -> None:
+            progress.advance(task, what if isinstance(what, int) else 1)
+            done(what)
+
+        def taken(documents: int, left: int) -> None:
+            seen = progress.tasks[files]
+            if left or seen.visible:
+                completed = seen.completed + documents
+                progress.update(files, completed=completed, total=completed + left, visible=True)
+
+        yield step, taken
+
+
+@contextmanager
+def _logging_above() -> Iterator[None]:
+    """Lines of the log stand above a bar, not in it: rich has put itself in the place of stderr."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [handler.setStream(sys.stderr) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            handler.setStream(stream or sys.stderr)
