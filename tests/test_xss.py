@@ -83,7 +83,8 @@ def attacked(attack: str, html: bool) -> Article:
 def story(article: Article, name: str) -> StoredStory:
     copies = (StoredCopy(article.key, NOW, Attribution(name, BASE, article.link)),)
     tags = tuple(Tag(f"category:{one.term}", one.label or one.term, 50) for one in article.categories)
-    return StoredStory(article.key, f"tag:example.org,2026:story/{article.key}", article, copies, tags, 50, (name,))
+    identity = f"tag:example.org,2026:story/{article.key}"
+    return StoredStory(article.key, identity, article, copies, tags, 50, (name,), NOW, None)
 
 
 def from_xml(data: bytes) -> tuple[list[str], list[str], list[str]]:

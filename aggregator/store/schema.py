@@ -274,6 +274,14 @@ stories = Table(
     Column("id", KEY, primary_key=True, comment="the key of the article that founded it"),
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
+    Column("led_at", UtcDateTime, comment="since when this copy leads, if another one did before"),
+)
+
+retired = Table(
+    "retired",
+    metadata,
+    Column("story", KEY, primary_key=True, comment="of the past: its copies are in another one now"),
+    Column("item_id", Text, nullable=False, comment="that it had, and has again when they are taken apart"),
 )
 
 tags = Table(

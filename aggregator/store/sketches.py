@@ -24,8 +24,9 @@ _FORGET = delete(sketches).where(sketches.c.day < bindparam("before"))
 Sketches = Mapping[str, Collection[int]]  # by the key of the article
 
 
-def candidates(database: Database, wanted: Sketches) -> dict[str, list[str]]:
-    """For each article the stored ones that may be near copies of it, the likeliest first; itself is none of them."""
+def candidates(database: Database, wanted: Sketches) -> dict[str, dict[str, int]]:
+    """For each article the stored ones that may be near copies of it, each with how many numbers they share, the
+    likeliest first; itself is none of them."""
     asked = sorted({number for sketch in wanted.values() for number in sketch})
     holders: dict[int, list[str]] = {}
     with database.reading() as connection:
@@ -35,8 +36,8 @@ def candidates(database: Database, wanted: Sketches) -> dict[str, list[str]]:
     return sharing(wanted, holders)
 
 
-def sharing(wanted: Sketches, holders: Mapping[int, Collection[str]]) -> dict[str, list[str]]:
-    """For each article those others among the holders of its hashes that share enough of them, the likeliest first."""
+def sharing(wanted: Sketches, holders: Mapping[int, Collection[str]]) -> dict[str, dict[str, int]]:
+    """For each article those others among the holders of its hashes that share enough of them, likewise."""
     return {key: _likeliest(key, (holders.get(number, ()) for number in sketch)) for key, sketch in wanted.items()}
 
 
@@ -62,10 +63,10 @@ def forget(database: Database, now: datetime) -> int:
         return connection.execute(_FORGET, {"before": _day(now - KEPT)}).rowcount
 
 
-def _likeliest(key: str, groups: Iterable[Collection[str]]) -> list[str]:
+def _likeliest(key: str, groups: Iterable[Collection[str]]) -> dict[str, int]:
     shared = Counter(other for group in groups if len(group) <= COMMON for other in group if other != key)
     ranked = sorted(((-count, other) for other, count in shared.items() if count >= ENOUGH))
-    return [other for _, other in ranked[:MOST_CANDIDATES]]
+    return {other: -count for count, other in ranked[:MOST_CANDIDATES]}
 
 
 def _day(time: datetime) -> int:

@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, union_all, update
 
 from aggregator.models import Article, Attribution, Tag
 from aggregator.store.articles import article_of, tag_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, sources, stories, tags, topics
+from aggregator.store.schema import articles, memberships, retired, sources, stories, tags, topics
 from aggregator.store.settings import put, value_of
 from aggregator.store.visits import touch
 
@@ -21,12 +22,27 @@ _PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # th
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
+_FOUNDER = articles.alias("founder")  # dates its story: whoever leads it, its item stays where it is
+_WANTED: Any = bindparam("wanted", expanding=True)
+_TAKEN = union_all(
+    select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
+    select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
+)
 _STORIES_IN = (
-    select(stories.c.id.label("story_id"), stories.c.item_id, memberships.c.score, memberships.c.reasons, articles)
+    select(
+        stories.c.id.label("story_id"),
+        stories.c.item_id,
+        stories.c.led_at,
+        _FOUNDER.c.dated_at.label("founded_at"),
+        memberships.c.score,
+        memberships.c.reasons,
+        articles,
+    )
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
-    .where(memberships.c.topic == bindparam("topic"), articles.c.dated_at >= bindparam("since"))
-    .order_by(articles.c.dated_at.desc(), stories.c.id)
+    .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
+    .where(memberships.c.topic == bindparam("topic"), _FOUNDER.c.dated_at >= bindparam("since"))
+    .order_by(_FOUNDER.c.dated_at.desc(), stories.c.id)
     .limit(bindparam("limit", type_=Integer()))
 )
 _COPIES = (
@@ -68,6 +84,8 @@ class StoredStory:
     tags: tuple[Tag, ...]
     score: int
     reasons: tuple[str, ...]
+    founded_at: datetime  # the date of the article that founded it: it stays when another copy leads
+    led_at: datetime | None  # since when its lead leads, if another copy did before
 
 
 def register(database: Database, slugs: Iterable[str], rules_hash: str, now: datetime) -> bool:
@@ -140,9 +158,14 @@ def mark_published(database: Database, topic: DirtyTopic, expires_at: datetime |
 
 
 def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
-    """Give stories their item ids for ever. Answers with the ids they have, by story: the first one given stands."""
+    """Give stories their item ids for ever. Answers with the ids they have, by story: the first one given stands.
+
+    An id that another story has, or had, as where its earliest copy was split off, gets the story's own id behind it.
+    """
     with database.writing() as connection:
-        connection.execute(_PIN, [{"story": story, "pinned": item_ids[story]} for story in sorted(item_ids)])
+        taken = set(connection.execute(_TAKEN, {"wanted": list(item_ids.values())}).scalars())
+        free = {story: f"{wanted}/{story}" if wanted in taken else wanted for story, wanted in item_ids.items()}
+        connection.execute(_PIN, [{"story": story, "pinned": free[story]} for story in sorted(free)])
         return {row.id: row.item_id for row in connection.execute(_PINNED, {"stories": list(item_ids)})}
 
 
@@ -161,6 +184,8 @@ def stories_in(database: Database, slug: str, *, since: datetime, limit: int) ->
             tags_by_article[row.key],
             row.score,
             tuple(row.reasons),
+            row.founded_at,
+            row.led_at,
         )
         for row in rows
     ]
@@ -171,8 +196,7 @@ def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
     statement = (
         select(topics.c.slug, func.count(memberships.c.story), func.max(articles.c.dated_at))
         .outerjoin(memberships, memberships.c.topic == topics.c.slug)
-        .outerjoin(stories, stories.c.id == memberships.c.story)
-        .outerjoin(articles, articles.c.key == stories.c.lead)
+        .outerjoin(articles, articles.c.key == memberships.c.story)
         .group_by(topics.c.slug)
     )
     with database.reading() as connection:
