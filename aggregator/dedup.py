@@ -90,8 +90,13 @@ class Evidence:
     rulings: Mapping[frozenset[str], bool]  # a person's word of two articles: copies of one, or not
 
     def together(self, key: str) -> set[str]:
-        """The articles that a person has called copies of this one."""
-        return {other for other, same in self._said.get(key, {}).items() if same}
+        """The articles that a person has called copies of this one, or copies of its copies: whoever comes first."""
+        found, asked = {key}, [key]
+        while asked:
+            near = {other for other, same in self._said.get(asked.pop(), {}).items() if same}
+            asked += near - found
+            found |= near
+        return {other for other in found if other != key and self._said[key].get(other, True)}
 
     def allows(self, copy: Copy, around: Iterable[Copy]) -> bool:
         """Whether nobody has said that an article is no copy of any of these."""

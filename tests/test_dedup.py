@@ -252,5 +252,7 @@ def test_a_word_of_a_person_is_found_among_many() -> None:
     said = {frozenset(("1", "2")): True, frozenset(("1", "3")): False, frozenset(("2", "3")): False}
     evidence = Evidence({}, lambda one, other: None, said)
     assert (evidence.together("1"), evidence.together("3")) == ({"2"}, set())
+    more = Evidence({}, evidence.likeness, said | {frozenset(("2", "4")): True, frozenset(("4", "3")): True})
+    assert more.together("1") == {"2", "4"}  # 3 is said to be no copy of it
     assert not evidence.allows(copy("3"), [copy("9"), copy("1")])
     assert evidence.allows(copy("3"), [copy("9")])

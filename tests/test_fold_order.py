@@ -503,6 +503,7 @@ def test_who_copies_guid_link_and_title_changes_nothing_of_the_other(
     world = new_world()
     for one in (theirs, mine) if is_first else (mine, theirs):
         world.visit(one)
+        world.items()
     found = {
         key: [line for line in lines if line[0] == mine.key] for key, lines in world.rows("articles", "tags").items()
     }

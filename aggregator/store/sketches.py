@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from aggregator.shingles import ENOUGH
 from aggregator.store.articles import chunks
@@ -17,7 +17,12 @@ MOST_CANDIDATES = 20  # of one article: those that share most
 
 _EPOCH = date(1970, 1, 1)
 _CHUNK = 900  # hashes in one question
-_SHARING = select(sketches.c.hash, sketches.c.article).where(sketches.c.hash.in_(bindparam("hashes", expanding=True)))
+_SHARING = (
+    select(sketches.c.hash, func.aggregate_strings(sketches.c.article, " "))
+    .where(sketches.c.hash.in_(bindparam("hashes", expanding=True)))
+    .group_by(sketches.c.hash)
+    .having(func.count() <= COMMON)
+)
 _DROP = delete(sketches).where(sketches.c.article.in_(bindparam("keys", expanding=True)))
 _FORGET = delete(sketches).where(sketches.c.day < bindparam("before"))
 
@@ -31,8 +36,8 @@ def candidates(database: Database, wanted: Sketches) -> dict[str, dict[str, int]
     holders: dict[int, list[str]] = {}
     with database.reading() as connection:
         for start in range(0, len(asked), _CHUNK):
-            for number, key in connection.execute(_SHARING, {"hashes": asked[start : start + _CHUNK]}):
-                holders.setdefault(number, []).append(key)
+            for number, keys in connection.execute(_SHARING, {"hashes": asked[start : start + _CHUNK]}):
+                holders[number] = keys.split()
     return sharing(wanted, holders)
 
 
