@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/folding.py [--stored 5000] [--new 50] [--words 500] [--copies .3] [--formulas 0] [--profile]
 
-Invented texts, a share of them edited copies of what another source has; `--formulas` is the share of sentences that all
-take from the same few. One core, SQLite; CPU of a visit from its articles to the store, and of folding alone.
+Invented texts, of which some are edited copies of what another source has; `--formulas` is the share of sentences that
+all take from the same few. One core, SQLite; CPU of a visit from its articles to the store, and of folding alone.
 """
 
 import argparse
