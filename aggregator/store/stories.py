@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from aggregator.models import Membership, Story, Wish
+from aggregator.store import relations
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
@@ -52,13 +53,16 @@ def regroup(
         for story in after
         for copy in story.copies
     ]
+    found_in = {copy.key: story.id for story in after for copy in story.copies}
     with database.writing() as connection:
         connection.execute(_PLACE, sorted(places, key=lambda row: str(row["at"])))
         touched: set[str] = set()
+        relations.hand_over(connection, {key: story for key, story in found_in.items() if key in gone})
         for chunk in chunks(gone):
             connection.execute(_RETIRE, {"ids": chunk})
             left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
             touched.update(connection.execute(left).scalars())
+            relations.forget(connection, chunk)
             connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
         save_leads(database, connection, after, now)
         for chunk in chunks(story.id for story in after):

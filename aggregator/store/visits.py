@@ -230,8 +230,8 @@ def save_leads(database: Database, connection: Connection, touched: Iterable[Sto
     ordered = sorted(touched, key=lambda story: story.id)
     if ordered:
         connection.execute(_LEAD, [{"story": story.id, "leading": story.lead, "now": now} for story in ordered])
-        rows = [{"id": story.id, "lead": story.lead} for story in ordered]
-        connection.execute(database.insert(stories).on_conflict_do_nothing(), rows)
+        rows = [{"id": story.id, "lead": story.lead, "unrelated": True} for story in ordered]
+        connection.execute(database.upsert(stories, "unrelated"), rows)
 
 
 def _replace_tags(
