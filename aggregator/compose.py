@@ -68,15 +68,15 @@ def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) 
         Attribution(one.title or "(untitled)", None, one.link or our_page(base_url, one.article))
         for one in story.related
     )
-    published_at = _instant(lead.dated_at, identity)
-    updated_at = _instant(lead.updated_at or lead.dated_at, identity)
+    published_at = _instant(story.founded_at, identity)
+    updated_at = max(_instant(date, identity) for date in (lead.updated_at, story.led_at, story.founded_at) if date)
     return Item(
         id=identity,
         title=lead.title or "(untitled)",
         html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related)}",
         summary=lead.summary or lead.title or "(untitled)",
         published_at=published_at,
-        updated_at=max(published_at, updated_at),
+        updated_at=updated_at,
         link=written(lead.link or page),
         trace=page,
         origin=_written(origin),

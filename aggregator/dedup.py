@@ -3,6 +3,16 @@
 An article joins a story whose copy in another source has a link to the same page, any copy of which has the same words,
 or whose lead its text is like. What a person has said of two articles goes before all of that.
 Identity is (source, guid): a copy joins a story, it never changes another copy.
+
+What depends on the order in which copies come:
+
+- Within one visit nothing: the most senior copy goes first, by its date, then by its key.
+- Nothing either among articles of which any two that can be linked by a chain of copies are copies of each other.
+- Of a chain (B is a copy of A and of C, these are none of each other) it depends on who was there. B joins the most
+  senior of the stories that were there before it, and moves nobody: a source could else, with the words of one article
+  and the address of another, put together what others have written, and hide one of the two. So stories that come in
+  another order may be parted otherwise, but what is in one story is always linked by copies.
+- `regroup.fold_recent` decides as if all copies came at once: whatever the order was, its answer is the same.
 """
 
 from bisect import bisect_left, insort
@@ -10,9 +20,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
 
 from aggregator import links, urls
+from aggregator.addresses import registrable_domain
 from aggregator.models import Article, Copy, Known, Likeness, Placement, Story
+from aggregator.near import CONTAINED
+from aggregator.plaintext import breaks_off
 from aggregator.words import folded
 
 WINDOW = timedelta(days=3)  # between two copies at one address: some addresses are used again, for other news
@@ -20,7 +35,8 @@ MOST_SILENT = 24  # changes in a row without a newer date: then it is a page tha
 RESTLESS = timedelta(days=1)  # between two changes of such a page that are taken because they are news
 SPAN = timedelta(days=7)  # between the first copy of a story and any other that only resembles one
 MOST_COPIES = 200  # of a story: what more resembles is a formula
-FULL = 0.8  # of the words of the fullest copy: about as full
+FULL = 0.8  # of the words of a full text: about as full
+EXCERPT = 100  # words: a shorter text may be an excerpt though it does not break off
 MIN_WORDS = 40  # below that the same words may be a notice that is used again: the title must agree as well
 
 
@@ -56,7 +72,8 @@ def _again(article: Article, before: Known) -> Article | None:
             return None
         silent_changes = MOST_SILENT
     if is_news:
-        updated_at = min(article.claimed_at, now) if announced and article.claimed_at else now
+        changed_at = min(article.claimed_at, now) if announced and article.claimed_at else now
+        updated_at = max(changed_at, updated_at or changed_at)
     return replace(article, first_seen_at=before.first_seen_at, updated_at=updated_at, silent_changes=silent_changes)
 
 
@@ -64,24 +81,38 @@ def _is_later(date: datetime | None, before: datetime | None) -> bool:
     return date is not None and (before is None or date > before)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """What beside links and equal texts tells whose copy an article is."""
 
     alike: Mapping[str, Collection[str]]  # by key: keys of articles that may be near copies
-    likeness: Callable[[Copy, Copy], Likeness]  # whether they are
+    likeness: Callable[[Copy, Copy], Likeness | None]  # whether they are; None where texts are not compared
     rulings: Mapping[frozenset[str], bool]  # a person's word of two articles: copies of one, or not
 
     def together(self, key: str) -> set[str]:
-        """The articles that a person has called copies of this one."""
-        return {other for pair, same in self.rulings.items() if same and key in pair for other in pair - {key}}
+        """The articles that a person has called copies of this one, or copies of its copies: whoever comes first."""
+        found, asked = {key}, [key]
+        while asked:
+            near = {other for other, same in self._said.get(asked.pop(), {}).items() if same}
+            asked += near - found
+            found |= near
+        return {other for other in found if other != key and self._said[key].get(other, True)}
 
     def allows(self, copy: Copy, around: Iterable[Copy]) -> bool:
         """Whether nobody has said that an article is no copy of any of these."""
-        return not any(self.rulings.get(frozenset((copy.key, other.key))) is False for other in around)
+        apart = {other for other, same in self._said.get(copy.key, {}).items() if not same}
+        return not apart or apart.isdisjoint(other.key for other in around)
+
+    @cached_property
+    def _said(self) -> Mapping[str, Mapping[str, bool]]:
+        """A person's word by article: of which other ones, and what."""
+        found: dict[str, dict[str, bool]] = defaultdict(dict)
+        for (one, other), same in self.rulings.items():
+            found[one][other] = found[other][one] = same
+        return found
 
 
-NONE = Evidence({}, lambda one, other: Likeness(False, "not compared", 0, 0.0, 0.0, 0.0, 0.0), {})
+NONE = Evidence({}, lambda one, other: None, {})
 
 
 def copy_of(article: Article, rank: int, rules: links.Rules | None = None) -> Copy:
@@ -95,6 +126,7 @@ def copy_of(article: Article, rank: int, rules: links.Rules | None = None) -> Co
         text_hash=article.text_hash,
         word_count=article.word_count,
         dated_at=article.dated_at,
+        breaks_off=breaks_off(article.text),
     )
 
 
@@ -128,15 +160,57 @@ def fold(new: Sequence[Copy], past: Sequence[Copy], evidence: Evidence = NONE) -
 
 def lead(copies: Iterable[Copy]) -> Copy:
     """The copy that is shown: what a person has chosen; else by the rank of its source, an original before reprints,
-    the fullest text (within a fifth), one that everybody can read, the earliest."""
+    a full text before excerpts of it, one that everybody can read, the earliest.
+
+    A text is no excerpt because another source has written something behind it: see `_whole`.
+    """
     left = list(copies)
     left = [copy for copy in left if copy.chosen] or left
     rank = min(copy.rank for copy in left)
     left = [copy for copy in left if copy.rank == rank]
     left = [copy for copy in left if not copy.is_reprint] or left
-    fullest = max(copy.word_count for copy in left)
-    left = [copy for copy in left if copy.word_count >= FULL * fullest]
+    left = _whole(_at_home(left))
     return min(left, key=lambda copy: (copy.is_paywalled, *_seniority(copy)))
+
+
+def _at_home(copies: list[Copy]) -> list[Copy]:
+    """Without those that say themselves that they are from the site of another copy: they link to its page."""
+    shared = Counter(copy.link for copy in copies if copy.link)
+    home = {copy.link for copy in copies if copy.link and shared[copy.link] > 1 and _is_at_home(copy)}
+    if not home:
+        return copies
+    return [copy for copy in copies if copy.link not in home or copy.host is None or _is_at_home(copy)]
+
+
+def _is_at_home(copy: Copy) -> bool:
+    """Whether an article's page is on the site of its source."""
+    return bool(copy.link and copy.host) and registrable_domain(urlsplit(copy.link or "").hostname or "") == copy.host
+
+
+def _whole(copies: list[Copy]) -> list[Copy]:
+    """Without excerpts of another copy.
+
+    An excerpt is short or breaks off, has less than `FULL` of the words of a full text, and is in it. Whether it is was
+    measured when one of the two was placed. It is believed of articles with a link to one page where the full text is
+    from that page's site, or from a folder of the owner's.
+    """
+    by_key = {copy.key: copy for copy in copies}
+    pairs = ((copy, by_key[copy.placement.rival]) for copy in copies if copy.placement.rival in by_key)
+    full = max((longer for one, other in pairs if (longer := _length_of_full(one, other))), default=0)
+    return [copy for copy in copies if not _is_excerpt(copy, full)] or copies
+
+
+def _length_of_full(one: Copy, other: Copy) -> int:
+    """The words of the longer of two texts, if the shorter one, which was found equal to it, is an excerpt of it."""
+    rule, likeness = one.placement.rule, one.placement.likeness
+    excerpt, full = sorted((one, other), key=lambda copy: copy.word_count)
+    is_inside = likeness is not None and likeness.containment >= CONTAINED
+    is_believed = rule == "link" and (full.host is None or _is_at_home(full))
+    return full.word_count if _is_excerpt(excerpt, full.word_count) and (is_inside or is_believed) else 0
+
+
+def _is_excerpt(copy: Copy, full: int) -> bool:
+    return copy.word_count < FULL * full and (copy.breaks_off or copy.word_count < EXCERPT)
 
 
 class _Placed:
@@ -176,7 +250,8 @@ def _placement(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]], evid
     """The rule that says whose copy it is, and the most senior copy of which it says so."""
     said = [other for key in evidence.together(copy.key) if (other := placed.copies.get(key))]
     if said:
-        return Placement("person", min(said, key=_seniority).key)
+        rival = min(said, key=_seniority)
+        return Placement("person", rival.key, evidence.likeness(copy, rival))
     rivals = [
         (other, rule)
         for other, rule in ((_same_text(copy, placed), "text"), (_same_page(copy, placed, repeated), "link"))
@@ -184,27 +259,25 @@ def _placement(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]], evid
     ]
     if rivals:
         rival, rule = min(rivals, key=lambda pair: _seniority(pair[0]))
-        return Placement(rule, rival.key)
+        return Placement(rule, rival.key, evidence.likeness(copy, rival) if rule == "link" else None)
     return _near(copy, placed, evidence) or Placement("first")
 
 
 def _near(copy: Copy, placed: _Placed, evidence: Evidence) -> Placement | None:
     """A story whose lead a copy is like: never one of whose copies alone it is, so that no chain can form."""
     candidates = (placed.copies[key] for key in evidence.alike.get(copy.key, ()) if key in placed.copies)
-    leads = {one.key: one for one in (lead(placed.around(candidate)) for candidate in candidates)}
-    for rival in sorted(leads.values(), key=_seniority):
-        around = placed.around(rival)
-        if _has_room(copy, around) and evidence.allows(copy, around):
-            likeness = evidence.likeness(copy, rival)
-            if likeness.is_copy:
-                return Placement("near", rival.key, likeness)
+    stories = {candidate.story or candidate.key: placed.around(candidate) for candidate in candidates}
+    open_ones = [around for around in stories.values() if _has_room(copy, around) and evidence.allows(copy, around)]
+    for rival in sorted(map(lead, open_ones), key=_seniority):
+        likeness = evidence.likeness(copy, rival)
+        if likeness and likeness.is_copy:
+            return Placement("near", rival.key, likeness)
     return None
 
 
 def _has_room(copy: Copy, around: Collection[Copy]) -> bool:
     """Whether a story is neither too large nor too far away to take in another copy by resemblance."""
-    first = min(around, key=_seniority)
-    return len(around) < MOST_COPIES and abs(copy.dated_at - first.dated_at) <= SPAN
+    return len(around) < MOST_COPIES and abs(copy.dated_at - min(around, key=_seniority).dated_at) <= SPAN
 
 
 def _same_text(copy: Copy, placed: _Placed) -> Copy | None:

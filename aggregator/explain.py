@@ -263,7 +263,7 @@ def _time(time: datetime | None) -> str | None:
 def _why(copy: Copy) -> str:
     """Why a copy is in its story, with the figures of that decision."""
     rule, rival, likeness = copy.placement.rule, copy.placement.rival, copy.placement.likeness
-    if likeness:
+    if likeness and rule == "near":
         return (
             f"near copy of {rival} ({likeness.rule}: {likeness.shared} shingles shared,"
             f" {likeness.jaccard:.0%} of all, {likeness.containment:.0%} of the shorter text,"

@@ -6,8 +6,9 @@ sketches → candidates → copies → texts → rulings → dedup.fold
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 
 from aggregator import dedup, near, origins, shingles
@@ -20,6 +21,7 @@ from aggregator.store import rulings as stored_rulings
 from aggregator.store import sketches as stored_sketches
 
 MOST_READY = 1000  # texts: some 60 kB each
+READ_AT_ONCE = 50  # texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,54 +35,93 @@ class Folded:
 def fold(database: Database, articles: Sequence[Article], source: Source, config: Config) -> Folded:
     """The stories of new or changed articles of a source."""
     texts = _Texts(database, articles)
-    copies = [_copy(article, source, config) for article in articles]
+    copies = {article.key: _copy(article, source, config) for article in articles}
     past = stored_articles.copies(
         database,
-        keys=[copy.key for copy in copies],
-        links=[copy.link for copy in copies if copy.link],
-        text_hashes=[copy.text_hash for copy in copies if copy.word_count],  # no words are not the same words
+        keys=copies.keys(),
+        links=[copy.link for copy in copies.values() if copy.link],
+        text_hashes=[copy.text_hash for copy in copies.values() if copy.word_count],  # no words are not the same words
     )
     placed = {copy.key for copy in past}
     sketches = {article.key: shingles.sketch(texts.of(article.key).shingles) for article in articles}
-    alike = _alike(database, {key: sketch for key, sketch in sketches.items() if key not in placed})
-    past += _stories_of(database, {other for others in alike.values() for other in others} - placed - sketches.keys())
+    shared = _sharing(database, {key: sketch for key, sketch in sketches.items() if key not in placed})
+    past += _stories_of(database, {other for others in shared.values() for other in others} - placed - sketches.keys())
     rulings = stored_rulings.of(database, sketches.keys())
     past += _stories_of(database, {key for pair in rulings for key in pair} - {copy.key for copy in past})
+    known = {copy.key: copy for copy in past}
+    alike = _alike(shared, known | copies)
+    texts.expect(_to_be_compared(alike, known.values(), {copy.link for copy in copies.values()}))
     evidence = dedup.Evidence(alike, texts.likeness, rulings)
-    return Folded(dedup.fold(copies, list({copy.key: copy for copy in past}.values()), evidence), sketches)
+    return Folded(dedup.fold(list(copies.values()), list(known.values()), evidence), sketches)
 
 
 def _copy(article: Article, source: Source, config: Config) -> Copy:
-    credit = origins.credit(article, config.agencies)
+    voice, is_reprint = origins.spoken(article, config.agencies, config.links)
     return replace(
         dedup.copy_of(article, source.rank, config.links),
-        voice=origins.voice(article, config.agencies, config.links),
-        is_reprint=credit is not None and credit.place != origins.OWN_SITE,
+        voice=voice,
+        is_reprint=is_reprint,
         is_paywalled=source.paywall,
+        host=source.host,
     )
 
 
-def among(database: Database, copies: Sequence[Copy]) -> tuple[Story, ...]:
-    """The stories of some copies as if they came together and for the first time, and nothing else were there."""
+def among(
+    database: Database, copies: Sequence[Copy], rulings: stored_rulings.Rulings | None = None
+) -> tuple[Story, ...]:
+    """The stories of some copies as if they came together and for the first time, and nothing else were there.
+
+    `rulings`: a person's, if other ones than are stored.
+    """
     texts = _Texts(database)
+    texts.expect(copy.key for copy in copies)
     sketches = {copy.key: shingles.sketch(texts.of(copy.key).shingles) for copy in copies}
-    rulings = stored_rulings.of(database, sketches.keys())
-    evidence = dedup.Evidence(_alike_among(sketches), texts.likeness, rulings)
+    if rulings is None:
+        rulings = stored_rulings.of(database, sketches.keys())
+    alike = _alike(_sharing_among(sketches), {copy.key: copy for copy in copies})
+    evidence = dedup.Evidence(alike, texts.likeness, rulings)
     return dedup.fold([replace(copy, story=None, placement=Placement("first")) for copy in copies], (), evidence)
 
 
-def _alike(database: Database, sketches: stored_sketches.Sketches) -> dict[str, list[str]]:
-    """Possible near copies of each article: among these, and in the store."""
-    found, inner = stored_sketches.candidates(database, sketches), _alike_among(sketches)
-    return {key: list(dict.fromkeys([*found[key], *inner[key]])) for key in sketches}
+def _sharing(database: Database, sketches: stored_sketches.Sketches) -> dict[str, dict[str, int]]:
+    """Possible near copies of each article, among these and in the store, with how many numbers they share."""
+    found, inner = stored_sketches.candidates(database, sketches), _sharing_among(sketches)
+    return {key: found[key] | inner[key] for key in sketches}
 
 
-def _alike_among(sketches: stored_sketches.Sketches) -> dict[str, list[str]]:
+def _sharing_among(sketches: stored_sketches.Sketches) -> dict[str, dict[str, int]]:
     holders: dict[int, list[str]] = defaultdict(list)
     for key, sketch in sketches.items():
         for number in set(sketch):
             holders[number].append(key)
     return stored_sketches.sharing(sketches, holders)
+
+
+def _alike(shared: Mapping[str, Mapping[str, int]], copies: Mapping[str, Copy]) -> dict[str, list[str]]:
+    """Those possible near copies of each article that are worth comparing, as long as they are."""
+    return {
+        key: [
+            other
+            for other, count in others.items()
+            if other in copies and shingles.may_be_copies(count, copies[key].word_count, copies[other].word_count)
+        ]
+        for key, others in shared.items()
+    }
+
+
+def _to_be_compared(
+    alike: Mapping[str, Collection[str]], past: Iterable[Copy], links: Collection[str | None]
+) -> Iterator[str]:
+    """The copies that new ones will most likely be compared with: who leads a story, and who has the same link."""
+    wanted = {other for others in alike.values() for other in others}
+    stories: dict[str | None, list[Copy]] = defaultdict(list)
+    for copy in past:
+        stories[copy.story].append(copy)
+        if copy.link and copy.link in links:
+            yield copy.key
+    for copies in stories.values():
+        if any(copy.key in wanted for copy in copies):
+            yield dedup.lead(copies).key
 
 
 def _stories_of(database: Database, keys: Collection[str]) -> list[Copy]:
@@ -92,12 +133,22 @@ class _Texts:
 
     def __init__(self, database: Database, articles: Iterable[Article] = ()) -> None:
         self._database = database
-        self._articles = {article.key: article for article in articles}
+        self._new = {one.key: (one.source, one.dated_at, one.title, one.text) for one in articles}
+        self._read: dict[str, tuple[str, datetime, str, str]] = {}
+        self._expected: list[str] = []
         self.of = lru_cache(maxsize=MOST_READY)(self._ready)
 
+    def expect(self, keys: Iterable[str]) -> None:
+        """Read these together, some at a time, when the first of them is asked for."""
+        self._expected = sorted(set(keys) - self._new.keys(), reverse=True)
+
     def _ready(self, key: str) -> near.Text:
-        article = self._articles.get(key) or stored_articles.by_keys(self._database, [key])[key]
-        return near.text_of(article.source, article.dated_at, article.title, article.text)
+        if key in self._new:
+            return near.text_of(*self._new[key])
+        if key not in self._read:
+            some, self._expected = self._expected[-READ_AT_ONCE:], self._expected[:-READ_AT_ONCE]
+            self._read |= stored_articles.texts(self._database, {key, *some})
+        return near.text_of(*self._read.pop(key))
 
     def likeness(self, one: Copy, other: Copy) -> Likeness:
         return near.compare(self.of(one.key), self.of(other.key))

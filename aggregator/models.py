@@ -272,6 +272,8 @@ class Copy:
     voice: str = ""  # who speaks in it: copies of one voice count once, see `origins.independent`
     is_reprint: bool = False  # of an agency's text, by another
     is_paywalled: bool = False  # its source shows it to subscribers only
+    breaks_off: bool = False  # its text says that it goes on elsewhere
+    host: str | None = None  # the registrable domain of its source; None for a place on this machine
 
 
 @dataclass(frozen=True, slots=True)

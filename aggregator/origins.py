@@ -63,11 +63,20 @@ def voice(article: Article, agencies: Agencies | None = None, rules: links.Rules
     An agency (agency:reuters), else whoever published it first, as far as it says so, else its site (example.org) or
     its source (source:…). A publisher of whom only the name is said is name:….
     """
+    return spoken(article, agencies, rules)[0]
+
+
+def spoken(article: Article, agencies: Agencies | None = None, rules: links.Rules | None = None) -> tuple[str, bool]:
+    """Who speaks in an article, as `voice` says, and whether it is an agency's text that another prints again."""
     said = _Said(article, agencies or built_in())
-    found, rules = said.credit(), rules or links.built_in()
+    found = said.credit()
     if found:
-        return f"agency:{found.agency}"
-    first = said.first(rules)
+        return f"agency:{found.agency}", found.place != OWN_SITE
+    return _publisher(said, rules or links.built_in()), False
+
+
+def _publisher(said: "_Said", rules: links.Rules) -> str:
+    article, first = said.article, said.first(rules)
     if first:
         return first
     host, told = _host(article.link), _host(article.origin.url if article.origin else None)

@@ -111,7 +111,7 @@ class Pipeline:
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         publish.withdraw(set(self.config.topics), self.config.public)
-        changed = retag.apply(self.database, self.judge, self.config.markers, progress, is_judged=not outdated)
+        changed = retag.apply(self.database, self.judge, self.config, progress, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
         if stored_topics.is_outdated(self.database, "links", link_rules):
             retag.compare_all(self.database, self.config.links)

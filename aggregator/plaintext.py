@@ -22,6 +22,8 @@ _SENTENCE_END = re.compile(r"[.!?…:;。！？：；؟۔।][\"'”’»“)\]�
 _UNSPACED = re.compile("[\u3001-\u303f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60\u0e00-\u0eff]")
 _MARGINS = range(55, 101)  # columns
 _FULL = 0.88  # of the margin: people and programs fill lines so far
+ENDING = 200  # characters of a text that tell whether it breaks off
+_BROKEN_OFF = re.compile(r"(?:…|\.{3})[ \])）」”\"’']*(?:\n+[^\n]{0,150})?$")
 
 
 def unified(text: str) -> str:
@@ -38,6 +40,11 @@ def paragraphs(text: str) -> list[str]:
         fits = margin and _is_full(piece, margin) and _margin(piece) <= margin + 2
         found += [_joined(piece)] if fits or _is_wrapped(piece) else piece
     return found
+
+
+def breaks_off(text: str) -> bool:
+    """Whether a text ends in dots, as excerpts do; a short last paragraph behind them may say where it goes on."""
+    return _BROKEN_OFF.search(text[-ENDING:].rstrip()) is not None
 
 
 def _pieces(block: str) -> Iterator[list[str]]:

@@ -1,6 +1,8 @@
 """Stories taken apart and folded again: because a person says so, or by other thresholds.
 
-A story keeps its id, and with it the id of its item, as long as the article that founded it is in it.
+A story has the id of its article that was seen first, as if it had grown by itself; stories that are put together have
+that of the first one. So what is taken apart and put together again, or the other way round, is what it was: a story
+keeps its id, and with it the id of its item, as long as the article that founded it is in it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,34 +37,54 @@ def fulfil(database: Database, judge: Judge, wish: Wish, now: datetime) -> None:
     copies = stored_articles.story_of(database, wish.article)
     others = stored_articles.story_of(database, wish.other) if wish.other else []
     if wish.kind == "split":
-        stored_rulings.say(database, ((wish.article, copy.key) for copy in copies), same=False, now=now)
+        stored_rulings.say(database, _parted(database, wish.article, copies), same=False, now=now)
     elif wish.kind == "merge":
         pairs = ((one.key, other.key) for one in copies for other in others)
         stored_rulings.say(database, pairs, same=True, now=now)
     elif copies:
         stored_stories.choose(database, copies[0].story or "", wish.article)
         copies = stored_articles.story_of(database, wish.article)
-    fold_again(database, judge, {copy.key: copy for copy in (*copies, *others)}.values())
+    fold_again(database, judge, {copy.key: copy for copy in (*copies, *others)}.values(), now)
     stored_stories.done(database, [wish.id])
 
 
-def fold_again(database: Database, judge: Judge, copies: Iterable[Copy]) -> int:
+def fold_again(database: Database, judge: Judge, copies: Iterable[Copy], now: datetime) -> int:
     """Decide anew which of these copies, all of some stories, belong together; how many stories are others now."""
     known = {copy.key: copy for copy in copies}
     before = _by_story(known.values())
-    found = [_named(story, before.keys()) for story in folding.among(database, list(known.values()))]
-    changed = [story for story in found if _is_new(story, before)]
+    seen = stored_articles.known(database, known.keys())
+    seen_at = {key: article.first_seen_at for key, article in seen.items()}
+    found = [_named(story, before.keys(), seen_at) for story in folding.among(database, list(known.values()))]
+    leads_before = stored_stories.leads(database, before.keys())
+    changed = [story for story in found if leads_before.get(story.id) != story.lead or _is_new(story, before)]
     if changed:
         leads = stored_articles.by_keys(database, [story.lead for story in changed])
         memberships = {story.id: judge.judge(leads[story.lead]).memberships(story) for story in changed}
         gone = before.keys() - {story.id for story in found}
-        stored_stories.regroup(database, gone, changed, memberships)
+        stored_stories.regroup(database, gone, changed, memberships, now)
     return len(changed)
 
 
 def fold_recent(database: Database, judge: Judge, now: datetime) -> int:
     """Decide anew which of the articles of the last days belong together; how many stories are others now."""
-    return fold_again(database, judge, stored_articles.recent_copies(database, now - RECENT))
+    return fold_again(database, judge, stored_articles.recent_copies(database, now - RECENT), now)
+
+
+def _parted(database: Database, article: str, copies: Sequence[Copy]) -> set[tuple[str, str]]:
+    """The pairs of which a person says by a split that they are no copies of each other.
+
+    Where the article is in its story by a person's word, that is taken back: it goes with what would be with it
+    otherwise. Else it goes alone.
+    """
+    keys = {copy.key for copy in copies}
+    rulings = stored_rulings.of(database, keys)
+    merged = {key for pair, same in rulings.items() if same and article in pair for key in pair - {article}} & keys
+    kept = {pair: same for pair, same in rulings.items() if len(pair & merged) != 1}
+    stories = folding.among(database, copies, kept) if merged else ()
+    groups = ({copy.key for copy in story.copies} for story in stories)
+    own = next((group for group in groups if article in group and not group & merged), {article})
+    taken_back = {(one, other) for one in own for other in merged if rulings.get(frozenset((one, other)))}
+    return taken_back | {(article, key) for key in keys - own}
 
 
 def _by_story(copies: Iterable[Copy]) -> dict[str, list[Copy]]:
@@ -72,13 +94,14 @@ def _by_story(copies: Iterable[Copy]) -> dict[str, list[Copy]]:
     return found
 
 
-def _named(story: Story, before: Collection[str]) -> Story:
-    """The story with the id of one of the stories before whose founder is in it; the most senior one's, if any."""
-    name = next((copy.key for copy in story.copies if copy.key in before), story.id)
+def _named(story: Story, before: Collection[str], seen_at: Mapping[str, datetime]) -> Story:
+    """The story with the id of one of the stories before whose founder is in it, or of any article: the first seen."""
+    founders = [copy for copy in story.copies if copy.key in before] or story.copies
+    name = min(founders, key=lambda copy: seen_at[copy.key]).key  # of those seen at once, the most senior
     return replace(story, id=name, copies=tuple(replace(copy, story=name) for copy in story.copies))
 
 
 def _is_new(story: Story, before: Mapping[str, Sequence[Copy]]) -> bool:
-    """Whether it has other copies than before, for other reasons, or another lead."""
+    """Whether it has other copies than before, or has them for other reasons."""
     old = {copy.key: copy.placement for copy in before.get(story.id, ())}
-    return old != {copy.key: copy.placement for copy in story.copies} or any(copy.chosen for copy in story.copies)
+    return old != {copy.key: copy.placement for copy in story.copies}

@@ -1,13 +1,16 @@
-"""Newer rules for what is stored already: what is furniture, what an article is about, where it belongs.
+"""Newer rules for what is stored already: what is furniture, who speaks, what an article is about, where it belongs.
 
 Piece by piece, each in a transaction of its own, so that it can be broken off and done again.
 """
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 
-from aggregator import __version__, dedup, furniture
+from aggregator import __version__, dedup, furniture, origins
+from aggregator.agencies import Agencies
+from aggregator.config import Config
 from aggregator.judge import Judge
 from aggregator.links import Rules
 from aggregator.markers import Markers
@@ -25,19 +28,24 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int], None]  # told how many articles or stories have been looked at
 
 
-def apply(database: Database, judge: Judge, markers: Markers, progress: Progress, *, is_judged: bool) -> int:
+def apply(
+    database: Database, judge: Judge, config: Config, progress: Progress, now: datetime, *, is_judged: bool
+) -> int:
     """Do what newer rules ask for; the number of articles that are cut in another way. Raises StateError.
 
     `is_judged`: by these rules already. That all is done is noted at the end: what was broken off is done again.
     """
-    rules = digest([__version__, repr(markers)])
+    rules, voices = digest([__version__, repr(config.markers)]), voice_rules(config.agencies, config.links)
     is_cut = not stored_topics.is_outdated(database, "furniture", rules)
-    changed = 0 if is_cut else cut_all(database, markers, progress)
+    is_heard = is_cut and not stored_topics.is_outdated(database, "voices", voices)
+    changed = 0 if is_cut else cut_all(database, config.markers, progress)
     if changed:
         log.info("other rules of what is furniture: %d articles are cut in another way", changed)
-    if not (is_judged and is_cut):
-        judge_all(database, judge, progress)
-        stored_topics.note_rules(database, judge.rules_hash, furniture=rules)
+    if not is_heard:
+        hear_all(database, config.agencies, config.links)
+    if not (is_judged and is_heard):
+        judge_all(database, judge, progress, now)
+        stored_topics.note_rules(database, judge.rules_hash, furniture=rules, voices=voices)
     return changed
 
 
@@ -59,6 +67,20 @@ def cut_all(database: Database, markers: Markers, progress: Progress) -> int:
     return changed
 
 
+def voice_rules(agencies: Agencies, rules: Rules) -> str:
+    """Another text for other rules by which it is told who speaks in an article."""
+    named, hosts = sorted(agencies.by_name.items()), sorted(agencies.by_host.items())
+    return digest([__version__, repr(named), repr(hosts), repr(agencies.signed), repr(rules)])
+
+
+def hear_all(database: Database, agencies: Agencies, rules: Rules) -> None:
+    """Ask of all articles anew who speaks in them. Stories have to be judged after that."""
+    last = ""
+    while batch := stored_articles.walked(database, after=last, limit=BATCH):
+        stored_visits.save_voices(database, {one.key: origins.spoken(one, agencies, rules) for one in batch})
+        last = batch[-1].key
+
+
 def link_rules(rules: Rules) -> str:
     """Another text for other rules by which links are compared."""
     return digest([__version__, repr(rules)])
@@ -73,7 +95,7 @@ def compare_all(database: Database, rules: Rules) -> None:
         last = batch[-1][0]
 
 
-def judge_all(database: Database, judge: Judge, progress: Progress) -> None:
+def judge_all(database: Database, judge: Judge, progress: Progress, now: datetime) -> None:
     """Apply the rules to the whole store: who leads a story, what it is about, where it belongs."""
     last = ""
     while batch := stored_articles.stories(database, after=last, limit=BATCH):
@@ -85,6 +107,7 @@ def judge_all(database: Database, judge: Judge, progress: Progress) -> None:
             {key: judgement.all_tags for key, judgement in judgements.items()},
             {story.id: judgements[story.lead].memberships(story) for story in stories},
             {story.id: story.lead for story in stories},
+            now,
         )
         last = stories[-1].id
         progress(len(stories))

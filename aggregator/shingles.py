@@ -12,7 +12,9 @@ from operator import not_
 from zlib import crc32
 
 SKETCH = 32  # numbers: with 16 one in twenty copies cut to a quarter is not found, docs/quality.md
-ENOUGH = 2  # numbers that two sketches share: then the texts are worth comparing
+ENOUGH = 2  # numbers that two sketches share: with fewer, texts are not worth comparing
+LEAST_SHARED = 0.2  # of the numbers, in proportion to lengths: a third of what copies can be expected to share
+SURE_WORDS = 100  # from there on a sketch is full, and its share tells something
 MOST_WORDS = 20_000  # some eighty pages: what stands behind is not looked at
 
 _FIRST_UNSPACED = "\u0e00"  # Thai: `words` makes a character a word from there on, where no spaces are written
@@ -33,6 +35,16 @@ def shingles(words: Sequence[str]) -> frozenset[int]:
 def sketch(found: Collection[int]) -> tuple[int, ...]:
     """The smallest of a text's shingles in order, at most `SKETCH`, each −2³¹ to 2³¹−1: an INTEGER of PostgreSQL."""
     return tuple(number - 2**31 for number in nsmallest(SKETCH, found))
+
+
+def may_be_copies(shared: int, words: int, other_words: int) -> bool:
+    """Whether texts of so many words, whose sketches share so many numbers, are worth comparing.
+
+    Of copies the shorter text has at least .62 of its shingles in common with the longer one (`near`), so sketches of
+    two full texts share 20 numbers of 32 ± 3; of a text and its half, 12 ± 3.
+    """
+    fewer, more = sorted((min(words, MOST_WORDS), min(other_words, MOST_WORDS)))
+    return shared >= ENOUGH and (fewer < SURE_WORDS or shared >= LEAST_SHARED * SKETCH * fewer / more)
 
 
 def is_unspaced(word: str) -> bool:

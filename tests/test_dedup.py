@@ -9,17 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator import packaged
-from aggregator.dedup import MIN_WORDS, WINDOW, copy_of, fold, lead, news
+from aggregator.dedup import MIN_WORDS, WINDOW, Evidence, copy_of, fold, lead, news
 from aggregator.links import Rules
-from aggregator.models import Article, Copy, Known, Story
+from aggregator.models import Article, Copy, Known, Likeness, Placement, Story
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
 LINK = "https://a.example/x"
 
 
 def copy(key: str, source: str = "a", text: str | None = None, link: str | None = None, **fields: object) -> Copy:
     given = {"rank": 50, "title": "title", "word_count": 100, "dated_at": NOW, "text_hash": text or key}
     return Copy(key=key, source=source, link=link, **given | fields)  # type: ignore[arg-type]
+
+
+def inside(key: str, containment: float = 0.75, **fields: object) -> Copy:
+    """A copy that was compared with copy 1 when it was placed."""
+    likeness = Likeness(True, "contained", 50, 0.3, containment, 0.4, 0.0)
+    return copy(key, "b", placement=Placement("near", "1", likeness), **fields)
+
+
+def linked(key: str, **fields: object) -> Copy:
+    """A copy from a folder that has the link of copy 1, and other words."""
+    return copy(key, "b", link=LINK, placement=Placement("link", "1"), **fields)
 
 
 def partition(stories: tuple[Story, ...]) -> set[frozenset[str]]:
@@ -105,18 +117,52 @@ def test_resemblance_does_not_spread_to_what_nothing_resembles() -> None:
     ("copies", "shown"),
     [
         pytest.param([copy("1", rank=50, word_count=900), copy("2", rank=10, word_count=90)], "2", id="rank first"),
-        pytest.param([copy("1", word_count=79), copy("2", word_count=100)], "2", id="then the fullest"),
         pytest.param(
-            [copy("1", word_count=100), copy("2", word_count=80, dated_at=NOW - timedelta(hours=1))],
+            [copy("1", word_count=79), inside("2", word_count=900)], "2", id="the full text before an excerpt"
+        ),
+        pytest.param(
+            [copy("1", word_count=79), inside("2", 0.7, word_count=900)], "1", id="but not what only begins so"
+        ),
+        pytest.param([copy("1", word_count=79), copy("2", word_count=900)], "1", id="nor what was not compared"),
+        pytest.param(
+            [copy("1", word_count=100), inside("2", word_count=900)], "1", id="no excerpt: long, and ends well"
+        ),
+        pytest.param(
+            [copy("1", word_count=400, breaks_off=True), inside("2", word_count=501)],
             "2",
-            id="about as full: the earliest",
+            id="an excerpt that breaks off",
+        ),
+        pytest.param(
+            [copy("1", word_count=80), inside("2", word_count=100)], "1", id="about as full: the earliest, or the key"
+        ),
+        pytest.param(
+            [copy("1", word_count=50), inside("2", word_count=300), inside("3", word_count=60, dated_at=EARLIER)],
+            "2",
+            id="one full text is enough for all excerpts",
+        ),
+        pytest.param(
+            [copy("1", "b", link=LINK, host="b.example"), copy("2", link=LINK, host="a.example", dated_at=LATER)],
+            "2",
+            id="whose page it is before who links to it",
+        ),
+        pytest.param(
+            [copy("1", "b", link=LINK, host="b.example"), copy("2", link=LINK, host="c.example", dated_at=LATER)],
+            "1",
+            id="nobody's page",
+        ),
+        pytest.param(
+            [copy("1", link=LINK, host="a.example", word_count=30), linked("2", word_count=300, dated_at=LATER)],
+            "2",
+            id="a file of the owner's is believed to be the whole of a page",
         ),
         pytest.param([copy("2"), copy("1")], "1", id="the key at last"),
         pytest.param([copy("1", rank=10), copy("2", rank=90, chosen=True)], "2", id="a person's choice before all"),
         pytest.param([copy("1", is_reprint=True, word_count=900), copy("2")], "2", id="the original before reprints"),
         pytest.param([copy("1", is_reprint=True), copy("2", is_reprint=True, rank=10)], "2", id="rank before that"),
         pytest.param([copy("1", is_paywalled=True), copy("2", word_count=90)], "2", id="what everybody can read"),
-        pytest.param([copy("1", is_paywalled=True), copy("2", word_count=70)], "1", id="but not an excerpt"),
+        pytest.param(
+            [copy("1", is_paywalled=True, word_count=200), inside("2", word_count=70)], "1", id="but not an excerpt"
+        ),
     ],
 )
 def test_lead(copies: list[Copy], shown: str) -> None:
@@ -197,3 +243,20 @@ def test_links_are_compared_by_their_page() -> None:
     )
     assert copy_of(mobile, 50, rules).link == LINK
     assert copy_of(mobile, 50).link == f"{LINK}?via=1"
+
+
+def test_the_date_of_the_last_change_never_goes_back() -> None:
+    """A change that is announced may have been made before one that was not."""
+    silent = replace(SEEN, updated_at=NOW - timedelta(hours=2), claimed_at=NOW - timedelta(hours=9))
+    (changed,) = news([article(claimed_at=NOW - timedelta(hours=5))], {"k": silent})
+    assert changed.updated_at == silent.updated_at
+
+
+def test_a_word_of_a_person_is_found_among_many() -> None:
+    said = {frozenset(("1", "2")): True, frozenset(("1", "3")): False, frozenset(("2", "3")): False}
+    evidence = Evidence({}, lambda one, other: None, said)
+    assert (evidence.together("1"), evidence.together("3")) == ({"2"}, set())
+    more = Evidence({}, evidence.likeness, said | {frozenset(("2", "4")): True, frozenset(("4", "3")): True})
+    assert more.together("1") == {"2", "4"}  # 3 is said to be no copy of it
+    assert not evidence.allows(copy("3"), [copy("9"), copy("1")])
+    assert evidence.allows(copy("3"), [copy("9")])

@@ -87,7 +87,8 @@ def stories(found: Iterable[Document]) -> Iterator[StoredStory]:
                 StoredCopy(article.key, article.dated_at, "", Attribution("Wire & Co", document.url, article.link)),
             )
             tags = JUDGE.judge(article).all_tags
-            yield StoredStory(article.key, compose.item_id("example.org,2026", copies), article, copies, tags, 50, ())
+            identity = compose.item_id("example.org,2026", copies)
+            yield StoredStory(article.key, identity, article, copies, tags, 50, (), article.dated_at, None)
 
 
 def feeds(found: list[StoredStory]) -> Iterator[Feed]:

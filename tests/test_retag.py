@@ -131,3 +131,31 @@ async def test_rules_for_links_are_applied_to_the_past(config_directory: Path) -
     assert {copy.key for copy in copies} == {first.key, second.key}
     assert {copy.link for copy in copies} == {"https://a.example/rail"}
     assert {first.link, second.link} == {"https://a.example/rail?via=1", "http://m.a.example/rail/?via=2"}
+
+
+async def test_agencies_that_are_named_later_are_one_voice_in_the_past(config_directory: Path) -> None:
+    """Two papers print what one agency wrote."""
+    (config_directory / "topics.yaml").write_text(
+        "topics:\n  rail: {title: Rail, all: [country:china, country:russia], min_independent_sources: 2}\n"
+    )
+    names = ("herald", "post")
+    listed = "".join(f"  - {{folder: ../{name}, name: {name.title()}}}\n" for name in names)
+    (config_directory / "sources.yaml").write_text(f"sources:\n{listed}")
+    for name, title in zip(names, ("China and Russia sign rail deal", "China and Russia sign a deal"), strict=True):
+        (config_directory.parent / name).mkdir()
+        body = f"{title}\n\nHARBOUR TOWN, September 20 (Islands News Desk) - {PROSE}"
+        drop(config_directory.parent / name, f"{name}.txt", body.encode())
+    await once(config_directory)
+    (item,) = items(config_directory, "rail")
+    (config_directory / "agencies.yaml").write_text(
+        "agencies:\n  islands: {label: Islands News Desk, names: [Islands News Desk]}\n"
+    )
+    await once(config_directory)
+    assert items(config_directory, "rail") == []
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        (copies,) = articles.stories(database).values()
+        assert {(copy.voice, copy.is_reprint) for copy in copies} == {("agency:islands", True)}
+    (config_directory / "agencies.yaml").write_text("agencies: {}\n")
+    await once(config_directory)
+    assert [one["id"] for one in items(config_directory, "rail")] == [item["id"]]

@@ -204,3 +204,22 @@ def test_odd_texts_take_no_time(said: str) -> None:
     text.parse(Document(said.encode(), "a.txt", modified_at=NOW))
     plaintext.paragraphs(plaintext.unified(said))
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("The harbour is to be closed for", False),
+        ("The harbour is to be closed.", False),
+        ("The harbour is to be closed …", True),
+        ("The harbour is to be [...]", True),
+        ("The harbour is to be […]\n\nThe post Harbour closed appeared first on Island Post.", True),
+        ("The harbour is … closed.", False),
+        ("“Closed…”\n\n" + "So said the harbour master, who has seen many ships come and go in his time. " * 3, False),
+        ("", False),
+        ("…", True),
+        ("." * 1_000_000 + "\n" * 1_000_000, False),
+    ],
+)
+def test_a_text_may_break_off(written: str, expected: bool) -> None:
+    assert plaintext.breaks_off(written) is expected

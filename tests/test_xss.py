@@ -86,7 +86,7 @@ def story(article: Article, name: str) -> StoredStory:
     tags = tuple(Tag(f"category:{one.term}", one.label or one.term, 50) for one in article.categories)
     related = (Related(article.key, article.key, article.title, article.link, name, NOW, 0.5),)
     identity = f"tag:example.org,2026:story/{article.key}"
-    return StoredStory(article.key, identity, article, copies, tags, 50, (name,), related)
+    return StoredStory(article.key, identity, article, copies, tags, 50, (name,), NOW, None, related)
 
 
 def from_xml(data: bytes) -> tuple[list[str], list[str], list[str]]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, union
+from sqlalchemy import Row, bindparam, case, func, select, union
 
 from aggregator.models import (
     Article,
@@ -22,6 +22,7 @@ from aggregator.models import (
     Placement,
     Tag,
 )
+from aggregator.plaintext import ENDING, breaks_off
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import articles, sources, tags
@@ -47,6 +48,9 @@ _KIN = select(
 _RECENT_KIN = _KIN.order_by(articles.c.first_seen_at.desc(), articles.c.key).limit(RECENT)
 _KIN_BY_LINK = _KIN.where(articles.c.link.in_(_among("values"))).limit(RECENT)
 _KIN_BY_TEXT = _KIN.where(articles.c.text_hash.in_(_among("values"))).limit(RECENT)
+_ENDING = func.substr(  # from the first character where there are not so many: databases count from the end in two ways
+    articles.c.text, case((func.length(articles.c.text) > ENDING, func.length(articles.c.text) - ENDING + 1), else_=1)
+)
 _COPIES = select(
     articles.c.key,
     articles.c.source,
@@ -64,6 +68,8 @@ _COPIES = select(
     articles.c.voice,
     articles.c.is_reprint,
     sources.c.paywall,
+    _ENDING.label("ending"),
+    sources.c.host,
 ).join(sources, sources.c.id == articles.c.source)
 _COPIES_IN = _COPIES.where(articles.c.story.in_(_among("stories"))).order_by(articles.c.story)
 _SHARING = union(  # each has an index of its own
@@ -79,6 +85,9 @@ _ORIGINALS = (
     .limit(COMPARED)
 )
 _BY_KEYS = select(articles).where(articles.c.key.in_(_among("keys")))
+_TEXTS = select(*(articles.c[name] for name in ("key", "source", "dated_at", "title", "text"))).where(
+    articles.c.key.in_(_among("keys"))
+)
 
 
 def known(database: Database, keys: Collection[str]) -> dict[str, Known]:
@@ -135,6 +144,13 @@ def with_originals(database: Database, *, after: str = "", limit: int) -> list[A
         return [article_of(row) for row in connection.execute(some)]
 
 
+def walked(database: Database, *, after: str = "", limit: int) -> list[Article]:
+    """Articles in the order of their keys, to walk them all piece by piece."""
+    some = select(articles).where(articles.c.key > after).order_by(articles.c.key).limit(limit)
+    with database.reading() as connection:
+        return [article_of(row) for row in connection.execute(some)]
+
+
 def links(database: Database, *, after: str = "", limit: int) -> list[tuple[str, str, str | None]]:
     """Key, link, and the link as it is compared, of articles that have one, in the order of keys: to walk them all."""
     some = select(articles.c.key, articles.c.link, articles.c.story_link).where(articles.c.link.is_not(None))
@@ -161,6 +177,15 @@ def by_keys(database: Database, keys: Collection[str]) -> dict[str, Article]:
     with database.reading() as connection:
         rows = [row for chunk in chunks(keys) for row in connection.execute(_BY_KEYS, {"keys": chunk})]
     return {row.key: article_of(row) for row in rows}
+
+
+def texts(database: Database, keys: Collection[str]) -> dict[str, tuple[str, datetime, str, str]]:
+    """Source, date, title and text of those articles that are stored, by key: what is needed to compare them."""
+    if not keys:
+        return {}
+    with database.reading() as connection:
+        rows = [row for chunk in chunks(keys) for row in connection.execute(_TEXTS, {"keys": chunk})]
+    return {row.key: (row.source, row.dated_at, row.title, row.text) for row in rows}
 
 
 def _at(database: Database, link: str) -> Article | None:
@@ -292,6 +317,8 @@ def _copy(row: Any) -> Copy:
         row.voice,
         row.is_reprint,
         row.paywall,
+        breaks_off(row.ending),
+        row.host,
     )
 
 

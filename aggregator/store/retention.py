@@ -16,7 +16,7 @@ from aggregator.models import Article
 from aggregator.store import relations, sketches
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, memories, sources, stories, tags, tombstones
+from aggregator.store.schema import articles, memberships, memories, retired, sources, stories, tags, tombstones
 from aggregator.store.settings import is_due, note_done
 from aggregator.store.visits import touch
 from aggregator.words import folded
@@ -186,6 +186,7 @@ def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str
     for chunk in chunks(keys):
         connection.execute(delete(tags).where(tags.c.article.in_(chunk)))
         sketches.drop(connection, chunk)
+        connection.execute(delete(retired).where(retired.c.story.in_(chunk)))
         connection.execute(delete(articles).where(articles.c.key.in_(chunk)))
     for chunk in chunks(story_ids):
         left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)

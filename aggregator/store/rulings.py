@@ -1,6 +1,6 @@
 """Rulings: what a person has said of two articles; it outlives whatever the program finds."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import bindparam, or_, select
@@ -16,12 +16,12 @@ _OF = select(rulings.c.one, rulings.c.other, rulings.c.same).where(
     )
 )
 
-Pair = frozenset[str]  # the keys of two articles
+Rulings = Mapping[frozenset[str], bool]  # by the keys of two articles: copies of one, or not
 
 
-def of(database: Database, keys: Collection[str]) -> dict[Pair, bool]:
-    """What was said of these articles, by pair: True where two are copies of one article."""
-    found: dict[Pair, bool] = {}
+def of(database: Database, keys: Collection[str]) -> dict[frozenset[str], bool]:
+    """What was said of these articles."""
+    found: dict[frozenset[str], bool] = {}
     with database.reading() as connection:
         for chunk in chunks(keys):
             rows = connection.execute(_OF, {"keys": chunk, "others": chunk})

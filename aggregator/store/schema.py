@@ -275,6 +275,7 @@ stories = Table(
     Column("id", KEY, primary_key=True, comment="the key of the article that founded it"),
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
+    Column("led_at", UtcDateTime, comment="since when this copy leads, if another one did before"),
     Column("event", KEY, comment="the story that was the first to tell of what it tells of; empty: not looked for yet"),
     Column("unrelated", Boolean, nullable=False, server_default=false(), comment="its relations are to be looked for"),
     Index(None, "event"),  # one story of each event
@@ -309,6 +310,13 @@ frequencies = Table(
     Column("articles", Integer, nullable=False, comment="so many were looked at, the latest of the language"),
     Column("seen", Integer, nullable=False, comment="stories that have come since"),
     Column("counts", JSON, nullable=False, comment="in how many of them a term comes; not those in only one"),
+)
+
+retired = Table(
+    "retired",
+    metadata,
+    Column("story", KEY, primary_key=True, comment="of the past: its copies are in another one now"),
+    Column("item_id", Text, nullable=False, comment="that it had, and has again when they are taken apart"),
 )
 
 tags = Table(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from aggregator.shingles import ENOUGH
 from aggregator.store.articles import chunks
@@ -17,26 +17,32 @@ MOST_CANDIDATES = 20  # of one article: those that share most
 
 _EPOCH = date(1970, 1, 1)
 _CHUNK = 900  # hashes in one question
-_SHARING = select(sketches.c.hash, sketches.c.article).where(sketches.c.hash.in_(bindparam("hashes", expanding=True)))
+_SHARING = (
+    select(sketches.c.hash, func.aggregate_strings(sketches.c.article, " "))
+    .where(sketches.c.hash.in_(bindparam("hashes", expanding=True)))
+    .group_by(sketches.c.hash)
+    .having(func.count() <= COMMON)
+)
 _DROP = delete(sketches).where(sketches.c.article.in_(bindparam("keys", expanding=True)))
 _FORGET = delete(sketches).where(sketches.c.day < bindparam("before"))
 
 Sketches = Mapping[str, Collection[int]]  # by the key of the article
 
 
-def candidates(database: Database, wanted: Sketches) -> dict[str, list[str]]:
-    """For each article the stored ones that may be near copies of it, the likeliest first; itself is none of them."""
+def candidates(database: Database, wanted: Sketches) -> dict[str, dict[str, int]]:
+    """For each article the stored ones that may be near copies of it, each with how many numbers they share, the
+    likeliest first; itself is none of them."""
     asked = sorted({number for sketch in wanted.values() for number in sketch})
     holders: dict[int, list[str]] = {}
     with database.reading() as connection:
         for start in range(0, len(asked), _CHUNK):
-            for number, key in connection.execute(_SHARING, {"hashes": asked[start : start + _CHUNK]}):
-                holders.setdefault(number, []).append(key)
+            for number, keys in connection.execute(_SHARING, {"hashes": asked[start : start + _CHUNK]}):
+                holders[number] = keys.split()
     return sharing(wanted, holders)
 
 
-def sharing(wanted: Sketches, holders: Mapping[int, Collection[str]]) -> dict[str, list[str]]:
-    """For each article those others among the holders of its hashes that share enough of them, the likeliest first."""
+def sharing(wanted: Sketches, holders: Mapping[int, Collection[str]]) -> dict[str, dict[str, int]]:
+    """For each article those others among the holders of its hashes that share enough of them, likewise."""
     return {key: _likeliest(key, (holders.get(number, ()) for number in sketch)) for key, sketch in wanted.items()}
 
 
@@ -62,10 +68,10 @@ def forget(database: Database, now: datetime) -> int:
         return connection.execute(_FORGET, {"before": _day(now - KEPT)}).rowcount
 
 
-def _likeliest(key: str, groups: Iterable[Collection[str]]) -> list[str]:
+def _likeliest(key: str, groups: Iterable[Collection[str]]) -> dict[str, int]:
     shared = Counter(other for group in groups if len(group) <= COMMON for other in group if other != key)
     ranked = sorted(((-count, other) for other, count in shared.items() if count >= ENOUGH))
-    return [other for _, other in ranked[:MOST_CANDIDATES]]
+    return {other: -count for count, other in ranked[:MOST_CANDIDATES]}
 
 
 def _day(time: datetime) -> int:

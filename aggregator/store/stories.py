@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -10,12 +11,23 @@ from aggregator.store import relations
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
-from aggregator.store.schema import articles, memberships, stories, wishes
-from aggregator.store.visits import replace_memberships, touch
+from aggregator.store.schema import articles, memberships, retired, stories, wishes
+from aggregator.store.visits import replace_memberships, save_leads, touch
 
 _PLACE = update(articles).where(articles.c.key == bindparam("at"))  # rows name its columns
 _CHOOSE = update(articles).where(articles.c.story == bindparam("of"))
 _CHOSEN = _CHOOSE.values(chosen=articles.c.key == bindparam("choice"))
+_AMONG: Any = bindparam("ids", expanding=True)
+_PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(_AMONG), stories.c.item_id.is_not(None))
+_RETIRE = insert(retired).from_select(["story", "item_id"], _PINNED)
+_ITS_ID = select(retired.c.item_id).where(retired.c.story == stories.c.id).scalar_subquery()
+_RESTORE = (
+    update(stories)
+    .where(stories.c.id.in_(select(retired.c.story).where(retired.c.story.in_(_AMONG))), stories.c.item_id.is_(None))
+    .values(item_id=_ITS_ID)
+)
+_UNRETIRE = delete(retired).where(retired.c.story.in_(_AMONG))
+_LEADS = select(stories.c.id, stories.c.lead).where(stories.c.id.in_(_AMONG))
 _WISHES = select(wishes.c.id, wishes.c.kind, wishes.c.article, wishes.c.other).order_by(wishes.c.id)
 
 
@@ -24,8 +36,12 @@ def regroup(
     gone: Collection[str],
     after: Sequence[Story],
     memberships_by_story: Mapping[str, tuple[Membership, ...]],
+    now: datetime,
 ) -> None:
-    """Put copies into stories, whole, and delete the stories that are empty then; what shows any is published anew."""
+    """Put copies into stories, whole, and delete the stories that are empty then; what shows any is published anew.
+
+    A story that was empty for a time has its item id again.
+    """
     places = [
         {
             "at": copy.key,
@@ -37,22 +53,30 @@ def regroup(
         for story in after
         for copy in story.copies
     ]
-    rows = [
-        {"id": story.id, "lead": story.lead, "unrelated": True} for story in sorted(after, key=lambda story: story.id)
-    ]
     found_in = {copy.key: story.id for story in after for copy in story.copies}
     with database.writing() as connection:
         connection.execute(_PLACE, sorted(places, key=lambda row: str(row["at"])))
-        connection.execute(database.upsert(stories, "lead", "unrelated"), rows)
         touched: set[str] = set()
         relations.hand_over(connection, {key: story for key, story in found_in.items() if key in gone})
         for chunk in chunks(gone):
+            connection.execute(_RETIRE, {"ids": chunk})
             left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
             touched.update(connection.execute(left).scalars())
             relations.forget(connection, chunk)
             connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
+        save_leads(database, connection, after, now)
+        for chunk in chunks(story.id for story in after):
+            connection.execute(_RESTORE, {"ids": chunk})
+            connection.execute(_UNRETIRE, {"ids": chunk})
         old, new = replace_memberships(database, connection, memberships_by_story)
         touch(connection, touched | {membership.topic for membership in old | new})
+
+
+def leads(database: Database, ids: Collection[str]) -> dict[str, str]:
+    """Which copies lead these stories, by story."""
+    with database.reading() as connection:
+        rows = [row for chunk in chunks(ids) for row in connection.execute(_LEADS, {"ids": chunk})]
+    return {row.id: row.lead for row in rows}
 
 
 def choose(database: Database, story: str, key: str) -> None:

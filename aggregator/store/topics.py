@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, not_, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, not_, or_, select, union_all, update
 
 from aggregator.models import Article, Attribution, Membership, Related, Tag
 from aggregator.store import relations
 from aggregator.store.articles import article_of, chunks, tag_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, sources, stories, tags, topics
+from aggregator.store.schema import articles, memberships, retired, sources, stories, tags, topics
 from aggregator.store.settings import put, value_of
 from aggregator.store.visits import touch
 
@@ -22,19 +23,34 @@ _PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # th
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
+_FOUNDER = articles.alias("founder")  # dates its story: whoever leads it, its item stays where it is
+_WANTED: Any = bindparam("wanted", expanding=True)
+_TAKEN = union_all(
+    select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
+    select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
+)
 _STORIES_IN = (
-    select(stories.c.id.label("story_id"), stories.c.item_id, memberships.c.score, memberships.c.reasons, articles)
+    select(
+        stories.c.id.label("story_id"),
+        stories.c.item_id,
+        stories.c.led_at,
+        _FOUNDER.c.dated_at.label("founded_at"),
+        memberships.c.score,
+        memberships.c.reasons,
+        articles,
+    )
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
-    .where(memberships.c.topic == bindparam("topic"), articles.c.dated_at >= bindparam("since"))
-    .order_by(articles.c.dated_at.desc(), stories.c.id)
+    .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
+    .where(memberships.c.topic == bindparam("topic"), _FOUNDER.c.dated_at >= bindparam("since"))
+    .order_by(_FOUNDER.c.dated_at.desc(), stories.c.id)
     .limit(bindparam("limit", type_=Integer()))
 )
-_others, _their_founders, _founders = stories.alias(), articles.alias(), articles.alias("founders")
+_others, _their_founders = stories.alias(), articles.alias()
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
-    _their_founders.c.first_seen_at < _founders.c.first_seen_at,
-    (_their_founders.c.first_seen_at == _founders.c.first_seen_at) & (_others.c.id < stories.c.id),
+    _their_founders.c.first_seen_at < _FOUNDER.c.first_seen_at,
+    (_their_founders.c.first_seen_at == _FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
 )
 _OF_THE_EVENT = (  # others in the topic that go before: the event's first story, else the one that came first
     select(memberships.c.story)
@@ -48,9 +64,7 @@ _OF_THE_EVENT = (  # others in the topic that go before: the event's first story
     )
 )
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
-_ONE_PER_EVENT = _STORIES_IN.join(_founders, _founders.c.key == stories.c.id).where(
-    _IS_LOOKED_AT, not_(_OF_THE_EVENT.correlate(stories, _founders).exists())
-)
+_ONE_PER_EVENT = _STORIES_IN.where(_IS_LOOKED_AT, not_(_OF_THE_EVENT.correlate(stories, _FOUNDER).exists()))
 _COPIES = (
     select(
         articles.c.story,
@@ -112,6 +126,8 @@ class StoredStory:
     tags: tuple[Tag, ...]
     score: int
     reasons: tuple[str, ...]
+    founded_at: datetime  # the date of the article that founded it: it stays when another copy leads
+    led_at: datetime | None  # since when its lead leads, if another copy did before
     related: tuple[Related, ...] = ()  # the likeliest first
 
 
@@ -185,9 +201,14 @@ def mark_published(database: Database, topic: DirtyTopic, expires_at: datetime |
 
 
 def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
-    """Give stories their item ids for ever. Answers with the ids they have, by story: the first one given stands."""
+    """Give stories their item ids for ever. Answers with the ids they have, by story: the first one given stands.
+
+    An id that another story has, or had, as where its earliest copy was split off, gets the story's own id behind it.
+    """
     with database.writing() as connection:
-        connection.execute(_PIN, [{"story": story, "pinned": item_ids[story]} for story in sorted(item_ids)])
+        taken = set(connection.execute(_TAKEN, {"wanted": list(item_ids.values())}).scalars())
+        free = {story: f"{wanted}/{story}" if wanted in taken else wanted for story, wanted in item_ids.items()}
+        connection.execute(_PIN, [{"story": story, "pinned": free[story]} for story in sorted(free)])
         return {row.id: row.item_id for row in connection.execute(_PINNED, {"stories": list(item_ids)})}
 
 
@@ -211,6 +232,8 @@ def stories_in(
             tags_by_article[row.key],
             row.score,
             tuple(row.reasons),
+            row.founded_at,
+            row.led_at,
             relations_by_story.get(row.story_id, ()),
         )
         for row in rows
@@ -247,8 +270,7 @@ def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
     statement = (
         select(topics.c.slug, func.count(memberships.c.story), func.max(articles.c.dated_at))
         .outerjoin(memberships, memberships.c.topic == topics.c.slug)
-        .outerjoin(stories, stories.c.id == memberships.c.story)
-        .outerjoin(articles, articles.c.key == stories.c.lead)
+        .outerjoin(articles, articles.c.key == memberships.c.story)
         .group_by(topics.c.slug)
     )
     with database.reading() as connection:

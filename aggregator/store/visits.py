@@ -46,12 +46,21 @@ _REPLACED = [column.name for column in articles.c if column.name not in _PLACES]
 _CUT = {"title", "text", "html", "summary", "content_hash", "news_hash", "text_hash", "word_count"}
 _RECUT = update(articles).where(articles.c.key == bindparam("at"), articles.c.content_hash == bindparam("was"))
 _RELINK = update(articles).where(articles.c.key == bindparam("at")).values(story_link=bindparam("page"))
+_OTHER_VOICE = (articles.c.voice != bindparam("who")) | (articles.c.is_reprint != bindparam("again"))
+_VOICE = (
+    update(articles)
+    .where(articles.c.key == bindparam("at"), _OTHER_VOICE)
+    .values(voice=bindparam("who"), is_reprint=bindparam("again"))
+)
 _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", expanding=True)))
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
 _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), memberships.c.story == bindparam("by"))
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
-_LEAD = update(stories).where(stories.c.id == bindparam("story")).values(lead=bindparam("leading"))
+_OTHER_LEAD = (stories.c.id == bindparam("story")) & (stories.c.lead != bindparam("leading"))
+_LEAD = (
+    update(stories).where(_OTHER_LEAD).values(lead=bindparam("leading"), led_at=bindparam("now", type_=UtcDateTime()))
+)
 
 
 def save(database: Database, lease: Lease, outcome: Outcome) -> None:
@@ -68,7 +77,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
         # What was first seen on this visit cannot have been stored but by this very outcome.
         new = {article.key for article in outcome.articles if article.first_seen_at == outcome.visit.started_at}
         if outcome.articles:
-            _save_articles(database, connection, outcome.articles, outcome.stories)
+            _save_articles(database, connection, outcome.articles, outcome.stories, outcome.visit.started_at)
             _replace_tags(database, connection, outcome.tags, new)
             seen_at = {article.key: article.first_seen_at for article in outcome.articles}
             stored_sketches.replace(database, connection, outcome.sketches, seen_at)
@@ -106,9 +115,10 @@ def save_judgement(
     tags_by_article: Mapping[str, tuple[Tag, ...]],
     memberships_by_story: Mapping[str, tuple[Membership, ...]],
     leads: Mapping[str, str],
+    now: datetime,
 ) -> None:
     """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story."""
-    rows = [{"story": story, "leading": leads[story]} for story in sorted(leads)]
+    rows = [{"story": story, "leading": leads[story], "now": now} for story in sorted(leads)]
     with database.writing() as connection:
         if rows:
             connection.execute(_LEAD, rows)
@@ -139,6 +149,14 @@ def save_links(database: Database, links: Mapping[str, str | None]) -> None:
     if rows:
         with database.writing() as connection:
             connection.execute(_RELINK, rows)
+
+
+def save_voices(database: Database, spoken: Mapping[str, tuple[str, bool]]) -> None:
+    """Who speaks in articles, by key, and whether they are reprints."""
+    rows = [{"at": key, "who": spoken[key][0], "again": spoken[key][1]} for key in sorted(spoken)]
+    if rows:
+        with database.writing() as connection:
+            connection.execute(_VOICE, rows)
 
 
 def touch(connection: Connection, slugs: Iterable[str]) -> None:
@@ -199,15 +217,21 @@ def _let_rest(database: Database, connection: Connection, until: Mapping[str, da
 
 
 def _save_articles(
-    database: Database, connection: Connection, saved: Iterable[Article], touched: Iterable[Story]
+    database: Database, connection: Connection, saved: Iterable[Article], touched: Iterable[Story], now: datetime
 ) -> None:
     places = {copy.key: copy for story in touched for copy in story.copies}
     rows = [row_of(article, places[article.key]) for article in sorted(saved, key=lambda article: article.key)]
     connection.execute(database.upsert(articles, *_REPLACED), rows)
-    story_rows = [
-        {"id": story.id, "lead": story.lead, "unrelated": True} for story in sorted(touched, key=lambda story: story.id)
-    ]
-    connection.execute(database.upsert(stories, "lead", "unrelated"), story_rows)
+    save_leads(database, connection, touched, now)
+
+
+def save_leads(database: Database, connection: Connection, touched: Iterable[Story], now: datetime) -> None:
+    """Write which copies lead stories, new ones or known ones; and, where it is another one than before, since when."""
+    ordered = sorted(touched, key=lambda story: story.id)
+    if ordered:
+        connection.execute(_LEAD, [{"story": story.id, "leading": story.lead, "now": now} for story in ordered])
+        rows = [{"id": story.id, "lead": story.lead, "unrelated": True} for story in ordered]
+        connection.execute(database.upsert(stories, "unrelated"), rows)
 
 
 def _replace_tags(
