@@ -12,7 +12,9 @@ from aggregator.topics import together
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "topics.md").read_text()
-COOKBOOK = dict(re.findall(r"^### (.*)\n\n(?:.*\n)*?```yaml\n((?:.*\n)*?)```", DOCUMENT.partition("## Cookbook")[2], re.M))
+COOKBOOK = dict(
+    re.findall(r"^### (.*)\n\n(?:.*\n)*?```yaml\n((?:.*\n)*?)```", DOCUMENT.partition("## Cookbook")[2], re.M)
+)
 
 
 def test_there_are_twelve() -> None:
@@ -27,7 +29,9 @@ def test_topic_of_the_cookbook_loads_and_its_examples_hold(name: str, config_dir
     assert {side for _, side, _ in found.example_places} == {"match", "reject"}
 
 
-@pytest.mark.parametrize("text", re.findall(r"```yaml\n((?:rules|topics):.*?)```", DOCUMENT.partition("## Cookbook")[0], re.S))
+@pytest.mark.parametrize(
+    "text", re.findall(r"```yaml\n((?:rules|topics):.*?)```", DOCUMENT.partition("## Cookbook")[0], re.S)
+)
 def test_topic_before_the_cookbook_loads(text: str, config_directory: Path) -> None:
     (config_directory / "topics.yaml").write_text(text)
     assert config.load(config_directory, {}).topics

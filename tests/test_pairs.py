@@ -48,7 +48,10 @@ def test_about_each_is_enough() -> None:
     text = f"{FILLER}\n\nChina said yes. China signed first.\n\nRussia said yes. Russia signed last."
     found = verdict(text, "China and Russia sign")
     assert found.holds
-    assert [reason.split(": ")[0] for reason in reasons(found)] == ["about country:china ≥ 25", "about country:russia ≥ 25"]
+    assert [reason.split(": ")[0] for reason in reasons(found)] == [
+        "about country:china ≥ 25",
+        "about country:russia ≥ 25",
+    ]
 
 
 def test_each_prominent_and_together_in_several_sentences_is_enough() -> None:
@@ -83,7 +86,9 @@ def test_each_prominent_but_hardly_together_is_not() -> None:
             id="a list of results",
         ),
         pytest.param(
-            "China opens a port", f"China opened a port. China paid for it. {FILLER * 9} Russia sent its greetings.", id="one"
+            "China opens a port",
+            f"China opened a port. China paid for it. {FILLER * 9} Russia sent its greetings.",
+            id="one",
         ),
         pytest.param("Nothing", FILLER, id="neither"),
     ],
