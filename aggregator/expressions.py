@@ -72,7 +72,7 @@ def expression(pattern: str, *, ignore_case: bool = False) -> Expression:
 _TOO_LARGE = "this regex counts too far: write less in {…}, or use `near` for words at a distance"
 
 
-class Together:
+class Expressions:
     """Many expressions, looked for in one pass: which of them may match a text."""
 
     def __init__(self, expressions: Iterable[Expression]) -> None:

@@ -62,13 +62,15 @@ def test_standard_input_is_explained(config_directory: Path) -> None:
     assert ran.stdout.startswith("China and Russia sign a rail deal\n  read      standard input (plain text)\n")
     assert "  stored    no\n" in ran.stdout
     assert "topic     china-russia: in, score " in ran.stdout
-    assert "topic     energy: not in\n" in ran.stdout
+    assert "topic     energy: not in: about subject:oil ≥ 25: not mentioned\n" in ran.stdout
 
 
 def test_why_an_article_is_not_in_a_topic_is_shown_for_that_topic_alone(config_directory: Path) -> None:
     ran = run(config_directory, "-", "--topic", "us-china", text=ARTICLE)
     lines = [line.strip() for line in ran.stdout.splitlines()]
-    assert [line for line in lines if line.startswith("topic")] == ["topic     us-china: not in"]
+    assert [line for line in lines if line.startswith("topic")] == [
+        "topic     us-china: not in: about country:united-states ≥ 25: not mentioned"
+    ]
     assert "no  about country:united-states ≥ 25: not mentioned" in lines
     assert any(line.startswith("yes about country:china ≥ 25: ") for line in lines)
     assert "[China] and Russia signed on Monday." in lines
@@ -84,6 +86,7 @@ def test_json_has_every_rule_with_what_it_found(config_directory: Path) -> None:
     (found,) = json.loads(run(config_directory, "-", "--json", text=ARTICLE).stdout)
     topic = found["topics"]["china-russia"]
     assert (topic["holds"], topic["parts"][1]["rule"], topic["parts"][1]["holds"]) == (True, "none", True)
+    assert found["topics"]["energy"]["decided"]["rule"] == "about subject:oil ≥ 25"
     pair = topic["parts"][0]["parts"][0]
     assert (pair["rule"], pair["value"]) == ("country:china with country:russia", "about each")
     assert pair["parts"][0]["excerpts"][1] == "[China] and Russia signed on Monday."
