@@ -21,6 +21,7 @@ IN_TEXT = ("title", "lede", "text")  # fields whose words are found together wit
 LEVELS = (0, 15, 25, 40)  # scores for which there are terms: seen, prominent, about, a main subject
 MAX_FIELD = 10_000  # characters of authors, of an address, of categories
 MAX_EXCERPTS = 2
+MAX_MARKED = 100  # words that are marked to the letter
 AROUND = 80  # characters shown on either side of what was found
 
 _TOKEN = re.compile(r"\S+")
@@ -86,10 +87,12 @@ class Case:
     def _excerpt(self, number: int, hit: Hit) -> str:
         first = 0 if number < 0 else self.features.sentences[number]
         sentence = self.article.title if number < 0 else self._sentences[number]
-        surface = r"\W*".join(re.escape(word) for word in self.features.words[hit.start : hit.end])
         start, end = _span(sentence, hit.start - first, hit.end - first)
-        exact = re.compile(surface).search(sentence, start, end)
-        return marked(sentence, *(exact.span() if exact else (start, end)))
+        found = self.features.words[hit.start : hit.end]
+        if len(found) <= MAX_MARKED:
+            exact = re.compile(r"\W*".join(map(re.escape, found))).search(sentence, start, end)
+            start, end = exact.span() if exact else (start, end)
+        return marked(sentence, start, end)
 
     @cached_property
     def _sentences(self) -> list[str]:

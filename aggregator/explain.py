@@ -183,8 +183,9 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
         level = "about" if tag.score >= ABOUT else "mentions"
         yield f"  {level:9} {tag.label} {tag.score} = {' + '.join(f'{name} {points}' for name, points in tag.evidence)}"
     for slug, verdict in trace.judgement.verdicts.items():
-        answer = "in" if verdict.holds else "not in"
-        yield f"  topic     {slug}: {answer}" + (f", score {verdict.score}" if verdict.holds else "")
+        decided = topics.deciding(verdict)
+        answer = f"in, score {verdict.score}" if verdict.holds else f"not in: {decided.rule}: {decided.value}"
+        yield f"  topic     {slug}: {answer}"
         yield from (f"              {line}" for line in _tree(verdict, 0))
         if verdict.holds and trace.copies:
             yield f"              published in {compose.urls(slug, config.settings.base_url)['atom']}"
@@ -227,7 +228,10 @@ def facts(trace: Trace) -> dict[str, Any]:
             {"concept": tag.concept, "label": tag.label, "score": tag.score, "evidence": dict(tag.evidence)}
             for tag in trace.judgement.tags.values()
         ],
-        "topics": {slug: _verdict_facts(verdict) for slug, verdict in trace.judgement.verdicts.items()},
+        "topics": {
+            slug: {**_verdict_facts(verdict), "decided": _verdict_facts(topics.deciding(verdict))}
+            for slug, verdict in trace.judgement.verdicts.items()
+        },
     }
 
 

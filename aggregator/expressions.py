@@ -8,7 +8,7 @@ at the end of an expression or of its outermost alternatives, becomes what is no
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import re2
 
@@ -72,7 +72,7 @@ def expression(pattern: str, *, ignore_case: bool = False) -> Expression:
 _TOO_LARGE = "this regex counts too far: write less in {…}, or use `near` for words at a distance"
 
 
-class Together:
+class Expressions:
     """Many expressions, looked for in one pass: which of them may match a text."""
 
     def __init__(self, expressions: Iterable[Expression]) -> None:
@@ -109,7 +109,7 @@ def _options(memory: int) -> re2.Options:
     return options
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _compiled(pattern: str) -> "re2._Regexp":
     return re2.compile(pattern.encode(), _options(_MEMORY))
 

@@ -11,11 +11,11 @@ from itertools import product
 
 from aggregator.case import Case, Place, terms
 from aggregator.config.topics import Group, Topic
-from aggregator.expressions import Expression, Together
+from aggregator.expressions import Expression, Expressions
 from aggregator.topics import leaves, parts
 
 MOST_CLAUSES = 12  # of one rule: more tell hardly more
-MOST_TERMS = 200  # of one clause
+MOST_TERMS = 5_000  # of one clause
 
 Clause = frozenset[str]
 
@@ -31,11 +31,11 @@ class Index:
         for slug, needed in self._clauses.items():
             for term in needed[0] if needed else ():
                 self._by_term[term].append(slug)
-        self._expressions = _Expressions(topics.values())
+        self._patterns = _Patterns(topics.values())
 
     def candidates(self, case: Case) -> list[str]:
         """The topics that may hold, in the order of the configuration; no topic that holds is missing."""
-        found = {*terms(case), *self._expressions.terms(case)}
+        found = {*terms(case), *self._patterns.terms(case)}
         near = {slug for term in found if term in self._by_term for slug in self._by_term[term]}
         met = (slug for slug in near if not any(clause.isdisjoint(found) for clause in self._clauses[slug][1:]))
         return sorted({*self._always, *met}, key=self._order.__getitem__)
@@ -71,7 +71,7 @@ def _commonness(clause: Clause) -> int:
     return max((*found, len(kinds))[0] for found in ranks)
 
 
-class _Expressions:
+class _Patterns:
     """All regular expressions of all topics: each field is read once."""
 
     def __init__(self, topics: Iterable[Topic]) -> None:
@@ -82,10 +82,10 @@ class _Expressions:
                 by_field[field][expression.loose].append(term)
                 expressions[field].append(expression)
         self._terms = by_field
-        self._together = {field: Together(found) for field, found in expressions.items()}
+        self._expressions = {field: Expressions(found) for field, found in expressions.items()}
 
     def terms(self, case: Case) -> Iterator[str]:
         """The terms of those that may match."""
-        for field, together in self._together.items():
-            for loose in together.matches(case.written(field)):
+        for field, expressions in self._expressions.items():
+            for loose in expressions.matches(case.written(field)):
                 yield from self._terms[field][loose]

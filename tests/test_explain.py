@@ -1,8 +1,13 @@
 """What `explain` finds, and what it says of what is not stored."""
 
+import json
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner, Result
+
 from aggregator import config, explain, runtime
+from aggregator.cli import main
 from aggregator.store import articles
 
 
@@ -42,3 +47,83 @@ async def test_a_file_is_found_in_the_store_wherever_it_was_moved(config_directo
         copy.write_bytes(seed.read_bytes())
         (trace,) = explain.traces(str(copy), found, database)
         assert trace.stored_as == ()
+
+
+ARTICLE = "China and Russia sign a rail deal\n\nChina and Russia signed on Monday. Russia supplies the steel, China signals.\n"
+
+
+def run(config_directory: Path, *words: str, text: str = "") -> Result:
+    return CliRunner().invoke(main, ["--config", str(config_directory), "explain", *words], input=text)
+
+
+def test_standard_input_is_explained(config_directory: Path) -> None:
+    ran = run(config_directory, "-", text=ARTICLE)
+    assert ran.exit_code == 0
+    assert ran.stdout.startswith("China and Russia sign a rail deal\n  read      standard input (plain text)\n")
+    assert "  stored    no\n" in ran.stdout
+    assert "topic     china-russia: in, score " in ran.stdout
+    assert "topic     energy: not in: about subject:oil ≥ 25: not mentioned\n" in ran.stdout
+
+
+def test_why_an_article_is_not_in_a_topic_is_shown_for_that_topic_alone(config_directory: Path) -> None:
+    ran = run(config_directory, "-", "--topic", "us-china", text=ARTICLE)
+    lines = [line.strip() for line in ran.stdout.splitlines()]
+    assert [line for line in lines if line.startswith("topic")] == [
+        "topic     us-china: not in: about country:united-states ≥ 25: not mentioned"
+    ]
+    assert "no  about country:united-states ≥ 25: not mentioned" in lines
+    assert any(line.startswith("yes about country:china ≥ 25: ") for line in lines)
+    assert "[China] and Russia signed on Monday." in lines
+
+
+def test_a_topic_that_is_not_there_is_a_mistake_of_use(config_directory: Path) -> None:
+    ran = run(config_directory, "-", "--topic", "us-chine", text=ARTICLE)
+    assert ran.exit_code == 2
+    assert "there is no topic 'us-chine' (did you mean 'us-china'?)" in ran.stderr
+
+
+def test_json_has_every_rule_with_what_it_found(config_directory: Path) -> None:
+    (found,) = json.loads(run(config_directory, "-", "--json", text=ARTICLE).stdout)
+    topic = found["topics"]["china-russia"]
+    assert (topic["holds"], topic["parts"][1]["rule"], topic["parts"][1]["holds"]) == (True, "none", True)
+    assert found["topics"]["energy"]["decided"]["rule"] == "about subject:oil ≥ 25"
+    pair = topic["parts"][0]["parts"][0]
+    assert (pair["rule"], pair["value"]) == ("country:china with country:russia", "about each")
+    assert pair["parts"][0]["excerpts"][1] == "[China] and Russia signed on Monday."
+
+
+def test_too_much_standard_input_is_refused(config_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "MAX_INPUT", 50)
+    ran = run(config_directory, "-", text=ARTICLE)
+    assert ran.exit_code == 1
+    assert "standard input: more than 50 bytes" in ran.stderr
+
+
+EXAMPLE = """topics:
+  t:
+    title: T
+    all: [{phrase: rail}]
+    none: [{near: [country:china, {phrase: tea}]}]
+    examples:
+      match:
+        - {title: A train, text: Nothing more.}
+      reject:
+        - {title: Rail news, text: All is well. The rail trade is good., category: [tea]}
+        - {title: Rail, text: x, source: nobody}
+"""
+
+
+def test_an_example_that_fails_names_itself_the_rule_and_its_value(config_directory: Path) -> None:
+    (config_directory / "topics.yaml").write_text(EXAMPLE)
+    found = [
+        line.removeprefix(f"{config_directory}/topics.yaml:")
+        for line in explain.failing_examples(config.load(config_directory, {}))
+    ]
+    assert found == [
+        "8:11: topic 't' rejects “A train”: phrase “rail” in text: not found",
+        "10:11: topic 't' accepts “Rail news”: phrase “rail” in text: 2 times in “[Rail] news”",
+        "11:11: no source has the name or id 'nobody'",
+    ]
+    ran = CliRunner().invoke(main, ["--config", str(config_directory), "check"])
+    assert ran.exit_code == 78
+    assert "8:11: topic 't' rejects “A train”: phrase “rail” in text: not found\n" in ran.stderr

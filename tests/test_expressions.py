@@ -3,7 +3,7 @@
 import pytest
 
 from aggregator import expressions
-from aggregator.expressions import MAX_LENGTH, Together, expression
+from aggregator.expressions import MAX_LENGTH, Expressions, expression
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from aggregator.expressions import MAX_LENGTH, Together, expression
 )
 def test_words_are_those_of_every_script(pattern: str, found: list[str], not_found: list[str]) -> None:
     checked = expression(pattern)
-    together = Together([checked])
+    together = Expressions([checked])
     assert [text for text in found if not checked.search(text)] == []
     assert [text for text in not_found if checked.search(text)] == []
     assert [text for text in found if checked.loose not in together.matches(text)] == []
@@ -62,7 +62,7 @@ def test_what_is_not_offered_is_refused_with_advice(pattern: str, says: str) -> 
 
 def test_many_are_looked_for_together_and_none_is_missed() -> None:
     many = [expression(rf"\bword{number}\b") for number in range(1_200)]
-    found = set(Together(many).matches("word7 word700 word1199"))
+    found = set(Expressions(many).matches("word7 word700 word1199"))
     assert {many[number].loose for number in (7, 700, 1199)} <= found
     assert len(found) < 20
 
@@ -70,14 +70,14 @@ def test_many_are_looked_for_together_and_none_is_missed() -> None:
 def test_where_the_memory_for_all_is_not_enough_each_is_looked_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expressions, "_MEMORY_TOGETHER", 20_000)
     many = [expression(rf"word{number}[a-z]{{90}}x") for number in range(400)]
-    assert set(Together(many).matches("nothing")) == {one.loose for one in many}
+    assert set(Expressions(many).matches("nothing")) == {one.loose for one in many}
 
 
 @pytest.mark.parametrize("text", ["a", "ab" * 20_000])
 def test_memory_that_runs_out_while_matching_hides_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expressions, "_MEMORY_TOGETHER", 1 << 18)
     many = [expression(rf"a.{{{number + 10}}}b.*[ab]{{{number + 1}}}$") for number in range(20)]
-    assert {one.loose for one in many if one.search(text)} <= set(Together(many).matches(text))
+    assert {one.loose for one in many if one.search(text)} <= set(Expressions(many).matches(text))
 
 
 def test_what_no_automaton_can_do_quickly_is_done_in_linear_time() -> None:

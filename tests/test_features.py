@@ -1,12 +1,16 @@
 """Where concepts and phrases occur in an article."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aggregator.config import Concept
-from aggregator.features import MAX_READ, Features, Hit, Vocabulary
+from aggregator.features import MAX_READ, Features, Hit, Vocabulary, sentence_texts
 from aggregator.models import Article
+from aggregator.words import words
 
 CONCEPTS = {
     "country:china": Concept(label="China", aliases=("China", "Chinese", "中国"), guards=("South China Sea",)),
@@ -114,3 +118,18 @@ def test_an_empty_vocabulary_finds_nothing() -> None:
 def test_words_of_many_bytes_shift_nothing(letter: str) -> None:
     features = read(f"{letter} {letter * 3} China")
     assert features.concepts["country:china"][0].end == len(features.words)
+
+
+def test_a_place_in_the_text_has_its_sentence() -> None:
+    features = read("China spoke. Mr. Li of China did not.\n\nRussia did! 中国。中国", "China")
+    assert [features.sentence_of(hit) for hit in features.concepts["country:china"]] == [-1, 0, 1, 3, 4]
+    assert [features.sentence_of(hit) for hit in features.concepts["country:russia"]] == [2]
+    assert sentence_texts(features.article)[1] == "Mr. Li of China did not."
+
+
+@given(st.text(alphabet="ab.!? \n。A1\u0301", max_size=60))
+def test_sentences_are_numbered_alike_as_words_and_as_texts(text: str) -> None:
+    features = read(text)
+    texts = sentence_texts(features.article)
+    begins = [*features.sentences, len(features.words)]
+    assert [list(features.words[first:last]) for first, last in pairwise(begins)] == [words(one) for one in texts]

@@ -131,6 +131,8 @@ def test_every_kind_of_rule_is_tested_here() -> None:
         ({"near": [CHINA, RUSSIA], "within": "1000 words"}, "write sentence, paragraph"),
         ({"regex": "a("}, "RE2 cannot read"),
         ({"regex": "x" * 1_001}, "at most 1,000 characters"),
+        ({"phrase": "…"}, "no letter and no digit"),
+        ({"words": ["gas", "!"]}, "no letter and no digit"),
         ({"age": {}}, "min or max"),
         ({"length": {}}, "min or max"),
         ({"language": []}, "language"),
