@@ -35,6 +35,7 @@ from aggregator.web import serve
 TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
+CATCHING_UP_SECONDS = 30  # between two lines about how far changed rules have been applied
 COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
 HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
 # Settings that are bound when the daemon starts.
@@ -90,7 +91,7 @@ class Daemon:
             self._subscriber = Subscriber(self._pipeline, fetcher)
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
-            for job in (self._poll, self._publish, self._look_after_folders):
+            for job in (self._poll, self._publish, self._look_after_folders, self._catch_up):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
@@ -152,6 +153,27 @@ class Daemon:
             await keep_house(self._pipeline, self._stopping.is_set)
         except StateError as error:
             log.error("what is too old was not removed, will try again: %s", error)
+
+    async def _catch_up(self) -> None:
+        """Apply changed rules to what is stored, in half of the time that there is, and say how far that is."""
+        looked, told_at = 0, time.monotonic()
+        try:
+            while not self._stopping.is_set():
+                began = time.monotonic()
+                step = await self._pipeline.in_executor(self._pipeline.catch_up)
+                if step is None:
+                    break
+                looked += step[0]
+                if time.monotonic() - told_at > CATCHING_UP_SECONDS:
+                    log.info("changed rules have been applied to %d of what is stored", looked)
+                    told_at = time.monotonic()
+                await asyncio.sleep(time.monotonic() - began)
+        except StateError as error:
+            log.error("changed rules were not applied to all that is stored, will try again: %s", error)
+        except Exception:
+            log.exception("a bug met while changed rules were applied; please report it")
+        if looked:
+            log.info("changed rules have been applied to %d of what is stored", looked)
 
     async def _publish(self) -> None:
         """Topic by topic, so that nobody waits for all; most of the time is left for what is to be published next."""

@@ -13,7 +13,15 @@ from aggregator.models import Article, Membership, Story, Tag, Verdict
 from aggregator.registry import DEFAULT_RANK
 from aggregator.words import digest
 
-_LOOKS = {"title", "description", "stories", "related", "limit", "examples"}  # of a topic: what no judgement depends on
+_LOOKS = {
+    "title",
+    "description",
+    "stories",
+    "related",
+    "backfill",
+    "limit",
+    "examples",
+}  # of a topic: what no judgement depends on
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,7 @@ class Judgement:
     tags: dict[str, Tag]  # by concept
     verdicts: dict[str, Verdict]  # by topic: of all that it belongs to, at least
     topics: Mapping[str, Topic]
+    rules: Mapping[str, str]  # by topic: a hash of what it asks for
 
     @property
     def all_tags(self) -> tuple[Tag, ...]:
@@ -33,7 +42,13 @@ class Judgement:
         """The topics of a story that this article leads."""
         voices = origins.independent(copy.voice or copy.source for copy in story.copies)
         return tuple(
-            Membership(slug, story.id, verdict.score, (*topics.reasons(verdict), *_told(voices, least)))
+            Membership(
+                slug,
+                story.id,
+                verdict.score,
+                (*topics.reasons(verdict), *_told(voices, least)),
+                self.rules[slug],
+            )
             for slug, verdict in self.verdicts.items()
             if verdict.holds and voices >= (least := self.topics[slug].min_independent_sources)
         )
@@ -52,7 +67,8 @@ class Judge:
         self.vocabulary = Vocabulary(config.concepts, sorted({phrase for leaf in leaves for phrase in leaf.phrases}))
         self._index = Index(config.topics)
         self._sources = config.sources
-        rules = [f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()]
+        rules = {slug: f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()}
+        self._rules = {slug: digest([written]) for slug, written in rules.items()}
         told_apart = sorted(
             (key, source.rank, source.paywall)
             for key, source in config.sources.items()
@@ -63,13 +79,13 @@ class Judge:
         ]  # a list that grows judges nothing anew
         meant = self._meant({leaf for leaf in leaves if isinstance(leaf, SourceLeaf)})
         concepts = repr(config.concepts)
-        self.rules_hash = digest([__version__, *registry.taggers(), *rules, concepts, *ranks, *meant])
+        self.rules_hash = digest([__version__, *registry.taggers(), *rules.values(), concepts, *ranks, *meant])
 
     def judge(self, article: Article) -> Judgement:
         """What it is about, and the topics that it comes near to. Everything at once: the words are read only once."""
         case = self._case(article)
         verdicts = {slug: topics.judge(self.topics[slug], case) for slug in self._index.candidates(case)}
-        return Judgement(case.features, dict(case.tags), verdicts, self.topics)
+        return Judgement(case.features, dict(case.tags), verdicts, self.topics, self._rules)
 
     def explain(self, article: Article, slugs: Collection[str] | None = None, *, shows: bool = True) -> Judgement:
         """The same with every topic, or those that are named, and, if `shows`, what was found in its sentence."""
@@ -80,6 +96,7 @@ class Judge:
             dict(case.tags),
             {slug: topics.judge(topic, case) for slug, topic in self.topics.items() if slug in asked},
             self.topics,
+            self._rules,
         )
 
     def _case(self, article: Article, *, shows: bool = False) -> Case:

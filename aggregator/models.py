@@ -365,6 +365,7 @@ class Membership:
     story: str
     score: int
     reasons: tuple[str, ...]
+    rules: str = ""  # hash of the topic's rules that said so
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class Pipeline:
         self.outage = Outage()
         self._outcomes = Outcomes(config, database, self.judge)
         self._relating = Relating(database)
+        self._behind: retag.Steps = iter(())
         self._executor = executor
         self._documents = Documents(database, readers, self.in_executor)
         endings = Endings(database, lambda: self._outcomes, self.outage)
@@ -96,11 +97,10 @@ class Pipeline:
         self._reload = reload
         self._taken = taken
 
-    def prepare(self, progress: retag.Progress = lambda count: None) -> int:
-        """Tell the store what the configuration says, and apply changed rules to everything that is stored.
+    def prepare(self) -> None:
+        """Tell the store what the configuration says; what that means for what is stored is left to `catch_up`.
 
-        Answers with the number of articles from which something else is cut. Raises StateError; whatever it was broken
-        off by, the next call does it all.
+        Raises StateError; whatever it was broken off by, the next call does it all.
         """
         registry.load()
         now = self._clock()
@@ -111,7 +111,7 @@ class Pipeline:
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         publish.withdraw(set(self.config.topics), self.config.public)
-        changed = retag.apply(self.database, self.judge, self.config, progress, now, is_judged=not outdated)
+        self._behind = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
         if stored_topics.is_outdated(self.database, "links", link_rules):
             retag.compare_all(self.database, self.config.links)
@@ -122,12 +122,25 @@ class Pipeline:
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         missing = [slug for slug in self.config.topics if not publish.is_published(slug, self.config.public)]
         stored_topics.republish(self.database, missing)
-        return changed
+
+    def catch_up(self) -> tuple[int, int] | None:
+        """Apply changed rules to a little more of what is stored: how many articles or stories were looked at, and how
+        many articles are cut in another way; None where all is done. Raises StateError; then it begins again."""
+        try:
+            return next(self._behind, None)
+        except StateError:
+            self.prepare()
+            raise
 
     def retag(self, progress: retag.Progress) -> int:
-        """Prepare, and apply all rules though they have not changed. If that is broken off, the next start does it."""
+        """Prepare, and apply all rules though they have not changed; the number of articles that are cut in another
+        way. If that is broken off, the next start does it."""
         stored_topics.forget_rules(self.database)
-        changed = self.prepare(progress)
+        self.prepare()
+        changed = 0
+        while step := self.catch_up():
+            progress(step[0])
+            changed += step[1]
         regroup.fold_recent(self.database, self.judge, self._clock())
         self._relating.forget(self._clock())
         return changed
@@ -154,13 +167,13 @@ class Pipeline:
 
     def adopt(self, config: Config) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""
-        before = self.config, self.judge, self._outcomes
+        before = self.config, self.judge, self._outcomes, self._behind
         self.config, self.judge = config, Judge(config)
         self._outcomes = Outcomes(config, self.database, self.judge)
         try:
             self.prepare()
         except BaseException:
-            self.config, self.judge, self._outcomes = before
+            self.config, self.judge, self._outcomes, self._behind = before
             raise
 
     def now(self) -> datetime:

@@ -195,6 +195,8 @@ async def once(
         lists_changed = asyncio.Event()
         pipeline = Pipeline(config, database, pool, readers, reload=lists_changed.set, taken=taken)
         pipeline.prepare()
+        while pipeline.catch_up():
+            pass
         pipeline.fulfil()
         if database.is_sqlite:
             stored_sources.release_all(database)
@@ -245,6 +247,8 @@ def fulfil(config: Config, database: Database) -> int:
     with executor() as pool, Readers(config.settings.parse) as readers:
         pipeline = Pipeline(config, database, pool, readers)
         pipeline.prepare()
+        while pipeline.catch_up():
+            pass
         pipeline.fulfil()
         return pipeline.publish()
 

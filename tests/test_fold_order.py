@@ -111,7 +111,8 @@ class World:
     def retag(self) -> int:
         self.now += MINUTE
         retag.hear_all(self.database, self.config.agencies, self.config.links)
-        retag.judge_all(self.database, self.judge, lambda count: None, self.now)
+        for _ in retag.judge_all(self.database, self.judge, self.now):
+            pass
         return self.fold_again()
 
     def items(self) -> dict[str, Item]:

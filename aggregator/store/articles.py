@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, func, select, union
+from sqlalchemy import Row, bindparam, case, func, or_, select, union
 
 from aggregator.models import (
     Article,
@@ -230,6 +230,27 @@ def stories(
             for row in connection.execute(_COPIES_IN, {"stories": chunk}):
                 found.setdefault(row.story, []).append(_copy(row))
     return found
+
+
+def newest_stories(
+    database: Database, before: tuple[datetime, str] | None, limit: int
+) -> list[tuple[tuple[datetime, str], list[Copy]]]:
+    """Stories that were founded before a time (and id), latest first, to walk the store back piece by piece: the copies
+    of each, with the time and id to go on from."""
+    founder = articles.alias()
+    some = select(story_table.c.id, founder.c.first_seen_at).join(founder, founder.c.key == story_table.c.id)
+    if before is not None:
+        time, name = before
+        earlier = (founder.c.first_seen_at == time) & (story_table.c.id < name)
+        some = some.where(founder.c.first_seen_at <= time, or_(founder.c.first_seen_at < time, earlier))
+    found: dict[str, list[Copy]] = {}
+    with database.reading() as connection:
+        latest = some.order_by(founder.c.first_seen_at.desc(), story_table.c.id.desc()).limit(limit)
+        wanted = {row.id: row.first_seen_at for row in connection.execute(latest)}
+        for chunk in chunks(wanted):
+            for row in connection.execute(_COPIES_IN, {"stories": chunk}):
+                found.setdefault(row.story, []).append(_copy(row))
+    return [((time, name), found[name]) for name, time in wanted.items() if name in found]
 
 
 def count(database: Database) -> tuple[int, int]:

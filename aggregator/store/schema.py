@@ -346,6 +346,13 @@ memberships = Table(
     Column("story", KEY, ForeignKey("stories.id"), primary_key=True),
     Column("score", Integer, nullable=False),
     Column("reasons", JSON, nullable=False, comment="the rules that held, with the values they saw"),
+    Column("rules", String(32), nullable=False, server_default="", comment="hash of the topic's rules that said so"),
+    Column(
+        "hidden",
+        Boolean,
+        server_default=false(),
+        comment="true: from the past, and not shown in the feed; empty: that is still to be decided",
+    ),
     Index(None, "story"),  # the topics of a story
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, not_, or_, select, union_all, update
+from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, func, not_, or_, select, union_all, update
 
 from aggregator.models import Article, Attribution, Membership, Related, Tag
 from aggregator.store import relations
@@ -29,6 +29,7 @@ _TAKEN = union_all(
     select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
     select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
 )
+_IS_SHOWN = or_(memberships.c.hidden.is_(False), bindparam("past", type_=Boolean()))
 _STORIES_IN = (
     select(
         stories.c.id.label("story_id"),
@@ -42,6 +43,7 @@ _STORIES_IN = (
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
     .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
+    .where(_IS_SHOWN)
     .where(memberships.c.topic == bindparam("topic"), _FOUNDER.c.dated_at >= bindparam("since"))
     .order_by(_FOUNDER.c.dated_at.desc(), stories.c.id)
     .limit(bindparam("limit", type_=Integer()))
@@ -58,6 +60,7 @@ _OF_THE_EVENT = (  # others in the topic that go before: the event's first story
     .join(_their_founders, _their_founders.c.key == _others.c.id)
     .where(
         memberships.c.topic == bindparam("topic"),
+        _IS_SHOWN,
         _others.c.event == stories.c.event,
         _others.c.id != stories.c.id,
         or_(_OTHER_IS_FIRST, not_(_IS_FIRST) & _CAME_BEFORE),
@@ -80,6 +83,16 @@ _COPIES = (
     .order_by(articles.c.dated_at, articles.c.key)
 )
 _MEMBERSHIPS_OF = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_UNDECIDED = (
+    select(memberships.c.story)
+    .join(stories, stories.c.id == memberships.c.story)
+    .join(articles, articles.c.key == stories.c.lead)
+    .where(memberships.c.topic == bindparam("topic"), memberships.c.hidden.is_(None))
+    .order_by(articles.c.dated_at.desc(), stories.c.id)
+)
+_OF_UNDECIDED = update(memberships).where(memberships.c.topic == bindparam("in"), memberships.c.hidden.is_(None))
+_SHOW = _OF_UNDECIDED.where(memberships.c.story.in_(bindparam("ids", expanding=True))).values(hidden=False)
+_HIDE = _OF_UNDECIDED.values(hidden=True)
 _DATES = (
     select(memberships.c.topic, articles.c.dated_at)
     .join(stories, stories.c.id == memberships.c.story)
@@ -213,13 +226,20 @@ def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
 
 
 def stories_in(
-    database: Database, slug: str, *, since: datetime, limit: int, one_per_event: bool = False, related: int = 0
+    database: Database,
+    slug: str,
+    *,
+    since: datetime,
+    limit: int,
+    one_per_event: bool = False,
+    related: int = 0,
+    past: bool = False,
 ) -> list[StoredStory]:
     """A topic's stories dated `since` or later, newest first, each with so many related ones; of those about one event,
-    if wanted, only the first."""
+    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show."""
     statement = _ONE_PER_EVENT if one_per_event else _STORIES_IN
     with database.reading() as connection:
-        rows = connection.execute(statement, {"topic": slug, "since": since, "limit": limit}).all()
+        rows = connection.execute(statement, {"topic": slug, "since": since, "limit": limit, "past": past}).all()
         copies_by_story = _copies(connection, [row.story_id for row in rows])
         tags_by_article = _tags(connection, [row.key for row in rows])
     relations_by_story = relations.of(database, [row.story_id for row in rows], related) if related else {}
@@ -240,13 +260,36 @@ def stories_in(
     ]
 
 
+def settle(database: Database, most: Mapping[str, int]) -> dict[str, int]:
+    """Decide which of the stories that other rules have found in the past are shown in the feed of each topic: the
+    newest, at most so many. Answers with how many are shown now, by topic."""
+    shown: dict[str, int] = {}
+    for slug, limit in most.items():
+        with database.writing() as connection:
+            waiting = list(connection.execute(_UNDECIDED, {"topic": slug}).scalars())
+            for chunk in chunks(waiting[:limit]):
+                connection.execute(_SHOW, {"in": slug, "ids": chunk})
+            if waiting:
+                connection.execute(_HIDE, {"in": slug})
+                touch(connection, [slug])
+                shown[slug] = len(waiting[:limit])
+    return shown
+
+
+def new_since(database: Database, start: datetime) -> set[str]:
+    """The topics that were made then, or later."""
+    with database.reading() as connection:
+        return set(connection.execute(select(topics.c.slug).where(topics.c.created_at >= start)).scalars())
+
+
 def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, dict[str, Membership]]:
     """The memberships of stories: by story, by topic."""
     found: dict[str, dict[str, Membership]] = {story: {} for story in story_ids}
     with database.reading() as connection:
         for chunk in chunks(story_ids):
             for row in connection.execute(_MEMBERSHIPS_OF, {"stories": chunk}):
-                found[row.story][row.topic] = Membership(row.topic, row.story, row.score, tuple(row.reasons))
+                facts = row.topic, row.story, row.score, tuple(row.reasons), row.rules
+                found[row.story][row.topic] = Membership(*facts)
     return found
 
 

@@ -123,7 +123,7 @@ def save_judgement(
         if rows:
             connection.execute(_LEAD, rows)
         _replace_tags(database, connection, tags_by_article)
-        before, after = replace_memberships(database, connection, memberships_by_story)
+        before, after = replace_memberships(database, connection, memberships_by_story, is_past=True)
         touch(connection, {membership.topic for membership in before ^ after})
 
 
@@ -254,20 +254,26 @@ def replace_memberships(
     connection: Connection,
     by_story: Mapping[str, tuple[Membership, ...]],
     new: Collection[str] = frozenset(),
+    *,
+    is_past: bool = False,
 ) -> tuple[set[Membership], set[Membership]]:
-    """Write what changes of the memberships of stories: as they were, as they are. `new` stories have none yet."""
+    """Write what changes of the memberships of stories: as they were, as they are. `new` stories have none yet.
+
+    `is_past`: other rules have brought them, not news. Then new ones are not shown before `topics.settle`.
+    """
     before = {
-        Membership(row.topic, row.story, row.score, tuple(row.reasons))
+        Membership(row.topic, row.story, row.score, tuple(row.reasons), row.rules)
         for chunk in chunks(story for story in by_story if story not in new)
         for row in connection.execute(_MEMBERSHIPS, {"stories": chunk})
     }
     after = {item for group in by_story.values() for item in group}
-    ended = [{"left": item.topic, "by": item.story} for item in sorted(before - after, key=_in_order)]
+    ended = sorted({_in_order(item) for item in before} - {_in_order(item) for item in after})
     if ended:
-        connection.execute(_LEAVE, ended)
-    begun = [fields_of(item) for item in sorted(after - before, key=_in_order)]
+        connection.execute(_LEAVE, [{"left": topic, "by": story} for topic, story in ended])
+    hidden = None if is_past else False
+    begun = [fields_of(item) | {"hidden": hidden} for item in sorted(after - before, key=_in_order)]
     if begun:
-        connection.execute(database.upsert(memberships, "score", "reasons"), begun)
+        connection.execute(database.upsert(memberships, "score", "reasons", "rules"), begun)
     return before, after
 
 

@@ -50,6 +50,7 @@ def topic(config: Config, database: Database, slug: str) -> str | None:
         limit=found.limit,
         one_per_event=found.stories == "one-per-event",
         related=compose.MOST_RELATED,
+        past=True,
     )
     voices = {story.id: origins.independent(copy.voice for copy in story.copies) for story in stories}
     return _render("topic", config, topic=found, feeds=_feeds(slug, config), stories=stories, voices=voices)

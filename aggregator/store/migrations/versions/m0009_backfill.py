@@ -1,0 +1,18 @@
+"""What changed rules find in the past does not flood a topic's feed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    said = "hash of the topic's rules that said so"
+    op.add_column(
+        "memberships", sa.Column("rules", sa.String(length=32), nullable=False, server_default="", comment=said)
+    )
+    hidden = "true: from the past, and not shown in the feed; empty: that is still to be decided"
+    op.add_column("memberships", sa.Column("hidden", sa.Boolean(), server_default=sa.false(), comment=hidden))
