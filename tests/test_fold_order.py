@@ -31,7 +31,7 @@ LEASE = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
 TOPIC = "china-russia"
 VIEWED = ("articles", "stories", "tags", "memberships", "sketches", "rulings", "retired")
-on_one_store = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @cache
@@ -121,7 +121,9 @@ class World:
         wanted = {story.id: compose.item_id(authority, story.copies) for story in found if not story.item_id}
         pinned = topics.pin(self.database, wanted) if wanted else {}
         ids = pinned | {story.id: story.item_id for story in found if story.item_id}
-        feed = compose.compose(TOPIC, self.config.topics[TOPIC], found, ids, self.config.settings, NOW)
+        feed = compose.compose(
+            TOPIC, self.config.topics[TOPIC], found, ids, self.config.settings, NOW, self.config.agencies
+        )
         return {item.id: item for item in feed.items}
 
     def item(self) -> Item:
