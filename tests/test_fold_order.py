@@ -183,6 +183,11 @@ choices = st.lists(st.tuples(st.integers(0, 2), kinds, st.sampled_from("abc"), s
 editions = choices.map(_editions)
 
 
+def told(item: Item) -> tuple[object, ...]:
+    """What an item says of its story but who else has it."""
+    return item.id, item.title, item.summary, item.link, item.published_at, item.updated_at, item.tags, item.reasons
+
+
 def of_one_article(found: Sequence[Article]) -> set[frozenset[str]]:
     """The editions of each article, as they are to be found in stories."""
     by_opening: dict[str, set[str]] = {}
@@ -473,7 +478,7 @@ def test_a_copy_that_does_not_lead_changes_no_date_and_no_place(new_world: Calla
     world.visit(article("3", EXCERPT, "c", dated_at=NOW + 3 * MINUTE))
     after = list(world.items().values())
     assert [len(item.also) for item in after] == [0, 2]
-    assert [replace(item, html="", also=()) for item in after] == [replace(item, html="", also=()) for item in before]
+    assert [told(item) for item in after] == [told(item) for item in before]
 
 
 # No source alters, hides or retags what another has written.
@@ -512,9 +517,7 @@ def test_who_copies_guid_link_and_title_changes_nothing_of_the_other(
     assert found["tags"] == tags["tags"]
     if not is_first:
         assert found["articles"] == row["articles"]
-        assert [replace(one, html="", also=()) for one in world.items().values() if one.id == item.id] == [
-            replace(item, html="", also=())
-        ]
+        assert [told(one) for one in world.items().values() if one.id == item.id] == [told(item)]
     shown = [one for one in world.items().values() if one.trace == item.trace]
     assert [(one.title, one.html.partition("<p><small>")[0]) for one in shown] == [
         (item.title, item.html.partition("<p><small>")[0])
