@@ -31,7 +31,7 @@ LEASE = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
 TOPIC = "china-russia"
 VIEWED = ("articles", "stories", "tags", "memberships", "sketches", "rulings", "retired")
-on_one_store = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @cache
@@ -122,7 +122,9 @@ class World:
         wanted = {story.id: compose.item_id(authority, story.copies) for story in found if not story.item_id}
         pinned = topics.pin(self.database, wanted) if wanted else {}
         ids = pinned | {story.id: story.item_id for story in found if story.item_id}
-        feed = compose.compose(TOPIC, self.config.topics[TOPIC], found, ids, self.config.settings, NOW)
+        feed = compose.compose(
+            TOPIC, self.config.topics[TOPIC], found, ids, self.config.settings, NOW, self.config.agencies
+        )
         return {item.id: item for item in feed.items}
 
     def item(self) -> Item:
@@ -180,6 +182,11 @@ def _editions(chosen: Iterable[tuple[int, str, str, bool]]) -> list[Article]:
 kinds = st.sampled_from(["whole", "shortened", "edited", "retitled"])
 choices = st.lists(st.tuples(st.integers(0, 2), kinds, st.sampled_from("abc"), st.booleans()), min_size=2, max_size=7)
 editions = choices.map(_editions)
+
+
+def told(item: Item) -> tuple[object, ...]:
+    """What an item says of its story but who else has it."""
+    return item.id, item.title, item.summary, item.link, item.published_at, item.updated_at, item.tags, item.reasons
 
 
 def of_one_article(found: Sequence[Article]) -> set[frozenset[str]]:
@@ -472,7 +479,7 @@ def test_a_copy_that_does_not_lead_changes_no_date_and_no_place(new_world: Calla
     world.visit(article("3", EXCERPT, "c", dated_at=NOW + 3 * MINUTE))
     after = list(world.items().values())
     assert [len(item.also) for item in after] == [0, 2]
-    assert [replace(item, html="", also=()) for item in after] == [replace(item, html="", also=()) for item in before]
+    assert [told(item) for item in after] == [told(item) for item in before]
 
 
 # No source alters, hides or retags what another has written.
@@ -511,9 +518,7 @@ def test_who_copies_guid_link_and_title_changes_nothing_of_the_other(
     assert found["tags"] == tags["tags"]
     if not is_first:
         assert found["articles"] == row["articles"]
-        assert [replace(one, html="", also=()) for one in world.items().values() if one.id == item.id] == [
-            replace(item, html="", also=())
-        ]
+        assert [told(one) for one in world.items().values() if one.id == item.id] == [told(item)]
     shown = [one for one in world.items().values() if one.trace == item.trace]
     assert [(one.title, one.html.partition("<p><small>")[0]) for one in shown] == [
         (item.title, item.html.partition("<p><small>")[0])

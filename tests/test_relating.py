@@ -175,7 +175,7 @@ def test_what_is_gone_is_related_to_nothing_and_its_event_goes_on(store: Databas
     save(store, {"1": STORM, "2": STORM, "3": STORM})
     merged = articles.copies(store, keys=[key("1"), key("2")], links=[], text_hashes=[])
     both = tuple(replace(copy, story=key("2")) for copy in merged)
-    stories.regroup(store, {key("1")}, [Story(key("2"), key("1"), both)], {})
+    stories.regroup(store, {key("1")}, [Story(key("2"), key("1"), both)], {}, NOW)
     assert events(store) == {"2": "2", "3": "2"}
     assert related(store, "3") == {"3": {"2"}}
     later = NOW + timedelta(days=9)
