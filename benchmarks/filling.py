@@ -1,0 +1,219 @@
+"""Stores full of invented articles, written in bulk: by visits it would take hours.
+
+What is looked at when a story is folded or related is as visits leave it: sketches of 30 days, terms of 7, stories,
+places of copies. Of articles that are none of the latest only a few words are stored; their sketches are those of
+others, with other numbers where a number is nobody else's.
+"""
+
+import json
+import multiprocessing
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psycopg
+from invented import SOURCES, Press
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateIndex
+
+from aggregator import related, shingles
+from aggregator.sources.http import HttpSource
+from aggregator.store import Database, frequencies, relations, schema, sketches, sources, topics
+from aggregator.store.articles import row_of
+from aggregator.words import folds, words
+
+CHUNK = 500  # articles
+WHOLE = 240_000  # of the latest articles all words are stored
+SAMPLE = 20_000  # articles from which sketches of others are made
+LEARNED = 500  # articles from which is learned how common terms are
+TOPICS = {"large": 50, "small": 5000}  # of so many articles one is in it
+TABLES = [schema.articles, schema.stories, schema.memberships, schema.sketches, schema.terms]
+REBUILT = {schema.sketches, schema.terms}  # primary keys, too: their rows come in no order
+
+Rows = Mapping[str, Sequence[tuple[Any, ...]]]  # by table
+
+
+def configured() -> dict[str, HttpSource]:
+    """The sources of invented articles."""
+    hosts = [f"site{number}.example" for number in range(SOURCES)]
+    return {host: HttpSource(id=host, url=f"https://{host}/feed") for host in hosts}
+
+
+def fill(urls: Sequence[str], folder: Path, press: Press) -> None:
+    """Write what a press has printed into empty stores, all at once."""
+    for url in urls:
+        database = Database(url, folder)
+        sources.register(database, configured(), press.now)
+        topics.register(database, TOPICS, "rules", press.now)
+        frequencies.put(database, "en", _Maker.learned(press))
+        database.close()
+    writers = [_Sqlite(folder / "aggregator.db") if url == "sqlite" else _Postgresql(url) for url in urls]
+    for writer in writers:
+        writer.begin()
+    for rows in _made(press):
+        for writer in writers:
+            writer.write(rows)
+    for writer in writers:
+        writer.end()
+
+
+def _made(press: Press) -> Iterator[Rows]:
+    maker = _Maker(press)
+    starts = range(0, press.articles, CHUNK)
+    with multiprocessing.get_context("fork").Pool(initializer=_be, initargs=(maker,)) as pool:
+        yield from pool.imap(_rows, starts)
+
+
+_maker: "_Maker"
+
+
+def _be(maker: "_Maker") -> None:
+    global _maker
+    _maker = maker
+
+
+def _rows(start: int) -> Rows:
+    return _maker.rows(range(start, min(start + CHUNK, _maker.press.articles)))
+
+
+class _Maker:
+    """Rows of articles, by their numbers."""
+
+    def __init__(self, press: Press) -> None:
+        self.press = press
+        self._known = self.learned(press)
+        old = press.articles > WHOLE
+        self._others = [_sketch(press.words(press.articles + n)) for n in range(SAMPLE)] if old else []
+        self._shared = {n for n, count in Counter(n for one in self._others for n in one).items() if count > 1}
+
+    @staticmethod
+    def learned(press: Press) -> Any:
+        """How common terms are in what comes next."""
+        said = [_said(press.written(n, press.words(n))) for n in range(press.articles, press.articles + LEARNED)]
+        counts = related.frequencies([*title, *text] for title, text in said)
+        return frequencies.Frequencies(LEARNED, 0, {term: count for term, count in counts.items() if count > 1})
+
+    def rows(self, numbers: Iterable[int]) -> Rows:
+        """All that is stored of some articles."""
+        found: dict[str, list[tuple[Any, ...]]] = {table.name: [] for table in TABLES}
+        for number in numbers:
+            self._add(number, found)
+        return found
+
+    def _add(self, number: int, found: Mapping[str, list[tuple[Any, ...]]]) -> None:
+        press, seen_at = self.press, self.press.seen_at(number)
+        is_whole = number >= press.articles - WHOLE and seen_at >= press.now - sketches.KEPT
+        text = press.words(number) if is_whole else press.brief_words(number)
+        article = press.written(number, text)
+        copy = press.placed(number, article)
+        row = row_of(article, copy)
+        found["articles"].append(tuple(_plain(row.get(column.name, False)) for column in schema.articles.c))
+        if seen_at >= press.now - sketches.KEPT:
+            day = int(seen_at.timestamp() // 86400)
+            sketch = _sketch(text) if is_whole else self._made_up(number)
+            found["sketches"] += [(one, article.key, day) for one in sketch]
+        if copy.story != article.key:
+            return
+        event = press.key(number - number % 200) if number % 50 == 0 else article.key
+        found["stories"].append((article.key, article.key, f"tag:{number}", event, False))
+        found["memberships"] += [
+            (topic, article.key, 50, '["because"]') for topic, every in TOPICS.items() if number % every == 0
+        ]
+        if is_whole and seen_at >= press.now - relations.KEPT:
+            title, body = _said(article)
+            weights = related.heaviest(title, body, self._known.counts, LEARNED)
+            hour = int(article.dated_at.timestamp() // 3600)
+            found["terms"] += [(term, hour, article.key, round(weight * 1000)) for term, weight in weights.items()]
+
+    def _made_up(self, number: int) -> set[int]:
+        chance = Random(number)  # noqa: S311
+        one = chance.choice(self._others)
+        return {n if n in self._shared else chance.randint(one[0], one[-1]) for n in one}
+
+
+def _sketch(text: Sequence[str]) -> tuple[int, ...]:
+    return shingles.sketch(shingles.shingles([word.lower() for word in text]))
+
+
+def _said(article: Any) -> tuple[list[str], list[str]]:
+    return folds(words(article.title)), folds(words(article.text))
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, (list, tuple, dict)) else value
+
+
+def _indexes(dialect: Any) -> Iterator[tuple[str, str]]:
+    """Name of each index, and how it is made."""
+    for table in TABLES:
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            yield str(index.name), str(CreateIndex(index).compile(dialect=dialect))
+
+
+class _Sqlite:
+    def __init__(self, path: Path) -> None:
+        self._store = sqlite3.connect(path)
+
+    def begin(self) -> None:
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-2000000", "temp_store=MEMORY"):
+            self._store.execute(f"PRAGMA {pragma}")
+        for name, _ in _indexes(sqlite.dialect()):
+            self._store.execute(f"DROP INDEX {name}")
+
+    def write(self, rows: Rows) -> None:
+        for table in TABLES:
+            places = ", ".join("?" * len(table.c))
+            written = map(_timed, rows[table.name]) if table is schema.articles else rows[table.name]
+            self._store.executemany(f"INSERT INTO {table.name} ({_names(table)}) VALUES ({places})", written)  # noqa: S608
+        self._store.commit()
+
+    def end(self) -> None:
+        for _, made in _indexes(sqlite.dialect()):
+            self._store.execute(made)
+        self._store.close()
+
+
+def _timed(row: Sequence[Any]) -> list[Any]:
+    """Dates as the store writes them."""
+    return [value.isoformat(" ", "microseconds")[:26] if isinstance(value, datetime) else value for value in row]
+
+
+class _Postgresql:
+    def __init__(self, url: str) -> None:
+        self._store = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+    def begin(self) -> None:
+        self._run("SET maintenance_work_mem = '1GB'")
+        for name, _ in _indexes(postgresql.dialect()):
+            self._run(f"DROP INDEX {name}")
+        for table in REBUILT:
+            self._run(f"ALTER TABLE {table.name} DROP CONSTRAINT pk_{table.name}")
+
+    def write(self, rows: Rows) -> None:
+        with self._store.cursor() as cursor:
+            for table in TABLES:
+                with cursor.copy(f"COPY {table.name} ({_names(table)}) FROM STDIN".encode()) as copy:
+                    for row in rows[table.name]:
+                        copy.write_row(row)
+
+    def end(self) -> None:
+        """With indexes, and what PostgreSQL does by itself some minutes later."""
+        for table in REBUILT:
+            names = ", ".join(column.name for column in table.primary_key)
+            self._run(f"ALTER TABLE {table.name} ADD CONSTRAINT pk_{table.name} PRIMARY KEY ({names})")
+        for _, made in _indexes(postgresql.dialect()):
+            self._run(made)
+        self._run("VACUUM ANALYZE")
+        self._store.close()
+
+    def _run(self, statement: str) -> None:
+        self._store.execute(statement.encode())
+
+
+def _names(table: Table) -> str:
+    return ", ".join(column.name for column in table.c)
