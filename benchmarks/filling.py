@@ -2,7 +2,7 @@
 
 What is looked at when a story is folded or related is as visits leave it: sketches of 30 days, terms of 7, stories,
 places of copies. Of articles that are none of the latest only a few words are stored; their sketches are those of
-others, with other numbers where a number is nobody else's.
+others, with other numbers where a number is nobody else's, and their terms are drawn.
 """
 
 import json
@@ -22,14 +22,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex
 
 from aggregator import related, shingles
+from aggregator.models import Article
 from aggregator.sources.http import HttpSource
 from aggregator.store import Database, frequencies, relations, schema, sketches, sources, topics
 from aggregator.store.articles import row_of
 from aggregator.words import folds, words
 
 CHUNK = 500  # articles
-WHOLE = 240_000  # of the latest articles all words are stored
-SAMPLE = 20_000  # articles from which sketches of others are made
+WHOLE = 20_000  # of the latest articles all words are stored
+SAMPLE = 10_000  # articles from which sketches of others are made
 LEARNED = 500  # articles from which is learned how common terms are
 TOPICS = {"large": 50, "small": 5000}  # of so many articles one is in it
 TABLES = [schema.articles, schema.stories, schema.memberships, schema.sketches, schema.terms]
@@ -87,6 +88,7 @@ class _Maker:
     def __init__(self, press: Press) -> None:
         self.press = press
         self._known = self.learned(press)
+        self._defaults = {column.name: False for column in schema.articles.c}  # in the order of the columns
         old = press.articles > WHOLE
         self._others = [_sketch(press.words(press.articles + n)) for n in range(SAMPLE)] if old else []
         self._shared = {n for n, count in Counter(n for one in self._others for n in one).items() if count > 1}
@@ -111,8 +113,7 @@ class _Maker:
         text = press.words(number) if is_whole else press.brief_words(number)
         article = press.written(number, text)
         copy = press.placed(number, article)
-        row = row_of(article, copy)
-        found["articles"].append(tuple(_plain(row.get(column.name, False)) for column in schema.articles.c))
+        found["articles"].append(tuple(map(_plain, (self._defaults | row_of(article, copy)).values())))
         if seen_at >= press.now - sketches.KEPT:
             day = int(seen_at.timestamp() // 86400)
             sketch = _sketch(text) if is_whole else self._made_up(number)
@@ -124,11 +125,14 @@ class _Maker:
         found["memberships"] += [
             (topic, article.key, 50, '["because"]') for topic, every in TOPICS.items() if number % every == 0
         ]
-        if is_whole and seen_at >= press.now - relations.KEPT:
-            title, body = _said(article)
-            weights = related.heaviest(title, body, self._known.counts, LEARNED)
+        if seen_at >= press.now - relations.KEPT:
+            weights = self._heaviest(article) if is_whole else press.drawn_terms(number, related.TERMS)
             hour = int(article.dated_at.timestamp() // 3600)
             found["terms"] += [(term, hour, article.key, round(weight * 1000)) for term, weight in weights.items()]
+
+    def _heaviest(self, article: Article) -> Mapping[str, float]:
+        title, body = _said(article)
+        return related.heaviest(title, body, self._known.counts, LEARNED)
 
     def _made_up(self, number: int) -> set[int]:
         chance = Random(number)  # noqa: S311
@@ -140,12 +144,14 @@ def _sketch(text: Sequence[str]) -> tuple[int, ...]:
     return shingles.sketch(shingles.shingles([word.lower() for word in text]))
 
 
-def _said(article: Any) -> tuple[list[str], list[str]]:
+def _said(article: Article) -> tuple[list[str], list[str]]:
     return folds(words(article.title)), folds(words(article.text))
 
 
 def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, (list, tuple, dict)) else value
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(value) if value else "[]"
+    return value
 
 
 def _indexes(dialect: Any) -> Iterator[tuple[str, str]]:

@@ -102,6 +102,13 @@ class Press:
         chance = Random(self._rival(number)[1] or number)  # noqa: S311
         return chance.choices(WORDS, cum_weights=_OFTEN, k=BRIEF)
 
+    def drawn_terms(self, number: int, most: int) -> dict[str, float]:
+        """What an article may be known by: words of its event, and rare ones."""
+        chance = Random(number)  # noqa: S311
+        told = [word.lower() for word in chance.sample(self._event(number), 10)]
+        told += [WORDS[chance.randrange(200, VOCABULARY)] for _ in range(most - len(told))]
+        return dict.fromkeys(told, most**-0.5)
+
     def placed(self, number: int, article: Article) -> Copy:
         """An article in its story."""
         rule, rival = self._rival(number)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.dialects import sqlite
 
 from aggregator import compose, config, explain, relating, runtime
 from aggregator.models import Story, Terms
@@ -141,6 +142,16 @@ def test_story_whose_lead_has_changed_meanwhile_waits_on(store: Database) -> Non
     assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
 
 
+def test_stories_that_wait_are_found_without_looking_at_the_others(store: Database) -> None:
+    if store.is_sqlite:
+        asked = relations._WAITING.params(limit=9).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
+        with store.reading() as connection:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
+        assert "ix_stories_unrelated" in plan
+
+
 def test_one_story_of_an_event_stays_shown_whatever_comes(store: Database) -> None:
     give(store, "1", "2", "3")
     assert shown(store, one_per_event=True) == set()  # nobody knows yet
@@ -188,9 +199,10 @@ def test_what_is_gone_is_related_to_nothing_and_its_event_goes_on(store: Databas
 def test_terms_to_which_nothing_can_be_related_any_more_go(store: Database) -> None:
     give(store, "1", "2")
     save(store, {"1": STORM, "2": STORM})
-    relations.forget_terms(store, NOW + relations.KEPT)
+    assert relations.forget_terms(store, NOW + relations.KEPT, limit=99) == 0
     assert related(store, "1") == {"1": {"2"}}
-    assert relations.forget_terms(store, NOW + relations.KEPT + 2 * HOUR) == 2 * len(STORM)
+    late = NOW + relations.KEPT + 2 * HOUR
+    assert [relations.forget_terms(store, late, limit=4) for _ in range(3)] == [4, 2 * len(STORM) - 4, 0]
     assert related(store, "1") == {"1": {"2"}}  # known for good
 
 

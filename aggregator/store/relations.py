@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, tuple_, update
 
 from aggregator.models import Related, Terms
 from aggregator.related import LIKENESS, MIN_SHARED, WINDOW
@@ -74,6 +74,10 @@ _RELATED = (
     .join(sources, sources.c.id == articles.c.source)
     .where(relations.c.story.in_(_among("stories")))
     .order_by(relations.c.likeness.desc(), relations.c.other)
+)
+_OLD = select(terms.c.term, terms.c.hour, terms.c.story).where(terms.c.hour < bindparam("before"))
+_FORGET_TERMS = delete(terms).where(
+    tuple_(terms.c.term, terms.c.hour, terms.c.story).in_(_OLD.limit(bindparam("limit", type_=Integer())))
 )
 _TOPICS = select(memberships.c.topic).where(memberships.c.story.in_(_among("stories"))).distinct()
 
@@ -151,10 +155,10 @@ def hand_over(connection: Connection, gone: Mapping[str, str]) -> None:
         connection.execute(update(stories).where(stories.c.event == story).values(event=first))
 
 
-def forget_terms(database: Database, now: datetime) -> int:
-    """Delete terms to which nothing that comes can be related any more; the number of rows."""
+def forget_terms(database: Database, now: datetime, *, limit: int) -> int:
+    """Delete up to so many terms to which nothing that comes can be related any more; the number deleted."""
     with database.writing() as connection:
-        return connection.execute(delete(terms).where(terms.c.hour < _hour(now - KEPT))).rowcount
+        return connection.execute(_FORGET_TERMS, {"before": _hour(now - KEPT), "limit": limit}).rowcount
 
 
 def _write_terms(database: Database, connection: Connection, found: Mapping[str, Terms]) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    text,
 )
 
 metadata = MetaData(
@@ -279,7 +280,9 @@ stories = Table(
     Column("unrelated", Boolean, nullable=False, server_default=false(), comment="its relations are to be looked for"),
     Index(None, "event"),  # one story of each event
 )
-Index("ix_stories_unrelated", stories.c.id, sqlite_where=stories.c.unrelated, postgresql_where=stories.c.unrelated)
+Index(  # waiting; SQLite uses it where the question has the very words
+    "ix_stories_unrelated", stories.c.id, sqlite_where=text("unrelated = 1"), postgresql_where=stories.c.unrelated
+)
 
 terms = Table(
     "terms",
@@ -289,6 +292,7 @@ terms = Table(
     Column("story", KEY, primary_key=True),
     Column("weight", Integer, nullable=False, comment="in thousandths; the squares of a story's add up to 1"),
     Index(None, "story"),  # replaced with their story
+    Index(None, "hour"),  # forgotten together
     sqlite_with_rowid=False,
 )
 
