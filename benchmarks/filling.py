@@ -64,10 +64,11 @@ def fill(urls: Sequence[str], folder: Path, press: Press) -> None:
 
 
 def _made(press: Press) -> Iterator[Rows]:
-    maker = _Maker(press)
+    maker, held = _Maker(press), Counter[int]()
     starts = range(0, press.articles, CHUNK)
     with multiprocessing.get_context("fork").Pool(initializer=_be, initargs=(maker,)) as pool:
-        yield from pool.imap(_rows, starts)
+        for rows in pool.imap(_rows, starts):
+            yield {**rows, "sketches": [row for row in rows["sketches"] if maker.is_kept(row[0], held)]}
 
 
 _maker: "_Maker"
@@ -106,6 +107,13 @@ class _Maker:
         for number in numbers:
             self._add(number, found)
         return found
+
+    def is_kept(self, number: int, held: Counter[int]) -> bool:
+        """Whether a hash is not common yet; those that can become so are counted."""
+        if self._others and number not in self._shared:
+            return True
+        held[number] += 1
+        return held[number] <= sketches.COMMON + 1
 
     def _add(self, number: int, found: Mapping[str, list[tuple[Any, ...]]]) -> None:
         press, seen_at = self.press, self.press.seen_at(number)

@@ -34,7 +34,7 @@ from filling import TOPICS, configured, fill  # noqa: E402
 from invented import SOURCES, Press  # noqa: E402
 
 from aggregator import config as configuration  # noqa: E402
-from aggregator import folding  # noqa: E402
+from aggregator import folding, housekeeping  # noqa: E402
 from aggregator.models import Membership, Outcome, SourceState, Visit  # noqa: E402
 from aggregator.relating import Relating  # noqa: E402
 from aggregator.store import Database, relations, retention, sketches, topics, visits  # noqa: E402
@@ -212,8 +212,8 @@ def keep_house(store: Measured) -> None:
     print(f"{store.press.articles:,} stored: outdated stories found in {found:.2f} s (which holds nobody up); then")
     chores: dict[str, Callable[[], Any]] = {
         f"{len(old)} stories removed": lambda: retention.remove(store.database, old, before, tomorrow),
-        "sketches of a day forgotten": lambda: sketches.forget(store.database, tomorrow),
-        "terms of a day forgotten": lambda: relations.forget_terms(store.database, tomorrow),
+        "sketches of a day forgotten": lambda: pieces(sketches.forget, store.database, tomorrow),
+        "terms of a day forgotten": lambda: pieces(relations.forget_terms, store.database, tomorrow),
     }
     for name, chore in chores.items():
         held: list[float] = []
@@ -230,6 +230,15 @@ def keep_house(store: Measured) -> None:
         result = chore()
         store.database.writing = writing  # type: ignore[method-assign]
         print(f"    {name}: {result}; {sum(held):.2f} s, at most {max(held):.2f} s at once")
+
+
+def pieces(forget: Callable[..., int], database: Database, now: datetime) -> int:
+    """Do a chore as `housekeeping` does; the number of rows."""
+    total = last = forget(database, now, limit=housekeeping.ROWS)
+    while last == housekeeping.ROWS:
+        last = forget(database, now, limit=housekeeping.ROWS)
+        total += last
+    return total
 
 
 @contextmanager
