@@ -19,7 +19,7 @@ import psycopg
 from invented import SOURCES, Press
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy.schema import AddConstraint, CreateIndex
 
 from aggregator import related, shingles
 from aggregator.models import Article
@@ -53,34 +53,43 @@ def fill(urls: Sequence[str], folder: Path, press: Press) -> None:
         topics.register(database, TOPICS, "rules", press.now)
         frequencies.put(database, "en", _Maker.learned(press))
         database.close()
-    writers = [_Sqlite(folder / "aggregator.db") if url == "sqlite" else _Postgresql(url) for url in urls]
-    for writer in writers:
+    servers = [_Postgresql(url) for url in urls if url != "sqlite"]
+    files = [_Sqlite(folder / "aggregator.db") for url in urls if url == "sqlite"]
+    for writer in (*servers, *files):
         writer.begin()
-    for rows in _made(press):
-        for writer in writers:
+    for rows in _made(press, [url for url in urls if url != "sqlite"], bool(files)):
+        for writer in files:
             writer.write(rows)
-    for writer in writers:
+    for writer in (*servers, *files):
         writer.end()
 
 
-def _made(press: Press) -> Iterator[Rows]:
-    maker, held = _Maker(press), Counter[int]()
+def _made(press: Press, urls: Sequence[str], wanted: bool) -> Iterator[Rows]:
+    """All rows, if they are `wanted` here; servers are sent them by the processes that make them."""
     starts = range(0, press.articles, CHUNK)
-    with multiprocessing.get_context("fork").Pool(initializer=_be, initargs=(maker,)) as pool:
-        for rows in pool.imap(_rows, starts):
-            yield {**rows, "sketches": [row for row in rows["sketches"] if maker.is_kept(row[0], held)]}
+    with multiprocessing.get_context("fork").Pool(initializer=_be, initargs=(_Maker(press), urls, wanted)) as pool:
+        yield from pool.imap(_rows, starts)
 
 
-_maker: "_Maker"
+class _Process:
+    """What a process that makes rows has."""
+
+    maker: "_Maker"
+    servers: "list[_Postgresql]"
+    wanted: bool
 
 
-def _be(maker: "_Maker") -> None:
-    global _maker
-    _maker = maker
+def _be(maker: "_Maker", urls: Sequence[str], wanted: bool) -> None:
+    _Process.maker, _Process.wanted = maker, wanted
+    _Process.servers = [_Postgresql(url) for url in urls]
 
 
 def _rows(start: int) -> Rows:
-    return _maker.rows(range(start, min(start + CHUNK, _maker.press.articles)))
+    maker = _Process.maker
+    rows = maker.rows(range(start, min(start + CHUNK, maker.press.articles)))
+    for server in _Process.servers:
+        server.write(rows)
+    return rows if _Process.wanted else {}
 
 
 class _Maker:
@@ -92,6 +101,7 @@ class _Maker:
         self._defaults = {column.name: False for column in schema.articles.c}  # in the order of the columns
         old = press.articles > WHOLE
         self._others = [_sketch(press.words(press.articles + n)) for n in range(SAMPLE)] if old else []
+        self._held = Counter[int]()
         self._shared = {n for n, count in Counter(n for one in self._others for n in one).items() if count > 1}
 
     @staticmethod
@@ -108,12 +118,12 @@ class _Maker:
             self._add(number, found)
         return found
 
-    def is_kept(self, number: int, held: Counter[int]) -> bool:
-        """Whether a hash is not common yet; those that can become so are counted."""
+    def _is_kept(self, number: int) -> bool:
+        """Whether a hash is not common yet; those that can become so are counted, in each process."""
         if self._others and number not in self._shared:
             return True
-        held[number] += 1
-        return held[number] <= sketches.COMMON + 1
+        self._held[number] += 1
+        return self._held[number] <= sketches.COMMON + 1
 
     def _add(self, number: int, found: Mapping[str, list[tuple[Any, ...]]]) -> None:
         press, seen_at = self.press, self.press.seen_at(number)
@@ -125,7 +135,7 @@ class _Maker:
         if seen_at >= press.now - sketches.KEPT:
             day = int(seen_at.timestamp() // 86400)
             sketch = _sketch(text) if is_whole else self._made_up(number)
-            found["sketches"] += [(one, article.key, day) for one in sketch]
+            found["sketches"] += [(one, article.key, day) for one in sketch if self._is_kept(one)]
         if copy.story != article.key:
             return
         event = press.key(number - number % 200) if number % 50 == 0 else article.key
@@ -218,8 +228,7 @@ class _Postgresql:
     def end(self) -> None:
         """With indexes, and what PostgreSQL does by itself some minutes later."""
         for table in REBUILT:
-            names = ", ".join(column.name for column in table.primary_key)
-            self._run(f"ALTER TABLE {table.name} ADD CONSTRAINT pk_{table.name} PRIMARY KEY ({names})")
+            self._run(str(AddConstraint(table.primary_key).compile(dialect=postgresql.dialect())))
         for _, made in _indexes(postgresql.dialect()):
             self._run(made)
         self._run("VACUUM ANALYZE")
