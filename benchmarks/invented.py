@@ -21,7 +21,6 @@ VOCABULARY, NAMES = 50_000, 20_000
 ARTICLES_OF_AN_EVENT = 5  # on average
 SHORTEST, LONGEST = 300, 800  # words
 NAMED = 0.15  # of an article's words are those of its event
-BRIEF = 40  # words of an article of which only the rest matters
 PHRASES, OF_AN_ARTICLE = 5000, 6
 NEAR = 3000  # articles before it among which a copy has its original
 
@@ -55,10 +54,7 @@ class Press:
 
     def article(self, number: int) -> Article:
         """One of them; with a number beyond theirs a new one."""
-        return self.written(number, self.words(number))
-
-    def written(self, number: int, words: Sequence[str]) -> Article:
-        """An article of these words."""
+        words = self._words(number)
         title, source, text = self._title(number), self.source(number), " ".join(words)
         paragraphs = [" ".join(words[start : start + 60]).capitalize() + "." for start in range(0, len(words), 60)]
         hashed = digest([text])
@@ -80,11 +76,11 @@ class Press:
             word_count=len(words),
         )
 
-    def words(self, number: int) -> list[str]:
+    def _words(self, number: int) -> list[str]:
         """What an article says."""
         rule, rival = self._rival(number)
         if rival is not None:
-            words = self.words(rival)
+            words = self._words(rival)
             return _edited(words, number) if rule == "near" else words
         chance = Random(number)  # noqa: S311
         size = chance.randint(SHORTEST, LONGEST)
@@ -96,18 +92,6 @@ class Press:
             place = chance.randrange(size - 4)
             words[place : place + 4] = phrase
         return words + _formula(self.source(number)) if chance.random() < 0.2 else words
-
-    def brief_words(self, number: int) -> list[str]:
-        """Few words, those of its rival where it is a copy."""
-        chance = Random(self._rival(number)[1] or number)  # noqa: S311
-        return chance.choices(WORDS, cum_weights=_OFTEN, k=BRIEF)
-
-    def drawn_terms(self, number: int, most: int) -> dict[str, float]:
-        """What an article may be known by: words of its event, and rare ones."""
-        chance = Random(number)  # noqa: S311
-        told = [word.lower() for word in chance.sample(self._event(number), 10)]
-        told += [WORDS[chance.randrange(200, VOCABULARY)] for _ in range(most - len(told))]
-        return dict.fromkeys(told, most**-0.5)
 
     def placed(self, number: int, article: Article) -> Copy:
         """An article in its story."""

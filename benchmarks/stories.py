@@ -30,7 +30,7 @@ from sqlalchemy import event
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 
-from filling import TOPICS, configured, fill  # noqa: E402
+from filling import MADE, TOPICS, configured, fill  # noqa: E402
 from invented import SOURCES, Press  # noqa: E402
 
 from aggregator import config as configuration  # noqa: E402
@@ -56,6 +56,7 @@ class Measured:
     """A store and what it took."""
 
     press: Press
+    stored: int  # at the beginning
     database: Database
     config: Any
     number: int  # of the next new article
@@ -116,12 +117,14 @@ def main(sizes: Sequence[int], a_day: int, rounds: int, names: Sequence[str], ke
         server = stack.enter_context(postgresql()) if "postgresql" in names else ""
         stores: dict[str, list[Measured]] = {name: [] for name in names if name == "sqlite" or server}
         for size in sizes:
-            press = Press(size, a_day, NOW)
+            press = Press(min(size, MADE), a_day, NOW)
             began = time.perf_counter()
-            opened_stores = stack.enter_context(opened(press, folder / f"{size}-{a_day}", stores, server, bool(keep)))
+            opened_stores = stack.enter_context(
+                opened(press, size, folder / f"{size}-{a_day}", stores, server, bool(keep))
+            )
             for name, database in opened_stores.items():
                 next_number = stored_articles.count(database)[0]
-                stores[name].append(Measured(press, database, config, next_number, Relating(database)))
+                stores[name].append(Measured(press, size, database, config, next_number, Relating(database)))
             print(f"{size:,} articles, {a_day:,} a day: filled in {time.perf_counter() - began:.0f} s", flush=True)
         for name, measured in stores.items():
             measure(measured, rounds)
@@ -148,16 +151,16 @@ def measure(stores: Sequence[Measured], rounds: int) -> None:
 
 def report(name: str, stores: Sequence[Measured]) -> None:
     """Milliseconds per article, and the ratio to the smallest store; those of a publication are per publication."""
-    print(f"\n{name}: milliseconds per article (ratio to {stores[0].press.articles:,} stored)")
+    print(f"\n{name}: milliseconds per article (ratio to {stores[0].stored:,} stored)")
     print(f"{'visit of':>9}{'stored':>11}" + "".join(f"{step:>16}" for step in STEPS))
     for size in SIZES:
         for store in stores:
             cells = "".join(_cell(store, stores[0], size, step) for step in STEPS)
-            print(f"{size:9}{store.press.articles:11,}{cells}")
+            print(f"{size:9}{store.stored:11,}{cells}")
     print("a publication of a topic with one in 50 articles, whole milliseconds")
     for store in stores:
         cells = "".join(f"  {step}{_cell(store, stores[0], PUBLISHED, step)}" for step in ("publish", "one per event"))
-        print(f"{store.press.articles:20,}{cells}")
+        print(f"{store.stored:20,}{cells}")
     print(f"memory grew by {', '.join(f'{store.grown / 1e6:.1f}' for store in stores)} MB")
 
 
@@ -191,7 +194,7 @@ def plans(store: Measured) -> None:
     for one in engines:
         event.remove(one, "before_cursor_execute", before)
         event.remove(one, "after_cursor_execute", after)
-    print(f"\n{store.press.articles:,} stored: what statements take in 5 visits of 20 articles and 10 publications")
+    print(f"\n{store.stored:,} stored: what statements take in 5 visits of 20 articles and 10 publications")
     explain = "EXPLAIN QUERY PLAN" if store.database.is_sqlite else "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF)"
     for statement in sorted(spent, key=lambda one: -spent[one])[:10]:
         print(f"\n{spent[statement] * 1e3:.0f} ms: {' '.join(statement.split())[:400]}")
@@ -205,11 +208,11 @@ def plans(store: Measured) -> None:
 def keep_house(store: Measured) -> None:
     """What holds up visits once a day: the longest transaction of each chore, and all of it."""
     tomorrow = NOW + DAY
-    before = store.press.seen_at(store.press.articles // 300)  # so few are too old
+    before = NOW - DAY * (store.stored / store.press.a_day) + timedelta(hours=6)  # so few are too old
     looked = time.perf_counter()
     old = retention.outdated(store.database, before, limit=200)
     found = time.perf_counter() - looked
-    print(f"{store.press.articles:,} stored: outdated stories found in {found:.2f} s (which holds nobody up); then")
+    print(f"{store.stored:,} stored: outdated stories found in {found:.2f} s (which holds nobody up); then")
     chores: dict[str, Callable[[], Any]] = {
         f"{len(old)} stories removed": lambda: retention.remove(store.database, old, before, tomorrow),
         "sketches of a day forgotten": lambda: pieces(sketches.forget, store.database, tomorrow),
@@ -242,10 +245,10 @@ def pieces(forget: Callable[..., int], database: Database, now: datetime) -> int
 
 
 @contextmanager
-def opened(press: Press, folder: Path, names: Any, server: str, kept: bool) -> Iterator[dict[str, Database]]:
+def opened(press: Press, size: int, folder: Path, names: Any, server: str, kept: bool) -> Iterator[dict[str, Database]]:
     """Stores of these names with what a press has printed, filled if they are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    database_name = f"stories_{press.articles}_{press.a_day}"
+    database_name = f"stories_{size}_{press.a_day}"
     urls = {name: "sqlite" if name == "sqlite" else f"{server}/{database_name}" for name in names}
     missing = []
     if "sqlite" in urls and not (folder / "aggregator.db").exists():
@@ -256,7 +259,8 @@ def opened(press: Press, folder: Path, names: Any, server: str, kept: bool) -> I
             if not connection.execute(asked, [database_name]).fetchone():
                 connection.execute(f"CREATE DATABASE {database_name} TEMPLATE template0".encode())
                 missing.append("postgresql")
-    fill([urls[name] for name in missing], folder, press)
+    for name in missing:
+        fill(urls[name], folder, size, press)
     found = {name: Database(url, folder) for name, url in urls.items()}
     try:
         yield found
