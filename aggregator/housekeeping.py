@@ -14,7 +14,7 @@ from aggregator.store import relations, retention, sketches
 
 EVERY = timedelta(days=1)
 BATCH = 200  # stories removed in one transaction: visits wait for a fraction of a second
-TOMBSTONES = 5_000  # deleted in one transaction
+ROWS = 5_000  # of tombstones, sketches, terms deleted in one transaction: likewise
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +28,11 @@ async def keep_house(pipeline: Pipeline, stopping: Callable[[], bool] = lambda: 
     if not await pipeline.in_executor(lambda: retention.is_housekeeping_due(database, EVERY, now)):
         return
     await _remove_outdated(pipeline, now, stopping)
-    forget = partial(retention.forget_tombstones, database, now, limit=TOMBSTONES)
-    while not stopping() and await pipeline.in_executor(forget) == TOMBSTONES:
-        pass
+    for forget in (retention.forget_tombstones, sketches.forget, relations.forget_terms):
+        piece = partial(forget, database, now, limit=ROWS)
+        while not stopping() and await pipeline.in_executor(piece) == ROWS:
+            pass
     if not stopping():
-        await pipeline.in_executor(lambda: sketches.forget(database, now))
-        await pipeline.in_executor(lambda: relations.forget_terms(database, now))
         await pipeline.in_executor(lambda: retention.read_again(database, now))
         await pipeline.in_executor(lambda: retention.note_housekeeping(database, now))
 

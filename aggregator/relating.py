@@ -57,7 +57,7 @@ class Relating:
         known = self._of(language)
         if known.seen + new < max(1, known.articles if known.articles < SAMPLE else RENEWED * SAMPLE):
             self._known[language] = replace(known, seen=known.seen + new)
-            stored_frequencies.put(self._database, language, self._known[language])
+            stored_frequencies.note_seen(self._database, language, known.seen + new)
             return
         texts = stored_frequencies.sample(self._database, language, SAMPLE)
         counts = related.frequencies([*title, *text] for title, text in map(_words, texts))

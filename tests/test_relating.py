@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.dialects import sqlite
 
 from aggregator import compose, config, explain, relating, runtime
 from aggregator.models import Story, Terms
@@ -141,6 +142,45 @@ def test_story_whose_lead_has_changed_meanwhile_waits_on(store: Database) -> Non
     assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
 
 
+def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
+    with store.reading() as connection:
+        if store.is_sqlite:
+            waiting = relations._WAITING.params(limit=9)
+            asked = waiting.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
+            assert "ix_stories_unrelated" in plan
+        else:
+            keys = "SELECT indexdef FROM pg_indexes WHERE indexname = 'pk_terms'"
+            assert "INCLUDE (weight)" in connection.exec_driver_sql(keys).scalar_one()
+
+
+def test_terms_that_many_have_are_not_looked_up_beside_the_rarest(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relations, "COMMON", 3)
+    monkeypatch.setattr(relations, "RAREST", 3)
+    names = [str(number) for number in range(1, 7)]
+    give(store, *names)
+    known = {"president": 0.9}  # that tells a story's event from no other's
+    save(store, {name: known | {f"{name}{letter}": 0.2 for letter in "abc"} for name in names[:4]})
+    save(store, {"5": known | {"ada": 0.1, "tarvis": 0.1, "roofs": 0.1}}, hours=5)
+    save(store, {"6": known | {"ada": 0.1, "tarvis": 0.1, "roofs": 0.1, "power": 0.1}}, hours=6)
+    assert related(store, "6") == {"6": set()}
+    save(store, {"5": STORM}, hours=5)
+    save(store, {"6": STORM | known}, hours=6)
+    assert related(store, "6") == {"6": {"5"}}
+
+
+def test_what_everybody_tells_of_is_found_though_its_terms_are_common(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relations, "COMMON", 3)
+    names = [str(number) for number in range(1, 7)]
+    give(store, *names)
+    save(store, dict.fromkeys(names, STORM))
+    assert related(store, "6") == {"6": set(names[:5])}
+
+
 def test_one_story_of_an_event_stays_shown_whatever_comes(store: Database) -> None:
     give(store, "1", "2", "3")
     assert shown(store, one_per_event=True) == set()  # nobody knows yet
@@ -188,9 +228,10 @@ def test_what_is_gone_is_related_to_nothing_and_its_event_goes_on(store: Databas
 def test_terms_to_which_nothing_can_be_related_any_more_go(store: Database) -> None:
     give(store, "1", "2")
     save(store, {"1": STORM, "2": STORM})
-    relations.forget_terms(store, NOW + relations.KEPT)
+    assert relations.forget_terms(store, NOW + relations.KEPT, limit=99) == 0
     assert related(store, "1") == {"1": {"2"}}
-    assert relations.forget_terms(store, NOW + relations.KEPT + 2 * HOUR) == 2 * len(STORM)
+    late = NOW + relations.KEPT + 2 * HOUR
+    assert [relations.forget_terms(store, late, limit=4) for _ in range(3)] == [4, 2 * len(STORM) - 4, 0]
     assert related(store, "1") == {"1": {"2"}}  # known for good
 
 

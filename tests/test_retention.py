@@ -312,7 +312,7 @@ async def test_housekeeping_that_is_broken_off_goes_on_the_next_time(
     await once(config_directory)
     let_pass(config_directory, 31)
     found = config.load(config_directory, {})
-    answers = iter([False, True, True, True])
+    answers = iter([False, *[True] * 5])
     with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
         pipeline = Pipeline(found, database, pool, readers)
         await housekeeping.keep_house(pipeline, lambda: next(answers))

@@ -1,6 +1,6 @@
 """Frequencies: how common terms are in what has come of late, by language."""
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 
 from aggregator.models import Frequencies
 from aggregator.store.database import Database
@@ -9,6 +9,7 @@ from aggregator.store.schema import articles, frequencies
 LATEST = 10  # times as many articles as are wanted are looked through for those of one language
 
 _OF = select(frequencies).where(frequencies.c.language == bindparam("spoken"))
+_SEEN = update(frequencies).where(frequencies.c.language == bindparam("spoken")).values(seen=bindparam("so_many"))
 
 
 def of(database: Database, language: str) -> Frequencies | None:
@@ -22,6 +23,12 @@ def put(database: Database, language: str, found: Frequencies) -> None:
     row = {"language": language, "articles": found.articles, "seen": found.seen, "counts": found.counts}
     with database.writing() as connection:
         connection.execute(database.upsert(frequencies, "articles", "seen", "counts"), row)
+
+
+def note_seen(database: Database, language: str, seen: int) -> None:
+    """So many stories have come since what is known of a language was learned."""
+    with database.writing() as connection:
+        connection.execute(_SEEN, {"spoken": language, "so_many": seen})
 
 
 def forget(database: Database) -> None:

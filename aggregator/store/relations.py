@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, tuple_, update
 
 from aggregator.models import Related, Terms
 from aggregator.related import LIKENESS, MIN_SHARED, WINDOW
@@ -20,6 +20,8 @@ from aggregator.store.schema import articles, memberships, relations, sources, s
 from aggregator.store.visits import touch
 
 MOST = 20  # relations of a story: the likeliest
+COMMON = 500  # stories within the window that have a term: of a story's terms that have so many more tell little …
+RAREST = 12  # … and are not looked up beside its rarest, which are, however many tell of the same
 KEPT = timedelta(days=7)  # terms, behind the date of their story: longer than `WINDOW`, as some articles come late
 
 _UNIT = 1000  # a weight of 1
@@ -46,9 +48,14 @@ _ALIKE = (
         & _other.c.hour.between(_one.c.hour - _HOURS, _one.c.hour + _HOURS)
         & (_other.c.story != _one.c.story),
     )
-    .where(_one.c.story.in_(_among("stories")))
+    .where(_one.c.story.in_(_among("stories")), tuple_(_one.c.story, _one.c.term).not_in(_among("left_out")))
     .group_by(_one.c.story, _other.c.story)
     .having(_SHARED >= MIN_SHARED, round(LIKENESS * _UNIT**2) <= _LIKENESS)
+)
+_HOLDERS = (
+    select(terms.c.term, func.count())
+    .where(terms.c.term.in_(_among("terms")), terms.c.hour.between(bindparam("since"), bindparam("until")))
+    .group_by(terms.c.term)
 )
 _BETWEEN = or_(relations.c.story.in_(_among("stories")), relations.c.other.in_(_among("stories")))
 _KNOWN = select(relations.c.story, relations.c.other).where(relations.c.story.in_(_among("stories")))
@@ -74,6 +81,10 @@ _RELATED = (
     .join(sources, sources.c.id == articles.c.source)
     .where(relations.c.story.in_(_among("stories")))
     .order_by(relations.c.likeness.desc(), relations.c.other)
+)
+_OLD = select(terms.c.term, terms.c.hour, terms.c.story).where(terms.c.hour < bindparam("before"))
+_FORGET_TERMS = delete(terms).where(
+    tuple_(terms.c.term, terms.c.hour, terms.c.story).in_(_OLD.limit(bindparam("limit", type_=Integer())))
 )
 _TOPICS = select(memberships.c.topic).where(memberships.c.story.in_(_among("stories"))).distinct()
 
@@ -105,7 +116,7 @@ def save(database: Database, found: Mapping[str, Terms]) -> None:
         before = {tuple(row) for row in connection.execute(_KNOWN, {"stories": ids})}
         forget(connection, ids)
         _write_terms(database, connection, found)
-        pairs = _pairs(connection, ids)
+        pairs = _pairs(connection, found)
         rows = {pair: alike for one in pairs for other, alike in pairs[one] for pair in ((one, other), (other, one))}
         written = [{"story": one, "other": other, "likeness": rows[one, other]} for one, other in sorted(rows)]
         if written:
@@ -151,10 +162,10 @@ def hand_over(connection: Connection, gone: Mapping[str, str]) -> None:
         connection.execute(update(stories).where(stories.c.event == story).values(event=first))
 
 
-def forget_terms(database: Database, now: datetime) -> int:
-    """Delete terms to which nothing that comes can be related any more; the number of rows."""
+def forget_terms(database: Database, now: datetime, *, limit: int) -> int:
+    """Delete up to so many terms to which nothing that comes can be related any more; the number deleted."""
     with database.writing() as connection:
-        return connection.execute(delete(terms).where(terms.c.hour < _hour(now - KEPT))).rowcount
+        return connection.execute(_FORGET_TERMS, {"before": _hour(now - KEPT), "limit": limit}).rowcount
 
 
 def _write_terms(database: Database, connection: Connection, found: Mapping[str, Terms]) -> None:
@@ -168,11 +179,23 @@ def _write_terms(database: Database, connection: Connection, found: Mapping[str,
         connection.execute(database.insert(terms), [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def _pairs(connection: Connection, ids: Sequence[str]) -> Pairs:
+def _pairs(connection: Connection, of: Mapping[str, Terms]) -> Pairs:
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for story, other, likeness in connection.execute(_ALIKE, {"stories": ids}):
+    sought = {"stories": sorted(of), "left_out": _common(connection, of)}
+    for story, other, likeness in connection.execute(_ALIKE, sought):
         found[story].append((other, likeness))
     return {story: sorted(group, key=lambda pair: (-pair[1], pair[0]))[:MOST] for story, group in found.items()}
+
+
+def _common(connection: Connection, found: Mapping[str, Terms]) -> list[tuple[str, str]]:
+    """Stories and those of their terms that so many others have that it would take long to look at them all."""
+    hours = [_hour(one.dated_at) for one in found.values()]
+    window = {"since": min(hours) - _HOURS, "until": max(hours) + _HOURS}
+    wanted = chunks(term for one in found.values() for term in one.weights)
+    rows = (connection.execute(_HOLDERS, {"terms": chunk, **window}) for chunk in wanted)
+    holders = {term: count for some in rows for term, count in some}
+    ranked = {story: sorted(one.weights, key=lambda term: (holders[term], term)) for story, one in found.items()}
+    return [(story, term) for story in sorted(ranked) for term in ranked[story][RAREST:] if holders[term] > COMMON]
 
 
 def _events(connection: Connection, found: Mapping[str, Terms], pairs: Pairs) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """Sketches: a few hashes of each recent article's words, by which its near copies are found."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select, tuple_
 
 from aggregator.shingles import ENOUGH
 from aggregator.store.articles import chunks
@@ -12,19 +12,23 @@ from aggregator.store.database import Database
 from aggregator.store.schema import sketches
 
 KEPT = timedelta(days=30)  # after an article was first seen: its copies come within days
-COMMON = 50  # articles with one hash: it is a formula's, and finds nothing
+COMMON = 50  # articles with one hash: it is a formula's, and finds nothing; of more it is not even kept
 MOST_CANDIDATES = 20  # of one article: those that share most
 
 _EPOCH = date(1970, 1, 1)
 _CHUNK = 900  # hashes in one question
+_OF_HASHES = sketches.c.hash.in_(bindparam("hashes", expanding=True))
 _SHARING = (
     select(sketches.c.hash, func.aggregate_strings(sketches.c.article, " "))
-    .where(sketches.c.hash.in_(bindparam("hashes", expanding=True)))
+    .where(_OF_HASHES)
     .group_by(sketches.c.hash)
     .having(func.count() <= COMMON)
 )
+_HOLDERS = select(sketches.c.hash, func.count()).where(_OF_HASHES).group_by(sketches.c.hash)
 _DROP = delete(sketches).where(sketches.c.article.in_(bindparam("keys", expanding=True)))
-_FORGET = delete(sketches).where(sketches.c.day < bindparam("before"))
+_ROW = tuple_(sketches.c.hash, sketches.c.article)
+_OLD = select(sketches.c.hash, sketches.c.article).where(sketches.c.day < bindparam("before"))
+_FORGET = delete(sketches).where(_ROW.in_(_OLD.limit(bindparam("limit", type_=Integer()))))
 
 Sketches = Mapping[str, Collection[int]]  # by the key of the article
 
@@ -32,11 +36,10 @@ Sketches = Mapping[str, Collection[int]]  # by the key of the article
 def candidates(database: Database, wanted: Sketches) -> dict[str, dict[str, int]]:
     """For each article the stored ones that may be near copies of it, each with how many numbers they share, the
     likeliest first; itself is none of them."""
-    asked = sorted({number for sketch in wanted.values() for number in sketch})
     holders: dict[int, list[str]] = {}
     with database.reading() as connection:
-        for start in range(0, len(asked), _CHUNK):
-            for number, keys in connection.execute(_SHARING, {"hashes": asked[start : start + _CHUNK]}):
+        for chunk in _chunks(wanted):
+            for number, keys in connection.execute(_SHARING, {"hashes": chunk}):
                 holders[number] = keys.split()
     return sharing(wanted, holders)
 
@@ -47,12 +50,22 @@ def sharing(wanted: Sketches, holders: Mapping[int, Collection[str]]) -> dict[st
 
 
 def replace(database: Database, connection: Connection, by_article: Sketches, seen_at: Mapping[str, datetime]) -> None:
-    """Put sketches in the place of those before."""
-    for chunk in chunks(by_article):
-        connection.execute(_DROP, {"keys": chunk})
-    rows = sorted((number, key) for key, sketch in by_article.items() for number in set(sketch))
-    if rows:
-        written = [{"hash": number, "article": key, "day": _day(seen_at[key])} for number, key in rows]
+    """Put sketches in the place of those before, without hashes that are common: however much is stored, a hash is
+    that of so few that all of them can be read."""
+    drop(connection, by_article)
+    held = Counter(
+        {
+            number: count
+            for chunk in _chunks(by_article)
+            for number, count in connection.execute(_HOLDERS, {"hashes": chunk})
+        }
+    )
+    written = []
+    for number, key in sorted((number, key) for key, sketch in by_article.items() for number in set(sketch)):
+        if held[number] <= COMMON:  # one more tells that it is common
+            held[number] += 1
+            written.append({"hash": number, "article": key, "day": _day(seen_at[key])})
+    if written:
         connection.execute(database.upsert(sketches, "day"), written)
 
 
@@ -62,10 +75,17 @@ def drop(connection: Connection, keys: Iterable[str]) -> None:
         connection.execute(_DROP, {"keys": chunk})
 
 
-def forget(database: Database, now: datetime) -> int:
-    """Delete the sketches of articles that were first seen too long ago; the number of rows."""
+def forget(database: Database, now: datetime, *, limit: int) -> int:
+    """Delete up to so many hashes of articles that were first seen too long ago; the number deleted."""
     with database.writing() as connection:
-        return connection.execute(_FORGET, {"before": _day(now - KEPT)}).rowcount
+        return connection.execute(_FORGET, {"before": _day(now - KEPT), "limit": limit}).rowcount
+
+
+def _chunks(by_article: Sketches) -> Iterator[list[int]]:
+    """All hashes in order, in lists that fit into one question."""
+    ordered = sorted({number for sketch in by_article.values() for number in sketch})
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
 
 
 def _likeliest(key: str, groups: Iterable[Collection[str]]) -> dict[str, int]:

@@ -1,0 +1,27 @@
+"""Large stores: stories that wait are found by their index on SQLite, too; terms are forgotten in pieces.
+
+On PostgreSQL the weights of terms are read from their index; SQLite has whole rows there anyway.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_index("ix_stories_unrelated", "stories")
+    op.create_index(
+        "ix_stories_unrelated",
+        "stories",
+        ["id"],
+        sqlite_where=sa.text("unrelated = 1"),
+        postgresql_where=sa.column("unrelated", sa.Boolean()),
+    )
+    op.create_index("ix_terms_hour", "terms", ["hour"], unique=False)
+    if op.get_context().dialect.name == "postgresql":
+        op.drop_constraint("pk_terms", "terms")
+        op.execute("ALTER TABLE terms ADD CONSTRAINT pk_terms PRIMARY KEY (term, hour, story) INCLUDE (weight)")
