@@ -61,9 +61,9 @@ class Vocabulary:
         self.concepts = concepts
         self._meanings: dict[bytes, list[_Meaning]] = defaultdict(list)
         for identity, concept in concepts.items():
-            for alias in concept.aliases:
+            for _, alias in concept.named():
                 self._add(alias, identity)
-            for guard in concept.guards:
+            for _, guard in concept.guarded():
                 self._add(guard, None)
         for phrase in phrases:
             self._add(phrase, None, phrase_key(phrase))
