@@ -11,7 +11,7 @@ _LEAST = 3  # words: two words in capitals may be two names
 # Names that are ordinary words of a language written in Latin letters once their capitals are lost.
 _WORDS = frozenset(
     "aid brown bush car chad cole cook da de do dr es et eu grant hun hunt ice in is it jersey la lai le lima long man"
-    " mars may nice no pa polish pole poles reading sa se si so son swede swedes to trump turkey un us wales who xi".split()
+    " mars may nice no pa pole poles polish reading sa se si so son swede swedes to trump turkey un us who xi".split()
 )
 
 

@@ -116,7 +116,7 @@ class Vocabulary:
         day = article.dated_at.date()
         for name, hits in concepts.items():
             for meant in self.concepts[name].stands_for:
-                if meant.holds_on(day):
+                if meant.concept in self.concepts and meant.holds_on(day):
                     found.setdefault(meant.concept, {})[name] = tuple(hits)
         return found
 

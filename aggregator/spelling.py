@@ -1,8 +1,8 @@
 """When is a word of a text a word of a name? Looser than `words.fold`, by which copies are told. Pure.
 
 Apostrophes part words, so that "l'Iran" and "Çin'in" hold a name and something short beside it. Letters that people
-write for each other are one: Arabic أ إ آ ا, ة ه, ى ي and the Persian ک ی; ё and е; ı ł ø đ without their strokes. Vowel
-signs, tatweel and Greek accents go as Latin accents do.
+write for each other are one: Arabic أ إ آ ا, ة ه, ى ي and the Persian ک ی; ё and е; ı ł ø đ without their strokes.
+Vowel signs, tatweel and Greek accents go as Latin accents do.
 """
 
 import re
