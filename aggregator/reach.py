@@ -5,7 +5,7 @@ In others it holds, too, if it cannot well be a word of theirs:
 
 - it has several words, or several characters where each is a word: "Casa Blanca", 中国;
 - or the concept lists no name for the article's language in the script of the alias, and the alias is English or not in
-  Latin letters: "Putin" in a Polish article, where the concept has no Polish name; Россия in one that says it is English.
+  Latin letters: "Putin" in a Polish article, where the concept has no Polish name; Россия in one declared English.
 
 So the Portuguese "Omã" is no German "Oma", and the Japanese 米 no Chinese rice. What is listed for `any` language holds
 everywhere, and so do guards.
