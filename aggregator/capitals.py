@@ -25,9 +25,9 @@ def are_lost(passage: str) -> bool:
 def fit(name: Iterable[str], words: Iterable[str]) -> bool:
     """Whether the text has a capital wherever the name has one. Both as written; only what is as long is compared."""
     return all(
-        not letter.isupper() or other.isupper()
+        mine == theirs
+        or all(not letter.isupper() or other.isupper() for letter, other in zip(mine, theirs, strict=False))
         for mine, theirs in zip(name, words, strict=True)
-        for letter, other in zip(mine, theirs, strict=False)
     )
 
 
