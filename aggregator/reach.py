@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from aggregator.config.concepts import ANY
 from aggregator.lexicon import STEM
@@ -76,7 +77,10 @@ def _reach(language: str, alias: str, others: dict[str, frozenset[str]]) -> Reac
     if language == ANY or _SEVERAL.search(alias):
         return EVERYWHERE
     script = _script(alias)
-    return Reach(language, language == "en" or script != "Latin", others[script])
+    return _reach_of(language, language == "en" or script != "Latin", others[script])
+
+
+_reach_of = cache(Reach)  # few differ: what many concepts have in common is kept once
 
 
 def _script(alias: str) -> str:
