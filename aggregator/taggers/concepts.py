@@ -26,6 +26,8 @@ EARLY, LATE = 20, 50  # words of the text before the first mention
 DOUBLED = 9  # for twice as many mentions
 SHORT, LONG = 80, 500  # words
 TITLE_WEIGHT = 3  # a mention in the title counts as so many, where concepts are compared
+UNSPACED = frozenset(("zh", "ja", "ko", "th"))  # languages in whose texts each character is a word
+CHARACTERS = 2  # of them are a word, more or less
 NAMED = 3  # of those who stand for a concept, in the evidence
 FEW = 4  # mentions: with less nobody is dominant
 
@@ -47,9 +49,11 @@ def tag(features: Features, vocabulary: Vocabulary) -> Iterator[Tag]:
 
 
 def _evidence(features: Features, hits: Collection[Hit], heaviest: int) -> Evidence:
-    body = [hit.start - features.title_length for hit in hits if not features.in_title(hit)]
-    early = (LATE - min(body, default=LATE)) / (LATE - EARLY) * min(1, features.body_length / SHORT)
-    mentions = len(body) * LONG / max(LONG, features.body_length)
+    unit = CHARACTERS if features.article.language in UNSPACED else 1
+    length = features.body_length / unit
+    body = [(hit.start - features.title_length) / unit for hit in hits if not features.in_title(hit)]
+    early = (LATE - min(body, default=LATE)) / (LATE - EARLY) * min(1, length / SHORT)
+    mentions = len(body) * LONG / max(LONG, length)
     return _points(
         {
             "title": TITLE * (len(body) < len(hits)),
