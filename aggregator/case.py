@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 from aggregator.features import LEDE_WORDS, MAX_READ, Features, Hit, sentence_texts
 from aggregator.models import Article, Tag
-from aggregator.words import folded, words
+from aggregator.spelling import pieces
+from aggregator.words import folded
 
 Place = Literal["title", "lede", "text", "author", "url", "category"]
 IN_TEXT = ("title", "lede", "text")  # fields whose words are found together with those of all other rules
@@ -156,7 +157,7 @@ def _lede(text: str) -> str:
     """A text up to the piece without spaces in which the last word of its lede stands."""
     count = 0
     for piece in _TOKEN.finditer(text):
-        count += len(words(piece[0]))
+        count += len(pieces(piece[0]))
         if count >= LEDE_WORDS:
             return text[: piece.end()]
     return text
@@ -166,7 +167,7 @@ def _span(sentence: str, first: int, last: int) -> tuple[int, int]:
     """The characters of the pieces in which the words [first, last) of a sentence stand."""
     count, start = 0, None
     for piece in _TOKEN.finditer(sentence):
-        count += len(words(piece[0]))
+        count += len(pieces(piece[0]))
         if start is None and count > first:
             start = piece.start()
         if start is not None and count >= last:

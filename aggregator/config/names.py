@@ -40,7 +40,7 @@ def unknown_concepts(file: YamlFile, known: Mapping[str, Any] | None) -> Iterato
     for _, found in named(file) if known is not None else ():
         if found.kind == "concept" and known is not None and found.name not in known:
             form = "" if ":" in found.name else ": a concept is written like 'country:china'"
-            hint = _similar(found.name, known) or form
+            hint = similar(found.name, known) or form
             yield file.problem(found.location, f"unknown concept '{found.name}'{hint}; define new ones in {folder}/")
 
 
@@ -96,7 +96,7 @@ def _mapping(data: Any, key: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _similar(name: str, known: Iterable[str]) -> str:
+def similar(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'country:china'?)` for a word that is nearly one of the same prefix, if that prefix exists."""
     prefix, _, word = name.lower().rpartition(":")
     same = [other for other in known if other.startswith(f"{prefix}:")] or list(known)
