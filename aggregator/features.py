@@ -1,22 +1,23 @@
 """What stands in an article: its words, its paragraphs, and where concepts and phrases occur. Pure.
 
-Computed once per article and used by taggers and topics alike. One Aho–Corasick automaton holds the aliases of all
-concepts and the phrases of all topics, so a thousand of them cost little more than ten.
+Computed once per article and used by taggers and topics alike. One lexicon holds the aliases of all concepts and the
+phrases of all topics, so a thousand of them cost little more than ten.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ahocorasick_rs import BytesAhoCorasick
-
+from aggregator import capitals
 from aggregator.config import Concept
+from aggregator.lexicon import STEM, Lexicon
 from aggregator.models import Article
-from aggregator.words import folded, folds, words
+from aggregator.reach import EVERYWHERE, Reach, reaches
+from aggregator.spelling import loose, pieces
+from aggregator.words import folded
 
 MAX_READ = 100_000  # characters of a text, some forty pages: what stands behind hardly tells more, and takes its time
-_AT_ONCE = 10_000  # words: more in one call would hold up other threads
 LEDE_WORDS = 70  # of the body: what a desk calls the lede, and a paragraph more
 
 
@@ -30,14 +31,18 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """One article, read. `concepts` and `phrases` hold each occurrence, in order."""
+    """One article, read. `concepts` and `phrases` hold each occurrence, in order.
+
+    A concept also occurs where what stands for it is named; `stand_ins` says which of its occurrences are of whom.
+    """
 
     article: Article
-    words: tuple[str, ...]  # as written: the title's, then the text's
+    words: tuple[str, ...]  # as written, parted at apostrophes: the title's, then the text's
     title_length: int  # in words
     paragraphs: tuple[int, ...]  # the word each paragraph of the text begins with
     concepts: Mapping[str, tuple[Hit, ...]]  # by concept id
     phrases: Mapping[str, tuple[Hit, ...]]  # by folded phrase
+    stand_ins: Mapping[str, Mapping[str, tuple[Hit, ...]]]  # by concept id, then by that of what stands for it
 
     @property
     def body_length(self) -> int:
@@ -59,91 +64,95 @@ class Vocabulary:
 
     def __init__(self, concepts: Mapping[str, Concept], phrases: Iterable[str] = ()) -> None:
         self.concepts = concepts
-        self._meanings: dict[bytes, list[_Meaning]] = defaultdict(list)
-        for identity, concept in concepts.items():
-            for alias in concept.aliases:
-                self._add(alias, identity)
-            for guard in concept.guards:
-                self._add(guard, None)
-        for phrase in phrases:
-            self._add(phrase, None, phrase_key(phrase))
-        self._patterns = sorted(self._meanings)
-        self._lengths = [pattern.count(b" ") - 1 for pattern in self._patterns]  # in words
-        self._automaton = BytesAhoCorasick(self._patterns) if self._patterns else None
+        self._lexicon = Lexicon(_meanings(concepts, phrases))
 
     def read(self, article: Article) -> Features:
         """The article's words and everything this vocabulary knows in them."""
-        written, title_length, paragraphs = _read_words(article)
-        concepts: dict[str, list[Hit]] = defaultdict(list)
+        written, title_length, paragraphs, lost = _read_words(article)
         phrases: dict[str, list[Hit]] = defaultdict(list)
-        named: list[tuple[Hit, str | None]] = []
-        for hit, meaning in self._occurrences(written, title_length):
+        named: list[_Named] = []
+        for found in self._lexicon.find(loose(written)):
+            hit, meaning = Hit(found.start, found.end), found.meaning
+            if hit.start < title_length < hit.end:
+                continue  # half in the title, half in the text
             if meaning.phrase is not None:
                 if hit not in phrases[meaning.phrase][-1:]:
                     phrases[meaning.phrase].append(hit)
-            else:
-                named.append((hit, meaning.concept))
-        for hit, concept in _longest(named):
-            if concept and hit not in concepts[concept][-1:]:  # two spellings of one alias are one occurrence
-                concepts[concept].append(hit)
+            elif meaning.reach.holds_in(article.language):
+                number = bisect_right(paragraphs, hit.start) - 1
+                passage = lost.get(number)
+                if passage is not None or capitals.fit(found.name.written, written[hit.start : hit.end]):
+                    doubtful = passage is not None and capitals.is_doubtful(found.name.words, passage)
+                    named.append(_Named(hit, meaning.concept, found.name.letters, number, doubtful))
+        concepts = _by_concept(_longest(named))
+        stand_ins = self._stand_ins(concepts, article)
         return Features(
             article,
             tuple(written),
             title_length,
             tuple(paragraphs),
-            {key: tuple(hits) for key, hits in concepts.items()},
+            {key: tuple(hits) for key, hits in _with(concepts, stand_ins).items()},
             {key: tuple(hits) for key, hits in phrases.items()},
+            stand_ins,
         )
 
-    def concept_named(self, text: str) -> str | None:
-        """The concept of which a text is, as a whole, an alias: how a publisher's category is understood."""
-        written = words(text)
-        for meaning in self._meanings.get(_pattern(written), ()):
-            if meaning.concept and meaning.fits(written):
+    def concept_named(self, text: str, language: str | None = None) -> str | None:
+        """The concept of which a text is, as a whole, an alias: how a publisher's category is understood.
+
+        Where it has no capital, or nothing else, capitals tell nothing; who calls a category "us" means us.
+        """
+        written = pieces(text)
+        lost = text.isupper() or text.islower()
+        for found in self._lexicon.find(loose(written)):
+            meaning = found.meaning
+            if not meaning.concept or found.end - found.start < len(written) or not meaning.reach.holds_in(language):
+                continue
+            if capitals.fit(found.name.written, written) or (lost and not capitals.is_doubtful(found.name.words, text)):
                 return meaning.concept
         return None
 
-    def _add(self, text: str, concept: str | None, phrase: str | None = None) -> None:
-        written = words(text)
-        if written:
-            meaning = _Meaning(tuple(written), concept, phrase)
-            if meaning not in self._meanings[_pattern(written)]:  # "US" and "U.S." are the same words
-                self._meanings[_pattern(written)].append(meaning)
-
-    def _occurrences(self, written: list[str], title_length: int) -> Iterator[tuple[Hit, "_Meaning"]]:
-        if self._automaton is None:
-            return
-        buffer = _pattern(written)
-        position = last = 0
-        for number, _, end in self._automaton.find_matches_as_indexes(
-            buffer, overlapping=True
-        ):  # in order of their ends
-            last += buffer.count(b" ", position, end - 1)
-            position = end - 1
-            first = last - self._lengths[number]
-            if first < title_length < last:
-                continue  # half in the title, half in the text
-            for meaning in self._meanings[self._patterns[number]]:
-                if meaning.phrase is not None or meaning.fits(written[first:last]):
-                    yield Hit(first, last), meaning
+    def _stand_ins(self, concepts: Mapping[str, list[Hit]], article: Article) -> dict[str, dict[str, tuple[Hit, ...]]]:
+        found: dict[str, dict[str, tuple[Hit, ...]]] = {}
+        day = article.dated_at.date()
+        for name, hits in concepts.items():
+            for meant in self.concepts[name].stands_for:
+                if meant.holds_on(day):
+                    found.setdefault(meant.concept, {})[name] = tuple(hits)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What a sequence of words stands for: a concept, a phrase of a topic, or (neither) a guard."""
+    """What a name means, and where: a concept, a phrase of a topic, or neither, as a guard does."""
 
-    written: tuple[str, ...]
     concept: str | None
     phrase: str | None
+    reach: Reach
 
-    def fits(self, words: list[str]) -> bool:
-        """Whether the text has a capital wherever the alias has one: "turkey" is not Turkey, "us" not the US."""
-        return all(
-            not letter.isupper() or other.isupper()
-            for mine, theirs in zip(self.written, words, strict=True)
-            if len(mine) == len(theirs)
-            for letter, other in zip(mine, theirs, strict=True)
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A concept, or a guard, that was found."""
+
+    hit: Hit
+    concept: str | None
+    letters: int
+    passage: int  # the number of its paragraph, -1 for the title
+    doubtful: bool  # it may be an ordinary word in capitals
+
+
+_GUARD = _Meaning(None, None, EVERYWHERE)
+
+
+def _meanings(concepts: Mapping[str, Concept], phrases: Iterable[str]) -> Iterator[tuple[str, _Meaning]]:
+    for identity, concept in concepts.items():
+        known: dict[Reach, _Meaning] = {}
+        for alias, reach in reaches(concept.named()):
+            yield alias, known.setdefault(reach, _Meaning(identity, None, reach))
+        for _, guard in concept.guarded():
+            yield guard, _GUARD
+    for phrase in phrases:
+        yield phrase.replace(STEM, " "), _Meaning(None, phrase_key(phrase), EVERYWHERE)
 
 
 def phrase_key(phrase: str) -> str:
@@ -151,29 +160,58 @@ def phrase_key(phrase: str) -> str:
     return folded(phrase)
 
 
-def _pattern(written: Sequence[str]) -> bytes:
-    """Words as bytes, a space on each side of each: so a pattern matches whole words only."""
-    parts = (" ".join(folds(written[start : start + _AT_ONCE])) for start in range(0, len(written), _AT_ONCE))
-    return f" {' '.join(parts)} ".encode()
+def _read_words(article: Article) -> tuple[list[str], int, list[int], dict[int, str]]:
+    """The words, how many are the title's, with which the paragraphs begin, and paragraphs whose capitals are lost.
 
-
-def _read_words(article: Article) -> tuple[list[str], int, list[int]]:
-    title = words(article.title)
+    These by their number; -1 is the title.
+    """
+    title = pieces(article.title)
     written, paragraphs = list(title), []
-    for paragraph in article.text[:MAX_READ].split("\n\n"):
+    lost = {-1: article.title} if capitals.are_lost(article.title) else {}
+    for number, paragraph in enumerate(article.text[:MAX_READ].split("\n\n")):
+        if capitals.are_lost(paragraph):
+            lost[number] = paragraph
         paragraphs.append(len(written))
-        written.extend(words(paragraph))
-    return written, len(title), paragraphs
+        written.extend(pieces(paragraph))
+    return written, len(title), paragraphs, lost
 
 
-def _longest(found: list[tuple[Hit, str | None]]) -> Iterator[tuple[Hit, str | None]]:
-    """Without occurrences inside a longer one: "China" does not occur in "South China Sea". In order."""
+def _longest(found: list[_Named]) -> Iterator[_Named]:
+    """Without what stands inside something longer: "China" does not occur in "South China Sea". In order.
+
+    Of names on the same words those count that have most letters: a guard "Кубан*" before a stem "Куб*".
+    """
     end = -1
-    longest_first = sorted(found, key=lambda pair: (pair[0].start, -pair[0].end, pair[1] or ""))
-    covering = Hit(-1, -1)
-    for hit, concept in longest_first:
-        if hit.end <= end and hit != covering:
-            continue
-        if hit.end > end:
-            end, covering = hit.end, hit
-        yield hit, concept
+    covering, letters = Hit(-1, -1), 0
+    for one in sorted(found, key=lambda one: (one.hit.start, -one.hit.end, -one.letters, one.concept or "")):
+        if one.hit == covering:
+            if one.letters == letters:
+                yield one
+        elif one.hit.end > end:
+            end, covering, letters = one.hit.end, one.hit, one.letters
+            yield one
+
+
+def _by_concept(found: Iterable[_Named]) -> dict[str, list[Hit]]:
+    """The occurrences of each concept; doubtful ones only where others show that a name is meant."""
+    kept = [one for one in found if one.concept]
+    certain = {one.concept for one in kept if not one.doubtful}
+    naming = {one.passage for one in kept if not one.doubtful and not str(one.concept).startswith("subject:")}
+    concepts: dict[str, list[Hit]] = defaultdict(list)
+    for one in kept:
+        is_meant = not one.doubtful or one.concept in certain or one.passage in naming
+        # two spellings of one alias are one occurrence
+        if one.concept and is_meant and one.hit not in concepts[one.concept][-1:]:
+            concepts[one.concept].append(one.hit)
+    return concepts
+
+
+def _with(
+    concepts: Mapping[str, list[Hit]], stand_ins: Mapping[str, Mapping[str, tuple[Hit, ...]]]
+) -> dict[str, list[Hit]]:
+    """The occurrences of each concept and of what stands for it, in order."""
+    found = {name: list(hits) for name, hits in concepts.items()}
+    for name, others in stand_ins.items():
+        hits = {*concepts.get(name, ()), *(hit for some in others.values() for hit in some)}
+        found[name] = sorted(hits, key=lambda hit: (hit.start, hit.end))
+    return found

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from aggregator import agencies, config, units
+from aggregator.config import Concept
+from aggregator.config.concepts import shipped
 from aggregator.errors import ConfigError
 from aggregator.links import built_in, page_key
 
@@ -257,6 +259,66 @@ def test_one_wrong_value_does_not_hide_the_other_problems_of_its_file(directory:
 def test_a_concept_in_two_files(directory: Path) -> None:
     (directory / "concepts" / "more.yaml").write_text(FILES["concepts/all.yaml"])
     assert problems(directory) == ["concepts/more.yaml:2:3: the concept 'country:china' is in another file as well"]
+
+
+def own(directory: Path, concepts: str) -> None:
+    (directory / "concepts" / "more.yaml").write_text(f"concepts:\n{concepts}")
+
+
+def test_a_concept_of_the_folder_stands_in_the_place_of_the_shipped_one(directory: Path) -> None:
+    known = config.load(directory, {}).concepts
+    assert known["country:china"] == Concept(label="China", aliases=("China",))
+    assert "Moscow" in [alias for _, alias in known["country:russia"].named()]
+
+
+def test_words_by_language_and_what_a_concept_stands_for(directory: Path) -> None:
+    own(
+        directory,
+        "  person:ada-brook:\n    label: Ada Brook\n    aliases: {en: [Ada Brook], no: [Ada], any: [Brook]}\n"
+        "    guards: {de: [Brook Verlag]}\n"
+        "    stands_for: [{concept: country:ireland, from: 2025-01-20, until: 2026-11-30}, {concept: country:china}]\n",
+    )
+    ada = config.load(directory, {}).concepts["person:ada-brook"]
+    assert list(ada.named()) == [("en", "Ada Brook"), ("no", "Ada"), ("any", "Brook")]
+    assert list(ada.guarded()) == [("de", "Brook Verlag")]
+    days = [date(2025, 1, 19), date(2025, 1, 20), date(2026, 11, 30), date(2026, 12, 1)]
+    assert [[meant.holds_on(day) for day in days] for meant in ada.stands_for] == [
+        [False, True, True, False],
+        [True, True, True, True],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("aliases: X", "2:19: concepts.a:b.aliases: write a list: [X]"),
+        ("aliases: {en: X}", "2:29: concepts.a:b.aliases.en: write a list: [X]"),
+        ("aliases: {english: [X]}", "2:29: concepts.a:b.aliases.english: a language is its ISO 639 code"),
+        ("aliases: []", "2:19: concepts.a:b.aliases: must have at least one entry"),
+        ("aliases: {}", "2:19: concepts.a:b.aliases: must have at least 1 entry"),
+        ("aliases: [—]", "2:29: concepts.a:b.aliases.0: has neither letters nor digits (got '—')"),
+        ("aliases: [К*]", "2:29: concepts.a:b.aliases.0: a * stands at the end of a word"),
+        ("aliases: [Ки*та]", "2:29: concepts.a:b.aliases.0: a * stands at the end of a word"),
+        ("aliases: [X], stands_for: [{concept: country:chyna}]", "2:47: unknown concept 'country:chyna' (did you mean"),
+        ("aliases: [X], stands_for: [{concept: a:b, from: May}]", "concepts.a:b.stands_for.0.from: "),
+        ("aliases: [X], stands_for: [{concept: a:b, from: 2026-01-02, until: 2026-01-01}]", "until is before from"),
+        (
+            "aliases: [X], stands_for: [{concept: a:b, to: 2026-01-02}]",
+            "unknown key 'to' (known: concept, from, until)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_concept(directory: Path, fields: str, expected: str) -> None:
+    own(directory, f"  a:b: {{label: B, {fields}}}\n")
+    (problem,) = problems(directory)
+    assert problem.startswith("concepts/more.yaml:2:")
+    assert expected in problem
+
+
+def test_the_shipped_concepts_stand_for_concepts_that_there_are(directory: Path) -> None:
+    known = shipped()
+    meant = {meant.concept for concept in known.values() for meant in concept.stands_for}
+    assert sorted(meant - known.keys()) == []
 
 
 def test_a_missing_directory(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from aggregator.words import digest, fold, folded, words
         pytest.param("在中国2026年", ["在", "中", "国", "2026", "年"], id="Han: a character a word"),
         pytest.param("한국 タイ ไทย", list("한국タイไทย"), id="Hangul, kana, Thai"),
         pytest.param("iPhone中国Mac", ["iPhone", "中", "国", "Mac"], id="scripts mixed without spaces"),
+        pytest.param("Nach\u00adrichten\u00ad Wort\ufeff", ["Nachrichten", "Wort"], id="soft hyphens"),
+        pytest.param("क\u094d\u200dष", ["क\u094dष"], id="a joiner"),
         pytest.param("1,500 2:09", ["1", "500", "2", "09"], id="numbers"),
         pytest.param("— … ‘’ ' . ", [], id="punctuation alone"),
     ],

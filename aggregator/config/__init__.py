@@ -170,16 +170,32 @@ def _with_environment(file: YamlFile, parsed: Settings, environment: Mapping[str
     return parsed
 
 
-def _concepts(folder: Path, problems: list[str], environment: Mapping[str, str]) -> dict[str, Concept] | None:
-    """All concepts by id; None where a file cannot be used, so that nobody misses what stands in it."""
-    known: dict[str, Concept] = {}
+def _concepts(folder: Path, problems: list[str], environment: Mapping[str, str]) -> Mapping[str, Concept] | None:
+    """What comes with the program and what the folder has, by id, the folder's first.
+
+    None where a file cannot be used, so that nobody misses what stands in it.
+    """
+    own: dict[str, Concept] = {}
     files = [_read(path, concepts.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
     for file, parsed in filter(None, files):
         for name, concept in parsed.concepts.items():
-            if name in known:
+            if name in own:
                 problems.append(file.problem(("concepts", name), f"the concept '{name}' is in another file as well"))
-            known[name] = concept
-    return None if None in files else known
+            own[name] = concept
+    if None in files:
+        return None
+    known = {**concepts.shipped(), **own}
+    for file, parsed in filter(None, files):
+        problems.extend(_stands_for_nothing(file, parsed.concepts, known))
+    return known
+
+
+def _stands_for_nothing(file: YamlFile, own: Mapping[str, Concept], known: Mapping[str, Concept]) -> Iterator[str]:
+    for name, concept in own.items():
+        for number, meant in enumerate(concept.stands_for):
+            if meant.concept not in known:
+                place = ("concepts", name, "stands_for", number, "concept")
+                yield file.problem(place, f"unknown concept '{meant.concept}'{_similar(meant.concept, known)}")
 
 
 def _markers(folder: Path, problems: list[str], environment: Mapping[str, str]) -> Markers:

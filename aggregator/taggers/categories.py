@@ -17,9 +17,10 @@ MAX_SLUG = 200
 
 
 def tag(features: Features, vocabulary: Vocabulary) -> Iterator[Tag]:
+    language = features.article.language
     for category in features.article.categories:
         label = category.label or category.term
-        concept = vocabulary.concept_named(label) or vocabulary.concept_named(category.term)
+        concept = vocabulary.concept_named(label, language) or vocabulary.concept_named(category.term, language)
         slug = re.sub(r"[^\w]+", "-", folded(label))[:MAX_SLUG].strip("-")
         if concept:
             yield Tag(concept, vocabulary.concepts[concept].label, ABOUT, (("category", ABOUT),))

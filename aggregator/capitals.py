@@ -1,0 +1,36 @@
+"""What do capitals tell of a name? "Turkey" is a country and "turkey" is not, in a text that has both. Pure.
+
+A headline in capitals throughout, or in small letters throughout, tells nothing: there a name counts however it is
+written, but a name that is an ordinary word as well ("TELL US MORE") only if its points show it to be one ("U.S."), if
+the headline names somebody else beside it ("US AND CHINA AGREE"), or if the same is named elsewhere in the article.
+"""
+
+from collections.abc import Iterable, Sequence
+
+_LEAST = 3  # words: two words in capitals may be two names
+# Names that are ordinary words of a language written in Latin letters once their capitals are lost.
+_WORDS = frozenset(
+    "aid brown bush car chad cole cook da de do dr es et eu grant hun hunt ice in is it jersey la lai le lima long man"
+    " mars may nice no pa polish pole poles reading sa se si so son swede swedes to trump turkey un us wales who xi".split()
+)
+
+
+def are_lost(passage: str) -> bool:
+    """Whether a passage is in capitals throughout or in small letters throughout, so that they tell nothing."""
+    if not (passage.isupper() or passage.islower()):
+        return False
+    return sum(word.isupper() or word.islower() for word in passage.split()) >= _LEAST
+
+
+def fit(name: Iterable[str], words: Iterable[str]) -> bool:
+    """Whether the text has a capital wherever the name has one. Both as written; only what is as long is compared."""
+    return all(
+        not letter.isupper() or other.isupper()
+        for mine, theirs in zip(name, words, strict=True)
+        for letter, other in zip(mine, theirs, strict=False)
+    )
+
+
+def is_doubtful(name: Sequence[str], passage: str) -> bool:
+    """Whether a name (loose words) in a passage whose capitals are lost may be an ordinary word there."""
+    return len(name) == 1 and name[0] in _WORDS and ".".join(name[0]) not in passage.lower()
