@@ -11,7 +11,7 @@ _LEAST = 3  # words: two words in capitals may be two names
 # Names that are ordinary words of a language written in Latin letters once their capitals are lost.
 _WORDS = frozenset(
     "aid brown bush car chad cole cook da de do dr es et eu grant hun hunt ice in is it jersey la lai le lima long man"
-    " mars may nice no pa polish pole poles reading sa se si so son swede swedes to trump turkey un us wales who xi".split()
+    " mars may nice no pa pole poles polish reading sa se si so son swede swedes to trump turkey un us who xi".split()
 )
 
 
@@ -25,9 +25,9 @@ def are_lost(passage: str) -> bool:
 def fit(name: Iterable[str], words: Iterable[str]) -> bool:
     """Whether the text has a capital wherever the name has one. Both as written; only what is as long is compared."""
     return all(
-        not letter.isupper() or other.isupper()
+        mine == theirs
+        or all(not letter.isupper() or other.isupper() for letter, other in zip(mine, theirs, strict=False))
         for mine, theirs in zip(name, words, strict=True)
-        for letter, other in zip(mine, theirs, strict=False)
     )
 
 

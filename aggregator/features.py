@@ -8,10 +8,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from aggregator import capitals
 from aggregator.config import Concept
-from aggregator.lexicon import STEM, Lexicon
+from aggregator.config.concepts import shipped
+from aggregator.lexicon import STEM, Lexicon, Occurrence
 from aggregator.models import Article
 from aggregator.reach import EVERYWHERE, Reach, reaches
 from aggregator.spelling import loose, pieces
@@ -64,14 +66,17 @@ class Vocabulary:
 
     def __init__(self, concepts: Mapping[str, Concept], phrases: Iterable[str] = ()) -> None:
         self.concepts = concepts
-        self._lexicon = Lexicon(_meanings(concepts, phrases))
+        known = shipped()
+        self._replaced = {name for name, concept in known.items() if concepts.get(name) is not concept}
+        own = {name: concept for name, concept in concepts.items() if known.get(name) is not concept}
+        self._own = Lexicon([*_meanings(own), *_phrases(phrases)])
 
     def read(self, article: Article) -> Features:
         """The article's words and everything this vocabulary knows in them."""
         written, title_length, paragraphs, lost = _read_words(article)
         phrases: dict[str, list[Hit]] = defaultdict(list)
         named: list[_Named] = []
-        for found in self._lexicon.find(loose(written)):
+        for found in self._find(loose(written)):
             hit, meaning = Hit(found.start, found.end), found.meaning
             if hit.start < title_length < hit.end:
                 continue  # half in the title, half in the text
@@ -83,7 +88,8 @@ class Vocabulary:
                 passage = lost.get(number)
                 if passage is not None or capitals.fit(found.name.written, written[hit.start : hit.end]):
                     doubtful = passage is not None and capitals.is_doubtful(found.name.words, passage)
-                    named.append(_Named(hit, meaning.concept, found.name.letters, number, doubtful))
+                    concept = None if meaning.is_guard else meaning.concept
+                    named.append(_Named(hit, concept, found.name.letters, number, doubtful))
         concepts = _by_concept(_longest(named))
         stand_ins = self._stand_ins(concepts, article)
         return Features(
@@ -103,31 +109,41 @@ class Vocabulary:
         """
         written = pieces(text)
         lost = text.isupper() or text.islower()
-        for found in self._lexicon.find(loose(written)):
-            meaning = found.meaning
-            if not meaning.concept or found.end - found.start < len(written) or not meaning.reach.holds_in(language):
+        for found in self._find(loose(written)):
+            meaning, name = found.meaning, found.name
+            if meaning.concept is None or meaning.is_guard or len(name.words) < len(written):
                 continue
-            if capitals.fit(found.name.written, written) or (lost and not capitals.is_doubtful(found.name.words, text)):
+            if not meaning.reach.holds_in(language):
+                continue
+            if capitals.fit(name.written, written) or (lost and not capitals.is_doubtful(name.words, text)):
                 return meaning.concept
         return None
+
+    def _find(self, words: list[str]) -> Iterator[Occurrence["_Meaning"]]:
+        yield from self._own.find(words)
+        if len(self._replaced) < len(shipped()):
+            for found in _shipped_names().find(words):
+                if found.meaning.concept not in self._replaced:
+                    yield found
 
     def _stand_ins(self, concepts: Mapping[str, list[Hit]], article: Article) -> dict[str, dict[str, tuple[Hit, ...]]]:
         found: dict[str, dict[str, tuple[Hit, ...]]] = {}
         day = article.dated_at.date()
         for name, hits in concepts.items():
             for meant in self.concepts[name].stands_for:
-                if meant.holds_on(day):
+                if meant.concept in self.concepts and meant.holds_on(day):
                     found.setdefault(meant.concept, {})[name] = tuple(hits)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What a name means, and where: a concept, a phrase of a topic, or neither, as a guard does."""
+    """What a name means, and where: a concept, or that it is none; or a phrase of a topic."""
 
-    concept: str | None
-    phrase: str | None
-    reach: Reach
+    concept: str | None = None
+    is_guard: bool = False
+    phrase: str | None = None
+    reach: Reach = EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +157,24 @@ class _Named:
     doubtful: bool  # it may be an ordinary word in capitals
 
 
-_GUARD = _Meaning(None, None, EVERYWHERE)
+@cache
+def _shipped_names() -> Lexicon[_Meaning]:
+    """Once for all configurations: what comes with the program is most of what there is to be looked for."""
+    return Lexicon(_meanings(shipped()))
 
 
-def _meanings(concepts: Mapping[str, Concept], phrases: Iterable[str]) -> Iterator[tuple[str, _Meaning]]:
+def _meanings(concepts: Mapping[str, Concept]) -> Iterator[tuple[str, _Meaning]]:
     for identity, concept in concepts.items():
         known: dict[Reach, _Meaning] = {}
         for alias, reach in reaches(concept.named()):
-            yield alias, known.setdefault(reach, _Meaning(identity, None, reach))
-        for _, guard in concept.guarded():
-            yield guard, _GUARD
+            yield alias, known.setdefault(reach, _Meaning(identity, reach=reach))
+        guards = _Meaning(identity, is_guard=True)
+        yield from ((guard, guards) for _, guard in concept.guarded())
+
+
+def _phrases(phrases: Iterable[str]) -> Iterator[tuple[str, _Meaning]]:
     for phrase in phrases:
-        yield phrase.replace(STEM, " "), _Meaning(None, phrase_key(phrase), EVERYWHERE)
+        yield phrase.replace(STEM, " "), _Meaning(phrase=phrase_key(phrase))
 
 
 def phrase_key(phrase: str) -> str:

@@ -79,17 +79,23 @@ class Lexicon(Generic[_Meaning]):
     """Names with their meanings, ready to be looked for. Names and meanings may come more than once."""
 
     def __init__(self, names: Iterable[tuple[str, _Meaning]]) -> None:
-        anchored = sorted((_anchored(text, meaning) for text, meaning in names), key=lambda one: one[0])
+        texts: list[str] = []
+        meanings: list[_Meaning] = []
+        for text, meaning in names:  # before anything that is not kept, for the sake of memory
+            texts.append(text)
+            meanings.append(meaning)
+        anchors = list(map(_anchor, texts))
+        order = sorted(range(len(texts)), key=anchors.__getitem__)
+        self._texts = [texts[number] for number in order]
+        self._meanings = [meanings[number] for number in order]
+        self._lengths = array("B", [anchors[number][1] for number in order])  # in words, up to the anchor's end
+        self._of_pattern = array("I")  # the first of the names that have this anchor, and behind all the end
         patterns: list[bytes] = []
-        self._of_pattern = array("I")  # the first of each pattern's names, and behind all the end
-        for number, (pattern, *_) in enumerate(anchored):
-            if not patterns or patterns[-1] != pattern:
-                patterns.append(pattern)
-                self._of_pattern.append(number)
-        self._of_pattern.append(len(anchored))
-        self._lengths = array("B", [length for _, length, _, _ in anchored])  # in words, up to the pattern's end
-        self._texts = [text for _, _, text, _ in anchored]
-        self._meanings = [meaning for _, _, _, meaning in anchored]
+        for place, number in enumerate(order):
+            if not patterns or patterns[-1] != anchors[number][0]:
+                patterns.append(anchors[number][0])
+                self._of_pattern.append(place)
+        self._of_pattern.append(len(order))
         self._automaton = BytesAhoCorasick(patterns) if patterns else None
 
     def find(self, words: Sequence[str]) -> Iterator[Occurrence[_Meaning]]:
@@ -126,13 +132,13 @@ def _take_apart(text: str) -> Name:
 name_of = lru_cache(maxsize=4_000)(_take_apart)  # those that come again in news
 
 
-def _anchored(text: str, meaning: _Meaning) -> tuple[bytes, int, str, _Meaning]:
+def _anchor(text: str) -> tuple[bytes, int]:
     if text.isascii() and text.replace(" ", "").isalnum():  # most of them: nothing to take apart
         words = text.lower().split()
-        return f" {' '.join(words)} ".encode(), len(words), text, meaning
+        return f" {' '.join(words)} ".encode(), len(words)
     name = _take_apart(text)
-    part, length = name.anchor() if name.words else ("", 0)
-    return part.encode(), length, text, meaning
+    part, length = name.anchor() if name.words else (" \n ", 0)
+    return part.encode(), length
 
 
 def _buffer(words: Sequence[str]) -> bytes:

@@ -5,7 +5,7 @@ In others it holds, too, if it cannot well be a word of theirs:
 
 - it has several words, or several characters where each is a word: "Casa Blanca", 中国;
 - or the concept lists no name for the article's language in the script of the alias, and the alias is English or not in
-  Latin letters: "Putin" in a Polish article, where the concept has no Polish name; Россия in one that is declared English.
+  Latin letters: "Putin" in a Polish article, where the concept has no Polish name; Россия in one declared English.
 
 So the Portuguese "Omã" is no German "Oma", and the Japanese 米 no Chinese rice. What is listed for `any` language holds
 everywhere, and so do guards.
@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from aggregator.config.concepts import ANY
 from aggregator.lexicon import STEM
@@ -76,7 +77,10 @@ def _reach(language: str, alias: str, others: dict[str, frozenset[str]]) -> Reac
     if language == ANY or _SEVERAL.search(alias):
         return EVERYWHERE
     script = _script(alias)
-    return Reach(language, language == "en" or script != "Latin", others[script])
+    return _reach_of(language, language == "en" or script != "Latin", others[script])
+
+
+_reach_of = cache(Reach)  # few differ: what many concepts have in common is kept once
 
 
 def _script(alias: str) -> str:

@@ -1,8 +1,8 @@
 """When is a word of a text a word of a name? Looser than `words.fold`, by which copies are told. Pure.
 
 Apostrophes part words, so that "l'Iran" and "Çin'in" hold a name and something short beside it. Letters that people
-write for each other are one: Arabic أ إ آ ا, ة ه, ى ي and the Persian ک ی; ё and е; ı ł ø đ without their strokes. Vowel
-signs, tatweel and Greek accents go as Latin accents do.
+write for each other are one: Arabic أ إ آ ا, ة ه, ى ي and the Persian ک ی; ё and е; ı ł ø đ without their strokes.
+Vowel signs, tatweel and Greek accents go as Latin accents do.
 """
 
 import re
@@ -15,7 +15,7 @@ from aggregator.words import folded_once, folds, found_in, words
 LONGEST_ENDING = 6  # letters behind a stem: китай|скими
 _SHORTEST = 3  # letters of a name to which an Arabic particle is joined: two are found in everything
 
-_APOSTROPHES = str.maketrans("’ʼ＇'", "    ")
+_APOSTROPHES = str.maketrans("'’ʼ", "   ")
 _ALIKE = str.maketrans("ىیېٱکەہھةёıłøđ", "ييياكههههеilod", "ـ")
 _STRIPPED = (
     ("\u0370", "\u0400"),
@@ -32,13 +32,16 @@ _BEFORE_ARTICLE = re.compile(r"[وف]?(?:[بك]?ال|لل)")
 def pieces(text: str) -> list[str]:
     """The words of a text as written, parted at apostrophes, too."""
     found = words(text)
-    joined = " ".join(found).translate(_APOSTROPHES) if _has_apostrophe(text) else ""
-    return joined.split() if joined else found
+    if text.isascii() and "'" not in text:
+        return found
+    joined = " ".join(found)
+    return joined.translate(_APOSTROPHES).split() if any(mark in joined for mark in "'’ʼ") else found
 
 
 def loose(written: Sequence[str]) -> list[str]:
     """Each of the words, such that two that may stand for each other are equal."""
-    return [word if word.isascii() else _alike_again(word) for word in folds(written)]
+    found = folds(written)
+    return found if "".join(found).isascii() else [word if word.isascii() else _alike_again(word) for word in found]
 
 
 def pieces_once(text: str) -> list[str]:
@@ -67,10 +70,6 @@ def without_article(word: str) -> str | None:
 def is_particles(letters: str, name: str) -> bool:
     """Whether what stands before a name without its article are Arabic particles; a name with an article keeps it."""
     return bool((_BEFORE_ARTICLE if name.startswith(_ARTICLE) else _BEFORE).fullmatch(letters))
-
-
-def _has_apostrophe(text: str) -> bool:
-    return "'" in text or (not text.isascii() and any(mark in text for mark in "’ʼ＇"))
 
 
 def _alike(folded: str) -> str:

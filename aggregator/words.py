@@ -1,8 +1,8 @@
 """Text → words: what a word is, and when two words are the same. Pure.
 
 A word is a run of letters and digits; an apostrophe inside it stays, a possessive 's goes; "U.S." is the word "US".
-Soft hyphens and joiners are no part of it. Where a script writes no spaces (Han, kana, Hangul, Thai) each character is a word, so that a phrase of such words is
-found wherever it stands.
+Soft hyphens and joiners are no part of it. Where a script writes no spaces (Han, kana, Hangul, Thai) each character is
+a word, so that a phrase of such words is found wherever it stands.
 """
 
 import hashlib

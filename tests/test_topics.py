@@ -140,6 +140,57 @@ def test_a_publishers_category_makes_it_about() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("category", "concepts"),
+    [
+        ("World/Asia/China", {CHINA, "category:world-asia-china"}),
+        ("Country: china, russia", {CHINA, RUSSIA, "category:country-china-russia"}),
+        ("CHINA", {CHINA}),
+        ("#china", {CHINA}),
+        ("China shops", {"category:china-shops"}),
+    ],
+)
+def test_a_category_may_be_a_path_or_a_list(category: str, concepts: set[str]) -> None:
+    _, tags = read(topic({"all": [CHINA]}), FILLER, "A call", categories=(Category(category),))
+    assert tags.keys() == concepts
+
+
+@pytest.mark.parametrize(
+    ("title", "about"),
+    [("China opens a line", {CHINA}), ("CHINA AND RUSSIA", {CHINA, RUSSIA}), ("A line opens", set())],
+)
+def test_a_title_counts_even_when_it_stands_alone(title: str, about: set[str]) -> None:
+    _, tags = read(topic({"all": [CHINA]}), "", title)
+    assert tags.keys() == about
+    assert all(35 <= tag.score < 100 for tag in tags.values())
+
+
+def test_a_short_text_is_not_full_of_what_it_names() -> None:
+    text = "China and Russia met. China spoke of trade. Russia spoke of gas. Nobody else spoke."
+    _, tags = read(topic({"all": [CHINA]}), text, "A call")
+    assert [tag.score < 40 for tag in tags.values()] == [True, True]
+
+
+ADA = Concept.model_validate(
+    {"label": "Ada Brook", "aliases": ["Ada Brook"], "stands_for": [{"concept": CHINA, "until": "2026-12-31"}]}
+)
+
+
+def test_what_a_score_owes_to_a_stand_in_is_a_part_of_its_own() -> None:
+    vocabulary = Vocabulary({**CONCEPTS, "person:ada-brook": ADA})
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    article = Article(
+        key="k", source="s", guid="g", title="Ada Brook calls", text=f"China listens. {FILLER}", html="", summary="",
+        first_seen_at=now,
+    )  # fmt: skip
+    tags = tagging.tags(vocabulary.read(article), vocabulary)
+    through = dict(tags[CHINA].evidence)["through Ada Brook"]
+    assert through >= 35
+    assert sum(points for _, points in tags[CHINA].evidence) == tags[CHINA].score
+    alone = tagging.tags(Vocabulary(CONCEPTS).read(article), Vocabulary(CONCEPTS))
+    assert alone[CHINA].score < tags[CHINA].score
+
+
 def test_a_category_that_grows_by_folding_fits_the_store() -> None:
     _, tags = read(topic({"all": [CHINA]}), FILLER, "A call", categories=(Category("\ufdfa" * 200),))
     (concept,) = tags
