@@ -7,16 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
-
+from aggregator import packaged
 from aggregator.addresses import registrable_domain
 
 SHORT = 4  # Latin letters: an abbreviation, in which capitals count
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BETWEEN = re.compile(r"\s*[/,;&+]\s*|\s+(?:and|und|et|y|e|и)\s+")
 _AROUND = " .,:\u200e\u200f"
 
@@ -37,6 +34,7 @@ class Agency:
 class Agencies:
     """All of them, by what is asked."""
 
+    by_id: Mapping[str, Agency]
     by_name: Mapping[str, tuple[tuple[str | None, Agency], ...]]  # with the language, None for all
     by_host: Mapping[str, Agency]
     signed: tuple[tuple[tuple[str, ...], Agency], ...]
@@ -55,7 +53,9 @@ class Agencies:
                     others = [one for one in by_name.get(form, ()) if one != (language, agency)]
                     by_name[form] = (*others, (language, agency))
         by_host = {host: agency for agency in found.values() for host in agency.hosts}
-        return cls(by_name, by_host, tuple((one, agency) for agency in found.values() for one in agency.signatures))
+        return cls(
+            found, by_name, by_host, tuple((one, agency) for agency in found.values() for one in agency.signatures)
+        )
 
     def named(self, text: str, language: str | None = None) -> Agency | None:
         """The agency that a text is the name of, in a text of this language. Without a language, in any."""
@@ -92,18 +92,9 @@ class Agencies:
 
 
 @cache
-def packaged() -> Mapping[str, Any]:
-    """What comes with the program: the only reading of files in this module."""
-    file = resources.files("aggregator") / "data" / "agencies.yaml"
-    # `no: [NTB]` would be one about False: YAML 1.1.
-    found: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
-    return found
-
-
-@cache
 def built_in() -> Agencies:
     """The agencies that come with the program."""
-    return Agencies.of(packaged())
+    return Agencies.of(packaged.data("agencies.yaml"))
 
 
 def _merged(known: Agency | None, name: str, fields: Mapping[str, Any]) -> Agency:

@@ -31,6 +31,17 @@ def fit(name: Iterable[str], words: Iterable[str]) -> bool:
     )
 
 
-def is_doubtful(name: Sequence[str], passage: str) -> bool:
-    """Whether a name (loose words) in a passage whose capitals are lost may be an ordinary word there."""
-    return len(name) == 1 and name[0] in _WORDS and ".".join(name[0]) not in passage.lower()
+class Uniform:
+    """A passage whose capitals are lost."""
+
+    def __init__(self, passage: str) -> None:
+        self._passage = passage.lower()
+        self._known: dict[str, bool] = {}  # by word: a name may stand here very often
+
+    def is_doubtful(self, name: Sequence[str]) -> bool:
+        """Whether a name (loose words) may be an ordinary word here."""
+        if len(name) > 1 or name[0] not in _WORDS:
+            return False
+        if name[0] not in self._known:
+            self._known[name[0]] = ".".join(name[0]) not in self._passage
+        return self._known[name[0]]

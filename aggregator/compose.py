@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aggregator import registry, tagging
+from aggregator import origins, registry, tagging
+from aggregator.agencies import Agencies
 from aggregator.config import Settings, Topic
 from aggregator.models import Attribution, Feed, Item
 from aggregator.store.topics import StoredCopy, StoredStory
 from aggregator.urls import written
-from aggregator.words import digest
+from aggregator.words import digest, folded
+
+MOST_RELATED = 5  # stories named in an item
 
 
 def item_id(authority: str, copies: Iterable[StoredCopy]) -> str:
@@ -26,9 +29,10 @@ def compose(
     item_ids: Mapping[str, str],
     settings: Settings,
     created_at: datetime,
+    agencies: Agencies,
 ) -> Feed:
     """The feed of a topic. `item_ids` by story id; `created_at` dates a feed that has no items yet."""
-    items = tuple(_told_apart(_item(story, item_ids[story.id], settings.base_url) for story in stories))
+    items = tuple(_told_apart(_item(story, item_ids[story.id], settings.base_url, agencies) for story in stories))
     languages = {item.language for item in items}
     return Feed(
         id=f"tag:{settings.tag_authority}:topic/{slug}",
@@ -42,23 +46,34 @@ def compose(
     )
 
 
+def our_page(base_url: str, key: str) -> str:
+    """Where an article is shown by this program, and why it is where it is."""
+    return f"{base_url}articles/{key}"
+
+
 def urls(slug: str, base_url: str) -> dict[str, str]:
     """Where a topic's feed is served, by format name."""
     return {name: f"{base_url}feeds/{slug}.{kind.extension}" for name, kind in registry.formats().items()}
 
 
-def _item(story: StoredStory, identity: str, base_url: str) -> Item:
+def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) -> Item:
     lead = story.lead
-    page = f"{base_url}articles/{lead.key}"
+    page = our_page(base_url, lead.key)
     others = [copy for copy in story.copies if copy.key != lead.key]
-    origin = next(copy.attribution for copy in story.copies if copy.key == lead.key)
+    first = next(copy for copy in story.copies if copy.key == lead.key)
+    origin, agency = first.attribution, _agency(first, agencies)
     also = tuple(dict.fromkeys(copy.attribution for copy in others if copy.attribution != origin))
+    independent = origins.independent(copy.voice or f"source:{copy.attribution.name}" for copy in story.copies)
+    related = tuple(
+        Attribution(one.title or "(untitled)", None, one.link or our_page(base_url, one.article))
+        for one in story.related
+    )
     published_at = _instant(lead.dated_at, identity)
     updated_at = _instant(lead.updated_at or lead.dated_at, identity)
     return Item(
         id=identity,
         title=lead.title or "(untitled)",
-        html=f"{lead.html}\n{_credit(origin, also, lead.link)}",
+        html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related)}",
         summary=lead.summary or lead.title or "(untitled)",
         published_at=published_at,
         updated_at=max(published_at, updated_at),
@@ -66,6 +81,9 @@ def _item(story: StoredStory, identity: str, base_url: str) -> Item:
         trace=page,
         origin=_written(origin),
         also=tuple(map(_written, also)),
+        agency=agency,
+        independent=independent,
+        related=tuple(map(_written, related)),
         authors=lead.authors,
         tags=tagging.about(story.tags),
         enclosures=tuple(replace(one, url=written(one.url)) for one in lead.enclosures),
@@ -98,11 +116,31 @@ def _written(copy: Attribution) -> Attribution:
     return replace(copy, source_url=copy.source_url and written(copy.source_url), link=copy.link and written(copy.link))
 
 
-def _credit(origin: Attribution, also: Iterable[Attribution], link: str | None) -> str:
-    """A line in the body: most readers do not show a feed's source elements."""
-    line = f"Source: {_anchor(origin.name, link)}"
-    copies = ", ".join(_anchor(copy.name, copy.link) for copy in also)
-    return f"<p><small>{line}{f' · Also in: {copies}' if copies else ''}</small></p>"
+def _agency(copy: StoredCopy, agencies: Agencies) -> str | None:
+    """The agency whose text a copy is, as readers know it; None where that is no news."""
+    kind, _, name = copy.voice.partition(":")
+    found = agencies.by_id.get(name) if kind == "agency" else None
+    return found.label if found and folded(found.label) not in folded(copy.attribution.name) else None
+
+
+def _credit(
+    origin: Attribution,
+    link: str | None,
+    agency: str | None,
+    also: Sequence[Attribution],
+    independent: int,
+    related: Sequence[Attribution],
+) -> str:
+    """Lines in the body: most readers do not show a feed's source elements."""
+    told = [f"Source: {_anchor(origin.name, link)}{f' ({html.escape(agency)})' if agency else ''}"]
+    if also:
+        told.append(f"Also in: {', '.join(_anchor(copy.name, copy.link) for copy in also)}")
+    if independent > 1:
+        told.append(f"{independent} independent sources")
+    lines = [f"<p><small>{' · '.join(told)}</small></p>"]
+    if related:
+        lines.append(f"<p><small>Related: {'; '.join(_anchor(one.name, one.link) for one in related)}</small></p>")
+    return "\n".join(lines)
 
 
 def _anchor(name: str, link: str | None) -> str:

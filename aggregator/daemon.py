@@ -161,6 +161,7 @@ class Daemon:
         changed = 0
         try:
             await self._pipeline.in_executor(self._pipeline.fulfil)
+            await self._pipeline.in_executor(self._pipeline.relate)
             for dirty in await self._pipeline.in_executor(self._pipeline.dirty):
                 changed += await self._pipeline.in_executor(partial(self._pipeline.publish_topic, dirty))
         except (StateError, OSError) as error:

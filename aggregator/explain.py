@@ -15,7 +15,7 @@ from aggregator.errors import DocumentError
 from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
 from aggregator.links import canonical
-from aggregator.models import Article, Copy, Credit, Document, Entry, Markup, Verdict
+from aggregator.models import Article, Copy, Credit, Document, Entry, Markup, Related, Verdict
 from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
 from aggregator.reading import Request, read
@@ -23,6 +23,7 @@ from aggregator.registry import sources
 from aggregator.sniff import describe, media_type
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import relations as stored_relations
 
 _YAML = (".yaml", ".yml")
 _SOURCE = "explain"  # the source of an article that came from none
@@ -38,6 +39,7 @@ class Trace:
     copies: tuple[Copy, ...]  # of its story, if it is stored
     judgement: Judgement
     credit: Credit | None = None  # whose text it is
+    related: tuple[Related, ...] = ()  # other stories about the same event
     stored_as: tuple[tuple[str, str], ...] = ()  # of a file: keys of the articles that are stored of it, and sources
 
 
@@ -82,7 +84,7 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
                 (),
                 judge.judge(article),
                 origins.credit(article, config.agencies),
-                stored_as,
+                stored_as=stored_as,
             )
     elif database is not None:
         page = _PAGE.search(what)
@@ -91,7 +93,9 @@ def traces(what: str, config: Config, database: Database | None) -> Iterator[Tra
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
             credit = origins.credit(found, config.agencies)
-            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found), credit)
+            story = copies[0].story or found.key
+            related = stored_relations.of(database, [story], stored_relations.MOST)[story]
+            yield Trace(f"stored, from {found.source}", found, copies, judge.judge(found), credit, related)
 
 
 def _stored_as(article: Article, path: Path, config: Config, database: Database) -> Iterator[tuple[str, str]]:
@@ -145,6 +149,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
     for copy in trace.copies:
         own = "this article" if copy.key == article.key else f"copy {copy.key}"
         yield f"  story     {own}, from {copy.source}: {_why(copy)}{', chosen to lead' if copy.chosen else ''}"
+    for one in trace.related:
+        yield f"  related   {one.likeness:.0%} alike, {one.article}, from {one.source}: {one.title}"
     for tag in trace.judgement.tags.values():
         level = "about" if tag.score >= ABOUT else "mentions"
         yield f"  {level:9} {tag.label} {tag.score} = {' + '.join(f'{name} {points}' for name, points in tag.evidence)}"
@@ -184,6 +190,10 @@ def facts(trace: Trace) -> dict[str, Any]:
                 "chosen": copy.chosen,
             }
             for copy in trace.copies
+        ],
+        "related": [
+            {"key": one.article, "source": one.source, "title": one.title, "likeness": round(one.likeness, 3)}
+            for one in trace.related
         ],
         "tags": [
             {"concept": tag.concept, "label": tag.label, "score": tag.score, "evidence": dict(tag.evidence)}

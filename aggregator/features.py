@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from aggregator import capitals
+from aggregator.capitals import Uniform
 from aggregator.config import Concept
 from aggregator.config.concepts import shipped
 from aggregator.lexicon import STEM, Lexicon, Occurrence
@@ -87,7 +88,7 @@ class Vocabulary:
                 number = bisect_right(paragraphs, hit.start) - 1
                 passage = lost.get(number)
                 if passage is not None or capitals.fit(found.name.written, written[hit.start : hit.end]):
-                    doubtful = passage is not None and capitals.is_doubtful(found.name.words, passage)
+                    doubtful = passage is not None and passage.is_doubtful(found.name.words)
                     concept = None if meaning.is_guard else meaning.concept
                     named.append(_Named(hit, concept, found.name.letters, number, doubtful))
         concepts = _by_concept(_longest(named))
@@ -115,7 +116,7 @@ class Vocabulary:
                 continue
             if not meaning.reach.holds_in(language):
                 continue
-            if capitals.fit(name.written, written) or (lost and not capitals.is_doubtful(name.words, text)):
+            if capitals.fit(name.written, written) or (lost and not Uniform(text).is_doubtful(name.words)):
                 return meaning.concept
         return None
 
@@ -182,17 +183,17 @@ def phrase_key(phrase: str) -> str:
     return folded(phrase)
 
 
-def _read_words(article: Article) -> tuple[list[str], int, list[int], dict[int, str]]:
+def _read_words(article: Article) -> tuple[list[str], int, list[int], dict[int, Uniform]]:
     """The words, how many are the title's, with which the paragraphs begin, and paragraphs whose capitals are lost.
 
     These by their number; -1 is the title.
     """
     title = pieces(article.title)
     written, paragraphs = list(title), []
-    lost = {-1: article.title} if capitals.are_lost(article.title) else {}
+    lost = {-1: Uniform(article.title)} if capitals.are_lost(article.title) else {}
     for number, paragraph in enumerate(article.text[:MAX_READ].split("\n\n")):
         if capitals.are_lost(paragraph):
-            lost[number] = paragraph
+            lost[number] = Uniform(paragraph)
         paragraphs.append(len(written))
         written.extend(pieces(paragraph))
     return written, len(title), paragraphs, lost

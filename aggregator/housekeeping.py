@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from aggregator.pipeline import Pipeline
-from aggregator.store import retention, sketches
+from aggregator.store import relations, retention, sketches
 
 EVERY = timedelta(days=1)
 BATCH = 200  # stories removed in one transaction: visits wait for a fraction of a second
@@ -33,6 +33,7 @@ async def keep_house(pipeline: Pipeline, stopping: Callable[[], bool] = lambda: 
         pass
     if not stopping():
         await pipeline.in_executor(lambda: sketches.forget(database, now))
+        await pipeline.in_executor(lambda: relations.forget_terms(database, now))
         await pipeline.in_executor(lambda: retention.read_again(database, now))
         await pipeline.in_executor(lambda: retention.note_housekeeping(database, now))
 

@@ -9,7 +9,7 @@ from aggregator.models import Article, Membership, Story, Tag, Verdict
 from aggregator.registry import DEFAULT_RANK
 from aggregator.words import digest
 
-_LOOKS = {"title", "description", "limit", "examples"}  # of a topic: what no judgement depends on
+_LOOKS = {"title", "description", "stories", "related", "limit", "examples"}  # of a topic: what no judgement depends on
 
 
 @dataclass(frozen=True)

@@ -294,6 +294,37 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Frequencies:
+    """How common terms are in a language: of the latest articles, in how many each comes."""
+
+    articles: int
+    seen: int  # stories that have come since
+    counts: Mapping[str, int]  # without those that come in one only
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a story is known by when stories are compared: the heaviest terms of the article that leads it."""
+
+    article: str  # key
+    dated_at: datetime
+    weights: Mapping[str, float]  # the squares add up to 1; or none
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another story about the same event, as it is shown."""
+
+    story: str
+    article: str  # key of the lead
+    title: str
+    link: str | None
+    source: str  # name
+    dated_at: datetime
+    likeness: float  # 0–1
+
+
+@dataclass(frozen=True, slots=True)
 class Credit:
     """Whose text an article is: a news agency's, by its id and as readers know it, and where the article says so."""
 
@@ -496,6 +527,9 @@ class Item:
     trace: str  # our page about the lead: why it is here
     origin: Attribution
     also: tuple[Attribution, ...] = ()
+    agency: str | None = None  # whose text it is, as readers know it, where that is not the source
+    independent: int = 1  # sources that tell it: reprints of one agency's text count once
+    related: tuple[Attribution, ...] = ()  # stories about the same event, under their titles
     authors: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()

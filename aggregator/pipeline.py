@@ -7,8 +7,9 @@
     reading:  sniff → parsers → identity → clean        outcome:  identity → dedup → features → tagging → topics
               kind    entries   which      articles               keys       stories   words     tags     membership
 
-    store.dirty → store.stories_in → compose → store.pin → formats.render → publish
-        topics        stories          feed       ids          bytes         files
+    relating → store.dirty → store.stories_in → compose → store.pin → formats.render → publish
+    stories    topics        stories          feed       ids          bytes            files
+    of one event
 
 A file is moved only after its article is stored, and publishing only repeats what the store says, so either can be cut
 off anywhere and done again.
@@ -36,6 +37,7 @@ from aggregator.outage import Outage
 from aggregator.outcome import Outcomes, Readings
 from aggregator.readers import Readers
 from aggregator.registry import Source
+from aggregator.relating import Relating
 from aggregator.store import Database
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
@@ -83,6 +85,7 @@ class Pipeline:
         self.judge = Judge(config)
         self.outage = Outage()
         self._outcomes = Outcomes(config, database, self.judge)
+        self._relating = Relating(database)
         self._executor = executor
         self._documents = Documents(database, readers, self.in_executor)
         endings = Endings(database, lambda: self._outcomes, self.outage)
@@ -126,7 +129,12 @@ class Pipeline:
         stored_topics.forget_rules(self.database)
         changed = self.prepare(progress)
         regroup.fold_recent(self.database, self.judge, self._clock())
+        self._relating.forget(self._clock())
         return changed
+
+    def relate(self) -> int:
+        """Find what tells of the same event as some stories that are new, or others than before; how many these are."""
+        return self._relating.relate(self._clock())
 
     def fulfil(self) -> int:
         """Do what people wish of stories; the number of wishes. One that meets a bug of ours is dropped."""
@@ -271,6 +279,8 @@ class Pipeline:
 
     def publish(self) -> int:
         """Bring the published files of every changed topic up to date. Answers with the number of changed files."""
+        while self.relate():
+            pass
         return sum(self.publish_topic(dirty) for dirty in self.dirty())
 
     def dirty(self) -> list[stored_topics.DirtyTopic]:

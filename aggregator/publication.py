@@ -15,13 +15,20 @@ def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: da
     if topic is None:
         return 0
     since = now - topic.horizon
-    stories = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit)
+    stories = stored_topics.stories_in(
+        database,
+        dirty.slug,
+        since=since,
+        limit=topic.limit,
+        one_per_event=topic.stories == "one-per-event",
+        related=compose.MOST_RELATED if topic.related else 0,
+    )
     item_ids = {story.id: story.item_id for story in stories if story.item_id}
     authority = config.settings.tag_authority
     unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
     if unpinned:
         item_ids |= stored_topics.pin(database, unpinned)
-    feed = compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at)
+    feed = compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at, config.agencies)
     changed = publish.publish(feed, dirty.slug, config.public)
     oldest = min((story.lead.dated_at for story in stories), default=None)
     expires_at = oldest + topic.horizon if oldest and topic.max_age else None

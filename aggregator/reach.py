@@ -85,4 +85,4 @@ _reach_of = cache(Reach)  # few differ: what many concepts have in common is kep
 
 def _script(alias: str) -> str:
     """By its first letter, and only as finely as scripts matter that several languages share."""
-    return _SCRIPTS[bisect_right(_BEGINS, ord(alias[0]))]
+    return _SCRIPTS[bisect_right(_BEGINS, ord(next(filter(str.isalpha, alias), "a")))]

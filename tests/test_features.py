@@ -193,6 +193,7 @@ BOUND = Vocabulary(
         "country:mali": Concept(
             label="Mali", aliases={"any": ("Mali",), "fr": ("malien",)}, guards={"en": ("Mali Ltd",)}
         ),
+        "place:lake": Concept(label="Lake", aliases={"ru": ("«Чад»",), "en": ("Lake",)}),
         "country:norway": Concept(label="Norway", aliases={"no": ("Norge",), "de": ("Norwegen",)}),
     }
 )
@@ -207,6 +208,7 @@ BOUND = Vocabulary(
         pytest.param("Oman meldet", "de", "oman", id="English where the concept has no word of the language"),
         pytest.param("Chad kommt", "de", "", id="the concept has one"),
         pytest.param("Republic of Chad", "de", "chad", id="several words"),
+        pytest.param("„Чад“", "en", "lake", id="another script behind a quotation mark"),
         pytest.param("в Омане", "en", "oman", id="another script, whatever the article says it were"),
         pytest.param("一日", "ja", "", id="a character that means something else"),
         pytest.param("在日本", "ko", "japan", id="two characters"),

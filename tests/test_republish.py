@@ -83,7 +83,9 @@ def stories(found: Iterable[Document]) -> Iterator[StoredStory]:
         except DocumentError:
             continue
         for article in {article.key: article for article in articles}.values():
-            copies = (StoredCopy(article.key, article.dated_at, Attribution("Wire & Co", document.url, article.link)),)
+            copies = (
+                StoredCopy(article.key, article.dated_at, "", Attribution("Wire & Co", document.url, article.link)),
+            )
             tags = JUDGE.judge(article).all_tags
             yield StoredStory(article.key, compose.item_id("example.org,2026", copies), article, copies, tags, 50, ())
 
@@ -92,7 +94,7 @@ def feeds(found: list[StoredStory]) -> Iterator[Feed]:
     for start in range(0, len(found), PER_FEED):
         part = found[start : start + PER_FEED]
         ids = {story.id: story.item_id or "" for story in part}
-        yield compose.compose(SLUG, CONFIG.topics[SLUG], part, ids, CONFIG.settings, NOW)
+        yield compose.compose(SLUG, CONFIG.topics[SLUG], part, ids, CONFIG.settings, NOW, CONFIG.agencies)
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the collections are not here")

@@ -171,6 +171,18 @@ def test_a_short_text_is_not_full_of_what_it_names() -> None:
     assert [tag.score < 40 for tag in tags.values()] == [True, True]
 
 
+def test_where_characters_are_words_two_count_as_one() -> None:
+    china = Concept(label="China", aliases=("中国",))
+    vocabulary = Vocabulary({CHINA: china})
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    text = f"部长们星期一再次会晤讨论天然气价格和管道的长度以及其他问题然后中国发言。{'部长们再次会晤。' * 30}"
+    article = Article(
+        key="k", source="s", guid="g", title="", text=text, html="", summary="", first_seen_at=now, language="zh"
+    )
+    (tag,) = tagging.tags(vocabulary.read(article), vocabulary).values()
+    assert dict(tag.evidence)["lede"] == 15  # the thirtieth character
+
+
 ADA = Concept.model_validate(
     {"label": "Ada Brook", "aliases": ["Ada Brook"], "stands_for": [{"concept": CHINA, "until": "2026-12-31"}]}
 )

@@ -18,8 +18,9 @@ from lxml import etree
 
 from aggregator import compose, config, registry
 from aggregator.clean import clean
+from aggregator.dedup import copy_of
 from aggregator.markup import safe_html
-from aggregator.models import Article, Attribution, Category, Enclosure, Entry, Link, Markup, Origin, Tag
+from aggregator.models import Article, Attribution, Category, Enclosure, Entry, Link, Markup, Origin, Related, Tag
 from aggregator.store.topics import StoredCopy, StoredStory
 from aggregator.web import pages
 
@@ -81,9 +82,11 @@ def attacked(attack: str, html: bool) -> Article:
 
 
 def story(article: Article, name: str) -> StoredStory:
-    copies = (StoredCopy(article.key, NOW, Attribution(name, BASE, article.link)),)
+    copies = (StoredCopy(article.key, NOW, "", Attribution(name, BASE, article.link)),)
     tags = tuple(Tag(f"category:{one.term}", one.label or one.term, 50) for one in article.categories)
-    return StoredStory(article.key, f"tag:example.org,2026:story/{article.key}", article, copies, tags, 50, (name,))
+    related = (Related(article.key, article.key, article.title, article.link, name, NOW, 0.5),)
+    identity = f"tag:example.org,2026:story/{article.key}"
+    return StoredStory(article.key, identity, article, copies, tags, 50, (name,), related)
 
 
 def from_xml(data: bytes) -> tuple[list[str], list[str], list[str]]:
@@ -135,6 +138,7 @@ def test_no_attack_comes_through(
         {key: one.item_id or "" for key, one in stories.items()},
         CONFIG.settings,
         NOW,
+        CONFIG.agencies,
     )
     values: set[str] = set()
     texts: set[str] = set()
@@ -158,8 +162,10 @@ def test_no_attack_comes_through(
     assert found_in(oracle.problems if html else active, sorted(values)) == {}
     assert found_in(active, sorted(texts)) == {}
 
+    related = {key: one.related for key, one in stories.items()}
     monkeypatch.setattr(pages.stored_articles, "get", lambda database, key: articles.get(key))
-    monkeypatch.setattr(pages.stored_articles, "story_of", lambda database, key: ())
+    monkeypatch.setattr(pages.stored_articles, "story_of", lambda database, key: (copy_of(articles[key], 0),))
+    monkeypatch.setattr(pages.stored_relations, "of", lambda database, ids, limit: related)
     monkeypatch.setattr(pages.stored_articles, "tags_of", lambda database, key: stories[key].tags)
     monkeypatch.setattr(pages.stored_topics, "stories_in", lambda *_, **__: list(stories.values()))
     database: Any = SimpleNamespace()

@@ -1,15 +1,14 @@
 """concepts/*.yaml: named things and the words that name them; and those that come with the program."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
-from importlib import resources
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
+from aggregator import packaged
 from aggregator.config.topics import ConceptId
 from aggregator.registry import Options
 from aggregator.units import Written
@@ -92,15 +91,12 @@ SCHEMA: TypeAdapter[ConceptsFile] = TypeAdapter(ConceptsFile)
 
 @cache
 def shipped() -> Mapping[str, Concept]:
-    """What comes with the program, by id: the only reading of files in this module."""
-    folder = resources.files("aggregator") / "data" / "concepts"
-    found = {}
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        for line in filter(None, file.read_text(encoding="utf-8").split("\n")):
-            fields: dict[str, Any] = json.loads(line)
-            name = fields.pop("id")
-            found[name] = Concept.model_validate(fields)
-    return found
+    """What comes with the program, by id."""
+    return {fields["id"]: _concept(**fields) for fields in packaged.rows("concepts")}
+
+
+def _concept(id: str, **fields: Any) -> Concept:
+    return Concept.model_validate(fields)
 
 
 def _pairs(names: tuple[str, ...] | dict[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:

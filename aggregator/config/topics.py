@@ -113,6 +113,10 @@ class Topic(Group):
     min_independent_sources: int = Field(
         1, ge=1, le=100, description="Only stories that so many tell: reprints of one agency's text count once."
     )
+    stories: Literal["one", "one-per-event"] = Field(
+        "one", description="`one-per-event`: of all stories about one event only the first one."
+    )
+    related: bool = Field(False, description="Name stories about the same event at the end of each item.")
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
     examples: Examples = Examples()
 

@@ -82,7 +82,7 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
         for enclosure in self.item.enclosures:
             facts = {"type": enclosure.media_type, "length": str(enclosure.length or "")}
             _link(entry, rel="enclosure", href=enclosure.url, **{name: value for name, value in facts.items() if value})
-        for copy in self.item.also:
+        for copy in (*self.item.also, *self.item.related):
             if copy.link:
                 _link(entry, rel="related", href=copy.link, title=copy.name)
         if self.item.comments:

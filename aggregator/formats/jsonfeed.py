@@ -45,6 +45,9 @@ def _item(item: Item) -> dict[str, Any]:
                 "score": item.score,
                 "reasons": list(item.reasons),
                 "source": _given({"title": item.origin.name, "url": item.origin.source_url}),
+                "agency": item.agency,
+                "independent_sources": item.independent,
+                "related": [_given({"title": one.name, "url": one.link}) for one in item.related],
                 "also_in": [_given({"title": copy.name, "url": copy.link}) for copy in item.also],
             }
         ),

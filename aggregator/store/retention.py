@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, up
 
 from aggregator.identity import guid_hash, mark
 from aggregator.models import Article
-from aggregator.store import sketches
+from aggregator.store import relations, sketches
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, memories, sources, stories, tags, tombstones
@@ -190,5 +190,6 @@ def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str
     for chunk in chunks(story_ids):
         left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
         lost.update(connection.execute(left).scalars())
+        relations.forget(connection, chunk)
         connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
     return lost

@@ -220,6 +220,7 @@ articles = Table(
     Index(None, "story_link"),  # copies
     Index(None, "link"),  # explain; kin
     Index(None, "source", "first_seen_at"),  # kin
+    Index(None, "first_seen_at"),  # what has come of late
 )
 
 sketches = Table(
@@ -274,6 +275,40 @@ stories = Table(
     Column("id", KEY, primary_key=True, comment="the key of the article that founded it"),
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
+    Column("event", KEY, comment="the story that was the first to tell of what it tells of; empty: not looked for yet"),
+    Column("unrelated", Boolean, nullable=False, server_default=false(), comment="its relations are to be looked for"),
+    Index(None, "event"),  # one story of each event
+)
+Index("ix_stories_unrelated", stories.c.id, sqlite_where=stories.c.unrelated, postgresql_where=stories.c.unrelated)
+
+terms = Table(
+    "terms",
+    metadata,
+    Column("term", String(40), primary_key=True, comment="one of the heaviest of the story's lead"),
+    Column("hour", Integer, primary_key=True, autoincrement=False, comment="since 1970, of the date of the lead"),
+    Column("story", KEY, primary_key=True),
+    Column("weight", Integer, nullable=False, comment="in thousandths; the squares of a story's add up to 1"),
+    Index(None, "story"),  # replaced with their story
+    sqlite_with_rowid=False,
+)
+
+relations = Table(
+    "relations",
+    metadata,
+    Column("story", KEY, primary_key=True),
+    Column("other", KEY, primary_key=True, comment="a story about the same event; there is a row each way"),
+    Column("likeness", Integer, nullable=False, comment="in millionths"),
+    Index(None, "other"),  # deleted with it
+    sqlite_with_rowid=False,
+)
+
+frequencies = Table(
+    "frequencies",
+    metadata,
+    Column("language", String(3), primary_key=True, comment="empty: of articles whose language is not known"),
+    Column("articles", Integer, nullable=False, comment="so many were looked at, the latest of the language"),
+    Column("seen", Integer, nullable=False, comment="stories that have come since"),
+    Column("counts", JSON, nullable=False, comment="in how many of them a term comes; not those in only one"),
 )
 
 tags = Table(

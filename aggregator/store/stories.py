@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from aggregator.models import Membership, Story, Wish
+from aggregator.store import relations
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
@@ -36,14 +37,19 @@ def regroup(
         for story in after
         for copy in story.copies
     ]
-    rows = [{"id": story.id, "lead": story.lead} for story in sorted(after, key=lambda story: story.id)]
+    rows = [
+        {"id": story.id, "lead": story.lead, "unrelated": True} for story in sorted(after, key=lambda story: story.id)
+    ]
+    found_in = {copy.key: story.id for story in after for copy in story.copies}
     with database.writing() as connection:
         connection.execute(_PLACE, sorted(places, key=lambda row: str(row["at"])))
-        connection.execute(database.upsert(stories, "lead"), rows)
+        connection.execute(database.upsert(stories, "lead", "unrelated"), rows)
         touched: set[str] = set()
+        relations.hand_over(connection, {key: story for key, story in found_in.items() if key in gone})
         for chunk in chunks(gone):
             left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
             touched.update(connection.execute(left).scalars())
+            relations.forget(connection, chunk)
             connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
         old, new = replace_memberships(database, connection, memberships_by_story)
         touch(connection, touched | {membership.topic for membership in old | new})

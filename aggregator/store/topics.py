@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, not_, or_, select, update
 
-from aggregator.models import Article, Attribution, Tag
+from aggregator.models import Article, Attribution, Related, Tag
+from aggregator.store import relations
 from aggregator.store.articles import article_of, tag_of
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, sources, stories, tags, topics
@@ -29,8 +30,37 @@ _STORIES_IN = (
     .order_by(articles.c.dated_at.desc(), stories.c.id)
     .limit(bindparam("limit", type_=Integer()))
 )
+_others, _their_founders, _founders = stories.alias(), articles.alias(), articles.alias("founders")
+_IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
+_CAME_BEFORE = or_(
+    _their_founders.c.first_seen_at < _founders.c.first_seen_at,
+    (_their_founders.c.first_seen_at == _founders.c.first_seen_at) & (_others.c.id < stories.c.id),
+)
+_OF_THE_EVENT = (  # others in the topic that go before: the event's first story, else the one that came first
+    select(memberships.c.story)
+    .join(_others, _others.c.id == memberships.c.story)
+    .join(_their_founders, _their_founders.c.key == _others.c.id)
+    .where(
+        memberships.c.topic == bindparam("topic"),
+        _others.c.event == stories.c.event,
+        _others.c.id != stories.c.id,
+        or_(_OTHER_IS_FIRST, not_(_IS_FIRST) & _CAME_BEFORE),
+    )
+)
+_IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
+_ONE_PER_EVENT = _STORIES_IN.join(_founders, _founders.c.key == stories.c.id).where(
+    _IS_LOOKED_AT, not_(_OF_THE_EVENT.correlate(stories, _founders).exists())
+)
 _COPIES = (
-    select(articles.c.story, articles.c.key, articles.c.dated_at, sources.c.name, sources.c.url, articles.c.link)
+    select(
+        articles.c.story,
+        articles.c.key,
+        articles.c.dated_at,
+        articles.c.voice,
+        sources.c.name,
+        sources.c.url,
+        articles.c.link,
+    )
     .join(sources, sources.c.id == articles.c.source)
     .where(articles.c.story.in_(bindparam("stories", expanding=True)))
     .order_by(articles.c.dated_at, articles.c.key)
@@ -54,6 +84,7 @@ class StoredCopy:
 
     key: str
     dated_at: datetime
+    voice: str
     attribution: Attribution
 
 
@@ -68,6 +99,7 @@ class StoredStory:
     tags: tuple[Tag, ...]
     score: int
     reasons: tuple[str, ...]
+    related: tuple[Related, ...] = ()  # the likeliest first
 
 
 def register(database: Database, slugs: Iterable[str], rules_hash: str, now: datetime) -> bool:
@@ -146,12 +178,17 @@ def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
         return {row.id: row.item_id for row in connection.execute(_PINNED, {"stories": list(item_ids)})}
 
 
-def stories_in(database: Database, slug: str, *, since: datetime, limit: int) -> list[StoredStory]:
-    """A topic's stories dated `since` or later, newest first."""
+def stories_in(
+    database: Database, slug: str, *, since: datetime, limit: int, one_per_event: bool = False, related: int = 0
+) -> list[StoredStory]:
+    """A topic's stories dated `since` or later, newest first, each with so many related ones; of those about one event,
+    if wanted, only the first."""
+    statement = _ONE_PER_EVENT if one_per_event else _STORIES_IN
     with database.reading() as connection:
-        rows = connection.execute(_STORIES_IN, {"topic": slug, "since": since, "limit": limit}).all()
+        rows = connection.execute(statement, {"topic": slug, "since": since, "limit": limit}).all()
         copies_by_story = _copies(connection, [row.story_id for row in rows])
         tags_by_article = _tags(connection, [row.key for row in rows])
+    relations_by_story = relations.of(database, [row.story_id for row in rows], related) if related else {}
     return [
         StoredStory(
             row.story_id,
@@ -161,6 +198,7 @@ def stories_in(database: Database, slug: str, *, since: datetime, limit: int) ->
             tags_by_article[row.key],
             row.score,
             tuple(row.reasons),
+            relations_by_story.get(row.story_id, ()),
         )
         for row in rows
     ]
@@ -181,8 +219,8 @@ def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
 
 def _copies(connection: Connection, story_ids: list[str]) -> dict[str, tuple[StoredCopy, ...]]:
     found: dict[str, list[StoredCopy]] = defaultdict(list)
-    for story, key, dated_at, name, url, link in connection.execute(_COPIES, {"stories": story_ids}):
-        found[story].append(StoredCopy(key, dated_at, Attribution(name, url, link)))
+    for story, key, dated_at, voice, *facts in connection.execute(_COPIES, {"stories": story_ids}):
+        found[story].append(StoredCopy(key, dated_at, voice, Attribution(*facts)))
     return {story: tuple(group) for story, group in found.items()}
 
 

@@ -204,8 +204,10 @@ def _save_articles(
     places = {copy.key: copy for story in touched for copy in story.copies}
     rows = [row_of(article, places[article.key]) for article in sorted(saved, key=lambda article: article.key)]
     connection.execute(database.upsert(articles, *_REPLACED), rows)
-    story_rows = [{"id": story.id, "lead": story.lead} for story in sorted(touched, key=lambda story: story.id)]
-    connection.execute(database.upsert(stories, "lead"), story_rows)
+    story_rows = [
+        {"id": story.id, "lead": story.lead, "unrelated": True} for story in sorted(touched, key=lambda story: story.id)
+    ]
+    connection.execute(database.upsert(stories, "lead", "unrelated"), story_rows)
 
 
 def _replace_tags(

@@ -3,7 +3,7 @@
     score = 35 if the title names it
           + 15 · how early the text does: whole within the first 20 words, nothing from the 50th on
           + 9 · log₂(1 + mentions), up to 40; in a text of more than 500 words, mentions per 500
-          + 10 · (mentions + 3 · mentions in the title) / (the same of the concept of its kind mentioned most)
+          + 10 · (mentions + 3 · mentions in the title) / (the same of the concept of its kind mentioned most, or 4)
 
 40 and more is a main subject, 25 to 39 one of several, below that a mention in passing. Each further mention is worth
 less, so that a short text is not about all that it names twice; and of less than 80 words even the first are not early.
@@ -14,7 +14,7 @@ a part of its own, by the name: "through Ada Brook 11".
 The weights come from measurements on news texts with countries given by their indexers: docs/quality.md.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import log2
 
 from aggregator.features import Features, Hit, Vocabulary
@@ -26,6 +26,10 @@ EARLY, LATE = 20, 50  # words of the text before the first mention
 DOUBLED = 9  # for twice as many mentions
 SHORT, LONG = 80, 500  # words
 TITLE_WEIGHT = 3  # a mention in the title counts as so many, where concepts are compared
+UNSPACED = frozenset(("zh", "ja", "ko", "th"))  # languages in whose texts each character is a word
+CHARACTERS = 2  # of them are a word, more or less
+NAMED = 3  # of those who stand for a concept, in the evidence
+FEW = 4  # mentions: with less nobody is dominant
 
 Evidence = tuple[tuple[str, int], ...]
 
@@ -33,21 +37,23 @@ Evidence = tuple[tuple[str, int], ...]
 def tag(features: Features, vocabulary: Vocabulary) -> Iterator[Tag]:
     heaviest: dict[str, int] = {}
     for concept, hits in features.concepts.items():
-        heaviest[_kind(concept)] = max(heaviest.get(_kind(concept), 0), _weight(features, hits))
+        heaviest[_kind(concept)] = max(heaviest.get(_kind(concept), FEW), _weight(features, hits))
     for concept, hits in features.concepts.items():
         stand_ins = features.stand_ins.get(concept, {})
         others = {hit for some in stand_ins.values() for hit in some}
         own = _evidence(features, [hit for hit in hits if hit not in others], heaviest[_kind(concept)])
         whole = _evidence(features, hits, heaviest[_kind(concept)]) if others else own
-        through = " and ".join(sorted(vocabulary.concepts[name].label for name in stand_ins))
-        evidence = (*own, *_points({f"through {through}": _sum(whole) - _sum(own)}))
+        through = _through([vocabulary.concepts[name].label for name in stand_ins])
+        evidence = (*own, *_points({through: _sum(whole) - _sum(own)}))
         yield Tag(concept, vocabulary.concepts[concept].label, min(100, _sum(evidence)), evidence)
 
 
 def _evidence(features: Features, hits: Collection[Hit], heaviest: int) -> Evidence:
-    body = [hit.start - features.title_length for hit in hits if not features.in_title(hit)]
-    early = (LATE - min(body, default=LATE)) / (LATE - EARLY) * min(1, features.body_length / SHORT)
-    mentions = len(body) * LONG / max(LONG, features.body_length)
+    unit = CHARACTERS if features.article.language in UNSPACED else 1
+    length = features.body_length / unit
+    body = [(hit.start - features.title_length) / unit for hit in hits if not features.in_title(hit)]
+    early = (LATE - min(body, default=LATE)) / (LATE - EARLY) * min(1, length / SHORT)
+    mentions = len(body) * LONG / max(LONG, length)
     return _points(
         {
             "title": TITLE * (len(body) < len(hits)),
@@ -60,6 +66,11 @@ def _evidence(features: Features, hits: Collection[Hit], heaviest: int) -> Evide
 
 def _weight(features: Features, hits: Collection[Hit]) -> int:
     return len(hits) + (TITLE_WEIGHT - 1) * sum(1 for hit in hits if features.in_title(hit))
+
+
+def _through(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+    return f"through {', '.join(sorted(labels)[:NAMED])}{more}"
 
 
 def _kind(concept: str) -> str:

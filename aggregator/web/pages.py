@@ -6,12 +6,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from aggregator import compose, registry
+from aggregator import compose, dedup, origins, registry
 from aggregator.config import Config
 from aggregator.furniture import THE_TITLE, removed
 from aggregator.pipeline import utc_now
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import relations as stored_relations
 from aggregator.store import topics as stored_topics
 
 
@@ -42,8 +43,16 @@ def topic(config: Config, database: Database, slug: str) -> str | None:
     if found is None:
         return None
     since = utc_now() - found.horizon
-    stories = stored_topics.stories_in(database, slug, since=since, limit=found.limit)
-    return _render("topic", config, topic=found, feeds=_feeds(slug, config), stories=stories)
+    stories = stored_topics.stories_in(
+        database,
+        slug,
+        since=since,
+        limit=found.limit,
+        one_per_event=found.stories == "one-per-event",
+        related=compose.MOST_RELATED,
+    )
+    voices = {story.id: origins.independent(copy.voice for copy in story.copies) for story in stories}
+    return _render("topic", config, topic=found, feeds=_feeds(slug, config), stories=stories, voices=voices)
 
 
 def article(config: Config, database: Database, key: str) -> str | None:
@@ -51,7 +60,8 @@ def article(config: Config, database: Database, key: str) -> str | None:
     found = stored_articles.get(database, key)
     if found is None:
         return None
-    copies = [copy for copy in stored_articles.story_of(database, key) if copy.key != key]
+    copies = stored_articles.story_of(database, found.key)
+    story = copies[0].story or found.key
     names = {key: source.title for key, source in config.sources.items()}
     return _render(
         "article",
@@ -60,7 +70,11 @@ def article(config: Config, database: Database, key: str) -> str | None:
         html=Markup(found.html),  # noqa: S704  # cleaned before it was stored
         cuts=[(part.reason, lines) for part, lines in removed(found) if part.reason != THE_TITLE],
         tags=stored_articles.tags_of(database, key),
-        copies=copies,
+        copies=sorted(copies, key=lambda copy: (copy.dated_at, copy.key)) if len(copies) > 1 else [],
+        lead=dedup.lead(copies).key,
+        independent=origins.independent(copy.voice or copy.source for copy in copies),
+        credit=origins.credit(found, config.agencies),
+        related=stored_relations.of(database, [story], stored_relations.MOST)[story],
         names=names,
     )
 

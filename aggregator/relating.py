@@ -1,0 +1,90 @@
+"""Stories → those that tell of the same event. Done after visits and before publications, a few stories at a time.
+
+    waiting → heaviest terms → what shares them → relations, event
+    stories   by how common    within three days   stored
+              terms are
+
+How common terms are is learned from the latest articles of each language, and learned anew as these change; as long as
+there are few, their relations are found anew as well.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from aggregator import related
+from aggregator.models import Article, Frequencies, Terms
+from aggregator.related import WINDOW
+from aggregator.store import Database
+from aggregator.store import articles as stored_articles
+from aggregator.store import frequencies as stored_frequencies
+from aggregator.store import relations as stored_relations
+from aggregator.words import folds, words
+
+AT_ONCE = 100  # stories: a fifth of a second
+SAMPLE = 500  # articles of a language from which is learned how common its terms are
+ENOUGH = 250  # below that it is learned badly, docs/quality.md: what was found is looked for anew
+LEAST = 30  # below that everything seems rare, and anything related
+RENEWED = 10  # times `SAMPLE` articles that come until it is learned anew
+
+
+class Relating:
+    """The relations of the stories of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, Frequencies] = {}  # by language
+
+    def relate(self, now: datetime) -> int:
+        """Find the relations of some stories that wait for it; how many these were. Raises StateError."""
+        waiting = stored_relations.waiting(self._database, AT_ONCE)
+        leads = stored_articles.by_keys(self._database, [one.lead for one in waiting])
+        new = Counter(_language(leads[one.lead]) for one in waiting if one.is_new)
+        for language, number in sorted(new.items()):
+            self._learn(language, number, now)
+        stored_relations.save(self._database, {one.story: self._terms(leads[one.lead]) for one in waiting})
+        return len(waiting)
+
+    def forget(self, now: datetime) -> None:
+        """Have the relations of all that came of late looked for anew."""
+        self._known.clear()
+        stored_frequencies.forget(self._database)
+        stored_relations.look_again(self._database, now - WINDOW)
+
+    def _learn(self, language: str, new: int, now: datetime) -> None:
+        """Learn how common terms are, unless that was done when not much less was there."""
+        known = self._of(language)
+        if known.seen + new < max(1, known.articles if known.articles < SAMPLE else RENEWED * SAMPLE):
+            self._known[language] = replace(known, seen=known.seen + new)
+            stored_frequencies.put(self._database, language, self._known[language])
+            return
+        texts = stored_frequencies.sample(self._database, language, SAMPLE)
+        counts = related.frequencies([*title, *text] for title, text in map(_words, texts))
+        learned = Frequencies(len(texts), 0, {term: count for term, count in counts.items() if count > 1})
+        stored_frequencies.put(self._database, language, learned)
+        self._known[language] = learned
+        if known.articles < ENOUGH:
+            stored_relations.look_again(self._database, now - WINDOW, language)
+
+    def _of(self, language: str) -> Frequencies:
+        if language not in self._known:
+            self._known[language] = stored_frequencies.of(self._database, language) or Frequencies(0, 0, {})
+        return self._known[language]
+
+    def _terms(self, lead: Article) -> Terms:
+        known = self._of(_language(lead))
+        if known.articles < LEAST:
+            return Terms(lead.key, lead.dated_at, {})
+        title, text = _words((lead.title, lead.text))
+        return Terms(lead.key, lead.dated_at, related.heaviest(title, text, known.counts, known.articles))
+
+
+def _words(written: tuple[str, str]) -> tuple[Sequence[str], Sequence[str]]:
+    """A title's words and a text's, folded."""
+    title, text = written
+    return folds(words(title)), folds(words(text))
+
+
+def _language(article: Article) -> str:
+    return article.language or ""

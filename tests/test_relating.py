@@ -1,0 +1,298 @@
+"""Stories about one event are linked in the store, on both databases, and shown together; they stay stories."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from aggregator import compose, config, explain, relating, runtime
+from aggregator.models import Story, Terms
+from aggregator.relating import LEAST, Relating
+from aggregator.store import Database, articles, relations, retention, schema, sources, stories, topics, visits
+from aggregator.web import pages
+from tests.test_pipeline import drop, items, once, only_inbox
+from tests.test_related import ENGLISH, OTHERS
+from tests.test_store import CONFIGURED, NOW, article, lease_of, visited
+
+HOUR = timedelta(hours=1)
+STORM = {"ada": 0.6, "tarvis": 0.6, "roofs": 0.5}
+
+
+@pytest.fixture
+def store(database: Database) -> Database:
+    sources.register(database, CONFIGURED, NOW)
+    topics.register(database, ["one", "two"], "rules", NOW)
+    return database
+
+
+def key(name: str) -> str:
+    return name.zfill(32)
+
+
+def give(store: Database, *names: str, **changes: object) -> None:
+    """Store articles, each a story of its own in topic one."""
+    fields = {"link": None, "text_hash": "", "published_at": None} | changes
+    found = [replace(article(name, **fields), text_hash=name) for name in names]
+    lease = lease_of(store, "a")
+    visits.save(store, lease, replace(visited(lease, *found), due_at=NOW))
+
+
+def save(store: Database, found: Mapping[str, Mapping[str, float]], hours: int = 0) -> None:
+    """Save terms of stories as if they came an hour after each other."""
+    relations.save(
+        store,
+        {
+            key(name): Terms(key(name), NOW + (hours + number) * HOUR, weights)
+            for number, (name, weights) in enumerate(found.items())
+        },
+    )
+
+
+def related(store: Database, *names: str) -> dict[str, set[str]]:
+    found = relations.of(store, [key(name) for name in names], limit=99)
+    return {story.lstrip("0"): {one.story.lstrip("0") for one in group} for story, group in found.items()}
+
+
+def events(store: Database) -> dict[str, str | None]:
+    with store.reading() as connection:
+        rows = connection.execute(select(schema.stories.c.id, schema.stories.c.event))
+        return {row.id.lstrip("0"): row.event and row.event.lstrip("0") for row in rows}
+
+
+def everything(store: Database) -> list[list[tuple[object, ...]]]:
+    tables = (schema.terms, schema.relations, schema.stories)
+    with store.reading() as connection:
+        return [sorted(tuple(row) for row in connection.execute(select(table))) for table in tables]
+
+
+def shown(store: Database, *, one_per_event: bool) -> set[str]:
+    found = topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=99, one_per_event=one_per_event)
+    return {story.id.lstrip("0") for story in found}
+
+
+def test_what_shares_its_heaviest_terms_is_related_each_way(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM | {"power": 0.2}, "3": {"ada": 0.6, "tarvis": 0.6, "harbour": 0.5}})
+    assert related(store, "1", "2", "3") == {"1": {"2"}, "2": {"1"}, "3": set()}
+    assert events(store) == {"1": "1", "2": "1", "3": "3"}
+    assert not relations.waiting(store, 9)
+
+
+def test_what_was_found_is_found_again_and_nothing_else(store: Database) -> None:
+    give(store, "1", "2", "3")
+    found = {"1": STORM, "2": STORM | {"power": 0.2}, "3": STORM | {"roofs": 0.9}}
+    save(store, found)
+    before = everything(store)
+    save(store, found)
+    save(store, dict(list(found.items())[::-1][:1]), hours=2)
+    assert everything(store) == before
+
+
+def test_old_news_is_not_related(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM})
+    save(store, {"2": STORM}, hours=72)
+    save(store, {"3": STORM}, hours=145)
+    assert related(store, "1", "2", "3") == {"1": {"2"}, "2": {"1"}, "3": set()}
+
+
+def test_no_chain_leads_from_one_event_to_the_next(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM | {"mayor": 0.6, "resigns": 0.6, "vote": 0.5}})
+    save(store, {"3": {"mayor": 0.6, "resigns": 0.6, "vote": 0.5}}, hours=2)
+    assert related(store, "2") == {"2": {"1", "3"}}
+    assert events(store) == {"1": "1", "2": "1", "3": "3"}
+
+
+def test_only_the_likeliest_are_kept(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "MOST", 2)
+    names = [str(number) for number in range(1, 6)]
+    give(store, *names)
+    save(store, {name: STORM | {"roofs": 0.5 + int(name) / 10} for name in names[:-1]})
+    save(store, {"5": STORM | {"roofs": 1.0}}, hours=5)
+    assert related(store, "5") == {"5": {"3", "4"}}
+
+
+def test_changed_story_is_looked_at_anew_and_its_event_stays_while_they_are_related(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM, "3": {"mayor": 0.6, "resigns": 0.6, "vote": 0.5}})
+    save(store, {"1": STORM | {"power": 0.3}})
+    assert events(store)["1"] == events(store)["2"] == "1"
+    save(store, {"2": {"mayor": 0.6, "resigns": 0.6, "vote": 0.5}}, hours=1)
+    assert related(store, "1", "2") == {"1": set(), "2": {"3"}}
+    assert events(store)["2"] == "3"
+
+
+def test_topics_of_both_stories_are_published_again(store: Database) -> None:
+    give(store, "1", "2")
+    save(store, {"1": STORM})
+    for topic in topics.dirty(store, NOW):
+        topics.mark_published(store, topic, None)
+    save(store, {"2": STORM}, hours=1)
+    assert [topic.slug for topic in topics.dirty(store, NOW)] == ["one"]
+
+
+def test_story_whose_lead_has_changed_meanwhile_waits_on(store: Database) -> None:
+    give(store, "1")
+    relations.save(store, {key("1"): Terms("another", NOW, STORM)})
+    assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
+
+
+def test_one_story_of_an_event_stays_shown_whatever_comes(store: Database) -> None:
+    give(store, "1", "2", "3")
+    assert shown(store, one_per_event=True) == set()  # nobody knows yet
+    save(store, {"2": STORM, "1": STORM, "3": {"mayor": 0.6, "resigns": 0.6, "vote": 0.5}})
+    assert shown(store, one_per_event=True) == {"2", "3"}
+    give(store, "4", first_seen_at=NOW + 9 * HOUR)
+    assert shown(store, one_per_event=True) == {"2", "3"}
+    save(store, {"4": STORM}, hours=9)
+    assert shown(store, one_per_event=True) == {"2", "3"}
+    assert shown(store, one_per_event=False) == {"1", "2", "3", "4"}
+
+
+def test_where_the_first_story_is_in_another_topic_the_one_that_came_first_is_shown(store: Database) -> None:
+    give(store, "3", first_seen_at=NOW - HOUR)
+    give(store, "1", "2")
+    save(store, {"1": STORM, "2": STORM, "3": STORM})
+    with store.writing() as connection:
+        connection.execute(update(schema.memberships).where(schema.memberships.c.story == key("1")).values(topic="two"))
+    assert events(store) == {"1": "1", "2": "1", "3": "1"}
+    assert shown(store, one_per_event=True) == {"3"}
+
+
+def test_stories_of_an_earlier_version_are_shown(store: Database) -> None:
+    give(store, "1")
+    with store.writing() as connection:
+        connection.execute(update(schema.stories).values(unrelated=False))
+    assert shown(store, one_per_event=True) == {"1"}
+
+
+def test_what_is_gone_is_related_to_nothing_and_its_event_goes_on(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM, "3": STORM})
+    merged = articles.copies(store, keys=[key("1"), key("2")], links=[], text_hashes=[])
+    both = tuple(replace(copy, story=key("2")) for copy in merged)
+    stories.regroup(store, {key("1")}, [Story(key("2"), key("1"), both)], {})
+    assert events(store) == {"2": "2", "3": "2"}
+    assert related(store, "3") == {"3": {"2"}}
+    later = NOW + timedelta(days=9)
+    retention.remove(store, [key("2")], later, later)
+    assert related(store, "3") == {"3": set()}
+    with store.reading() as connection:
+        assert set(connection.execute(select(schema.terms.c.story)).scalars()) == {key("3")}
+
+
+def test_terms_to_which_nothing_can_be_related_any_more_go(store: Database) -> None:
+    give(store, "1", "2")
+    save(store, {"1": STORM, "2": STORM})
+    relations.forget_terms(store, NOW + relations.KEPT)
+    assert related(store, "1") == {"1": {"2"}}
+    assert relations.forget_terms(store, NOW + relations.KEPT + 2 * HOUR) == 2 * len(STORM)
+    assert related(store, "1") == {"1": {"2"}}  # known for good
+
+
+def news(texts: Iterable[str]) -> list[tuple[str, str]]:
+    return [(title, text) for title, _, text in (one.partition(". ") for one in texts)]
+
+
+def fillers(count: int) -> list[tuple[str, str]]:
+    """So many articles that have but the words in common that all texts have."""
+    said = " ".join([*OTHERS[:3], *(text.partition(". ")[2] for text in ENGLISH.values() if "harbour" not in text)])
+    common = [word for word in said.split() if word.islower() and len(word) < 5]
+    return [(f"Notice {n}", " ".join([*common, *(f"xyz{n}w{m}" for m in range(30))])) for n in range(count)]
+
+
+def give_texts(store: Database, texts: Iterable[tuple[str, str]], begin: int) -> None:
+    lease = lease_of(store, "a")
+    found = [
+        article(str(begin + n), link=None, title=title, text=text, text_hash=str(begin + n), language="en")
+        for n, (title, text) in enumerate(texts)
+    ]
+    visits.save(store, lease, replace(visited(lease, *found), due_at=NOW))
+
+
+def test_nothing_is_related_before_it_is_known_what_is_common(store: Database) -> None:
+    give_texts(store, news(ENGLISH.values()), 1)
+    links = Relating(store)
+    assert links.relate(NOW) == len(ENGLISH)
+    names = [str(number + 1) for number in range(len(ENGLISH))]
+    assert set().union(*related(store, *names).values()) == set()
+    give_texts(store, fillers(LEAST), 100)
+    while links.relate(NOW):
+        pass
+    found = related(store, *names)
+    titles = [name.split()[0] for name in ENGLISH]
+    for number, (name, title) in enumerate(zip(names, titles, strict=True)):
+        others = {other for place, other in enumerate(names) if titles[place] == title and place != number}
+        assert found[name] == others
+
+
+def test_how_common_terms_are_is_remembered_and_learned_anew_when_more_has_come(store: Database) -> None:
+    give_texts(store, fillers(LEAST), 100)
+    links = Relating(store)
+    while links.relate(NOW):
+        pass
+    (first,) = frequencies(store)
+    assert first[:3] == ("en", LEAST, 0)
+    give_texts(store, fillers(LEAST - 1), 300)
+    Relating(store).relate(NOW)  # another process
+    assert frequencies(store)[0][:3] == ("en", LEAST, LEAST - 1)
+    give_texts(store, fillers(1), 400)
+    Relating(store).relate(NOW)
+    assert frequencies(store)[0][:3] == ("en", 2 * LEAST, 0)
+
+
+def frequencies(store: Database) -> list[tuple[object, ...]]:
+    with store.reading() as connection:
+        return [tuple(row) for row in connection.execute(select(schema.frequencies))]
+
+
+FIRST = (
+    "China and Russia open rail bridge at Tongjiang\n\nChina and Russia opened the Tongjiang rail bridge on Monday. Freight"
+    " trains crossed the Amur at noon, and officials of both countries cut a ribbon on the Tongjiang side of the bridge."
+)
+SECOND = (
+    "What the Amur bridge changes for China and Russia\n\nFor thirty years Tongjiang waited for its bridge. Now that freight trains"
+    " cross the Amur, exporters in China and Russia expect the railway at Tongjiang to halve their costs."
+)
+
+
+async def test_related_stories_are_shown_and_one_of_an_event_is_enough_where_that_is_wanted(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relating, "LEAST", 3)
+    inbox = only_inbox(config_directory)
+    topics_file = config_directory / "topics.yaml"
+    written = topics_file.read_text()
+    named = written.replace("    title: China–Russia\n", "    title: China–Russia\n    related: true\n")
+    topics_file.write_text(named)
+    for number, (title, text) in enumerate(fillers(12)):
+        drop(inbox, f"filler{number}.txt", f"{title}\n\n{text}".encode())
+    drop(inbox, "a.txt", FIRST.encode())
+    await once(config_directory)
+    drop(inbox, "b.txt", SECOND.encode())
+    await once(config_directory)
+    found = {item["title"]: item for item in items(config_directory, "china-russia")}
+    one, other = found.values()
+    assert [link["title"] for link in one["_aggregator"]["related"]] == [other["title"]]
+    assert f'Related: <a href="{other["url"]}">{other["title"]}</a>' in one["content_html"]
+
+    loaded = config.load(config_directory, {})
+    with runtime.opened(loaded) as database:
+        page = pages.topic(loaded, database, "china-russia") or ""
+        assert page.count("Related: <a") == 2
+        told = str(one["url"]).rpartition("/")[2]
+        assert other["title"] in (pages.article(loaded, database, told) or "").partition("Related:")[2]
+        (trace,) = explain.traces(told, loaded, database)
+        assert [line for line in explain.lines(trace, loaded) if line.startswith("  related ")]
+        assert explain.facts(trace)["related"][0]["title"] == other["title"]
+
+    topics_file.write_text(named.replace("    related: true\n", "    stories: one-per-event\n"))
+    await once(config_directory)
+    (left,) = items(config_directory, "china-russia")
+    assert left == {**found["China and Russia open rail bridge at Tongjiang"], **left}
+    assert left["title"] == "China and Russia open rail bridge at Tongjiang"
+    assert compose.MOST_RELATED < relations.MOST
