@@ -33,8 +33,10 @@ SHORTEST_STEM = 3  # letters before a *
 ANY = "any"
 # Names that rightly belong to two concepts: both are found where they stand.
 SHARED = frozenset(
-    ["Panama Canal", "Wall Street", "华尔街", "華爾街", "ウォール街", "월가", "وول ستريت", "وال‌استریت", "वॉल स्ट्रीट"]
-    + ["papa Francisco", "پاپ فرانسیس"]
+    [
+        *("Panama Canal", "papa Francisco", "پاپ فرانسیس"),
+        *("Wall Street", "华尔街", "華爾街", "ウォール街", "월가", "وول ستريت", "وال‌استریت", "वॉल स्ट्रीट"),
+    ]
 )
 
 Fields = dict[str, Any]  # of one concept, as in a line of the files
@@ -46,7 +48,7 @@ class Placed(str):
     place = ""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):  # three times as fast as the one in Python
     def construct_placed(self, node: yaml.ScalarNode) -> Placed:
         text = Placed(self.construct_scalar(node))
         mark = node.start_mark
@@ -149,21 +151,23 @@ def _key(name: Name) -> tuple[object, ...]:
 
 
 def _is_found(name: Name, stems: Iterable[Name]) -> bool:
-    """Whether one of the other names, with stems, holds wherever this one does."""
+    """Whether one of the others, with stems, stands wherever this name does."""
     return any(
         stem is not name
         and len(stem.words) == len(name.words)
-        and (sum(stem.stems), len(stem.words)) >= (sum(name.stems), len(name.words))
-        and stem.words != name.words
         and stem.stands_in(name.words)
-        and all(
-            theirs.isupper()
-            for mine, their in zip(stem.written, name.written, strict=True)
-            for capital, theirs in zip(mine, their, strict=False)
-            if capital.isupper()
-        )
+        and all(map(_wider, stem.words, stem.stems, name.words, name.stems))
+        and all(map(_capitals_fit, stem.written, name.written))
         for stem in stems
     )
+
+
+def _wider(word: str, is_stem: bool, other: str, other_is_stem: bool) -> bool:
+    return not other_is_stem or (is_stem and word == other)
+
+
+def _capitals_fit(word: str, other: str) -> bool:
+    return all(theirs.isupper() for mine, theirs in zip(word, other, strict=False) if mine.isupper())
 
 
 def _own_problems(concept: Fields, known: Mapping[str, Fields]) -> Iterator[str]:
