@@ -104,11 +104,17 @@ zh | 他的讲台风格幽默 | | -subject:storms
 zh | 行政变更登记须知 | | -subject:coups
 zh | 绑匪释放了人质 | subject:hostages | -subject:terrorism
 zh | 有人质疑这一结果 | | -subject:hostages
+zh | 海外相关机构提高资金利用效率 | | -subject:diplomacy -subject:interest-rates
+zh | 第五輪投標成為替代方案 | | -subject:sport -subject:currencies
+zh | 裁判在场边看了回放 | | -subject:courts
+zh | 他抓到一条约三米长的蛇 | | -subject:treaties
 zh | 半導體出口管制再度收緊 | subject:semiconductors subject:export-controls | -subject:sanctions
 ja | 日銀が利上げを見送り、円安が進む | org:bank-of-japan subject:interest-rates subject:currencies | -subject:debt
 ja | 台風で新幹線が運休 | subject:storms subject:rail | -subject:earthquakes
 ja | スパイスの効いたカレー | | -subject:espionage
 ja | 半導体の輸出規制を強化 | subject:semiconductors subject:export-controls | -subject:sanctions
+ja | 住民は体育館で一夜を過ごした | | -subject:sport
+ja | 裁判所は訴えを退けた | subject:courts | -subject:crime
 ja | 反政府デモに数千人 | subject:protests | -subject:elections
 ko | 지진으로 열차 운행이 중단됐다 | subject:earthquakes subject:rail | -subject:floods
 ko | 유엔이 휴전을 촉구했다 | org:un subject:peace-talks | -org:nato
