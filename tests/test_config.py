@@ -232,7 +232,7 @@ def test_several_problems_are_reported_at_once(directory: Path) -> None:
     [
         ("china", " (did you mean 'country:china'?)"),
         ("countri:china", " (did you mean 'country:china'?)"),
-        ("subject:rail", ""),  # not subject:oil
+        ("subject:quay", ""),  # not subject:oil
         ("subject:chine", ""),  # another kind of thing
         ("x y", ": a concept is written like 'country:china'"),
     ],

@@ -1,0 +1,183 @@
+"""Which countries and people are named in sentences of twenty languages, all invented; and the traps beside them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+
+from aggregator.clean import clean
+from aggregator.config.concepts import shipped
+from aggregator.features import Vocabulary
+from aggregator.models import Entry, Markup
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+# Language | sentence | countries and people named in it (a country by its slug) | those not named, behind a minus sign
+SENTENCES = """
+en | Patrols in the South China Sea went on | | -china
+en | The minister flew from Beijing to Astana | china kazakhstan |
+en | Voters in Georgia, said the Georgia governor, may queue longer | georgia |
+en | The Georgia secretary of state and Fulton County, Georgia, answered | | -georgia
+en | Tbilisi recalled its envoy, a Georgian daily reports | georgia |
+en | Michael Jordan sold his house | | -jordan
+en | Jordan opened a crossing near Amman | jordan |
+en | North Korea and South Korea exchanged notes | north-korea south-korea |
+en | Talks on the Korean Peninsula stalled | | -south-korea -north-korea
+en | Niger closed an airfield; Nigeria did not | niger nigeria |
+en | Oil spilled in the Niger Delta | | -niger
+en | Papua New Guinea, Guinea-Bissau and Equatorial Guinea voted | papua-new-guinea guinea-bissau equatorial-guinea | -guinea
+en | A guinea pig and a Panama hat were sold | | -guinea -panama
+en | The Republic of the Congo asked for rain | republic-of-the-congo | -dr-congo
+en | Fighting near Goma in DR Congo | dr-congo | -republic-of-the-congo
+en | Northern Ireland and Ireland share a grid | united-kingdom ireland |
+en | A bank in Northern Ireland closed | united-kingdom | -ireland
+en | New Mexico bought buses | united-states | -mexico
+en | Bone china and Chinese whispers | | -china
+en | Roast turkey for dinner | | -turkey
+en | Ankara said that Turkey would vote | turkey |
+en | Chad le Clos won again | | -chad
+en | Chad sent a column to N'Djamena | chad |
+en | South Sudan and Sudan talk about a pipeline | south-sudan sudan |
+en | A ferry sank off South Sudan | south-sudan | -sudan
+en | Paris Hilton opened a shop | | -france
+en | A fire in London, Ontario | canada | -united-kingdom
+en | A church in Boston, Lincolnshire | united-kingdom | -united-states
+en | Students in Moscow, Idaho | united-states | -russia
+en | A storm reached St. Petersburg, Florida | united-states | -russia
+en | A strike in Birmingham, Alabama | united-states | -united-kingdom
+en | Winds over the Indian Ocean reached the West Indies | | -india
+en | An American Indian tribe bought land | united-states | -india
+en | French fries and Cuban heels are in fashion | | -france -cuba
+en | Shares of George Washington University Press | | -united-states
+en | American Samoa and Samoa signed a fishing pact | american-samoa samoa |
+en | Dominica and the Dominican Republic | dominica dominican-republic |
+en | Central Macedonia grows peaches | | -north-macedonia
+en | The Kremlin and the White House spoke; Downing Street did not | russia united-states united-kingdom |
+en | The Knesset sat late while the Bundestag debated | israel germany |
+en | Us and them: a tale of two turkeys | | -united-states -turkey
+en | Xi Jinping met Emmanuel Macron | china france person:xi-jinping person:emmanuel-macron |
+en | Kallas visited a harbour | person:kaja-kallas | -estonia
+en | Hunter Biden wrote a book | | -person:joe-biden -united-states
+en | Eid Mubarak, said the mayor | | -person:hosni-mubarak -egypt
+ru | Китайские компании открыли завод под Минском | china belarus |
+ru | Рыба кита больше рыбы сома | | -china
+ru | Из-за того поезда опоздали, а после того и автобусы | | -togo
+ru | В Северной Корее прошёл парад, в Южной Корее учения | north-korea south-korea |
+ru | Саммит в Республике Корея отложили | south-korea | -north-korea
+ru | Жители Чада покинули деревни | chad |
+ru | Чадо не хочет есть кашу, а в кухне чад | | -chad
+ru | Польза от мази мала, малина лучше | | -poland -mali
+ru | Кубок мира разыграют на кубической арене | | -cuba
+ru | Индюк и индивидуальный тариф | | -india
+ru | Грецкие орехи подешевели | | -greece
+ru | Учения в Южно-Китайском море | | -china
+ru | Корабли вышли в Индийский океан | | -india
+ru | Фильм с участием Катарины и Росси выйдет весной | | -qatar -russia
+ru | Посол Саудовской Аравии прибыл в Москву | saudi-arabia russia |
+ru | Белый дом ответил Кремлю | united-states russia |
+ru | О планах Путина рассказал Песков | person:vladimir-putin person:dmitry-peskov russia |
+ru | Выборы в Сан-Марино и на Мальте | san-marino malta |
+ru | Английский язык учат в школах Бирмы | myanmar | -united-kingdom
+uk | Українські та польські посли зустрілися у Києві | ukraine poland |
+uk | До того ж досі йде дощ, а гази шкідливі | | -togo -qatar -palestine
+uk | У Північній Македонії та Греції спека | north-macedonia greece |
+uk | Російські війська відійшли від Харкова | russia ukraine |
+uk | Верховна Рада ухвалила закон | ukraine |
+uk | Сполучені Штати й Туреччина домовились | united-states turkey |
+pl | Ambasador Chin odwiedził Warszawę | china poland |
+pl | Tajemnica pragmatycznej Katarzyny i Dominiki | | -thailand -czechia -qatar -dominica
+pl | Niemcy i Francja podpisały umowę w Paryżu | germany france |
+pl | Prezydent Ukrainy leci do Stanów Zjednoczonych | ukraine united-states |
+pl | Moskwa odrzuca propozycje Kijowa | russia ukraine |
+de | Die chinesische Führung in Peking lädt Indiens Premier ein | china india |
+de | Am Rand des Südchinesischen Meeres | | -china
+de | Polnische und tschechische Bauern protestieren in Brüssel | poland czechia belgium |
+de | Kohl und Kurzarbeit | | -person:helmut-kohl -person:sebastian-kurz
+de | Der Bundestag stimmt über Hilfen für die Ukraine ab | germany ukraine |
+de | Auf Island ist ein Vulkan ausgebrochen | iceland |
+de | Die Vereinigten Staaten und Südkorea üben gemeinsam | united-states south-korea |
+de | Frankreichs Präsident trifft Merz in Berlin | france germany person:friedrich-merz |
+fr | Le président chinois reçu à l'Élysée | china france |
+fr | La Guyane française et la Polynésie française | french-guiana french-polynesia | -france
+fr | François Hollande publie ses mémoires | person:francois-hollande | -netherlands
+fr | La réunion de Maurice et de Chine commence demain | china | -reunion -mauritius
+fr | L'Ukraine et la Russie échangent des prisonniers | ukraine russia |
+fr | Des Nigériens et des Nigérianes à l'école | niger nigeria |
+fr | Le Kremlin refuse, la Maison-Blanche attend | russia united-states |
+es | La reunión de ministros chilenos y peruanos en Lima | chile peru | -reunion
+es | El mar de China Meridional | | -china
+es | Estados Unidos y Corea del Norte | united-states north-korea | -south-korea
+es | La gala de la jordana | | -france -jordan
+es | El Gobierno ruso y el alemán | russia germany |
+es | Georgia Meloni no existe; Giorgia Meloni sí | person:giorgia-meloni italy | -georgia
+pt | O Brasil e a Argentina assinam acordo em Brasília | brazil argentina |
+pt | Irã e Arábia Saudita retomam voos | iran saudi-arabia |
+pt | Salvador terá chuva e Ana Lima também | | -el-salvador -peru
+pt | A Guiné-Bissau e a Guiné Equatorial | guinea-bissau equatorial-guinea | -guinea
+it | Il governo francese e quello tedesco a Roma | france germany italy |
+it | La riunione di oggi a Monaco di Baviera | germany | -reunion -monaco
+it | La Casa Bianca risponde a Mosca | united-states russia |
+nl | De Duitse bondskanselier in Den Haag | germany netherlands |
+nl | Frans Timmermans en de Zuid-Chinese Zee | | -france -china
+tr | Çin'in Ankara büyükelçisi Rusya'ya gitti | china turkey russia |
+tr | Sam okula gitti, mali tablo açıklandı | | -syria -mali
+tr | Suriye ile Irak sınırı | syria iraq |
+zh | 中国和美国举行会谈 | china united-states |
+zh | 发展中国家的代表在上海地区参观 | china | -haiti
+zh | 发展中国家需要资金 | | -china
+zh | 他信任自己的朋友，理查德也一样 | | -person:thaksin-shinawatra -chad
+zh | 印度尼西亚位于印度洋 | indonesia | -india
+zh | 賴清德在臺北會見日本議員 | taiwan japan person:lai-ching-te |
+zh | 白俄罗斯外长访问俄罗斯 | belarus russia |
+zh | 可以方便所以方案今日方定 | | -israel -japan
+zh | 巴布亚新几内亚发生地震 | papua-new-guinea | -guinea
+ja | 日本政府と中国政府が協議した | japan china |
+ja | アドバイスのタイトルはサッパリ | | -united-arab-emirates -thailand -france
+ja | 米国のトランプ大統領が訪日 | united-states person:donald-trump |
+ja | 中国地方で大雨 | | -china
+ja | 北朝鮮がミサイルを発射、韓国が非難 | north-korea south-korea |
+ko | 미국과 중국이 회담을 열었다 | united-states china |
+ko | 인도적 지원이란 수단을 말리지 않는다 | | -india -iran -sudan -mali
+ko | 이란의 외무장관이 테헤란에서 밝혔다 | iran |
+ko | 북한과 러시아의 협력 | north-korea russia |
+ar | التقى الرئيس الصيني بوزير الخارجية الروسي في موسكو | china russia |
+ar | وصلت المساعدات إلى غزة عبر مصر | palestine egypt |
+ar | الوضع المالي والتركيز على عراقيل العمل | | -mali -turkey -iraq
+ar | والولايات المتحدة وبريطانيا | united-states united-kingdom |
+fa | وزیر خارجه ایران به مسکو رفت | iran russia |
+fa | قطر این لوله دو متر است | | -qatar
+fa | کاخ سفید و چین | united-states china |
+hi | भारत और पाकिस्तान के बीच बातचीत | india pakistan |
+hi | माली ने चीनी खरीदी | | -mali -china
+hi | अमेरिकी राष्ट्रपति ने रूस को चेताया | united-states russia |
+id | Presiden Rusia tiba di Jakarta | russia indonesia |
+id | Lima orang luka | | -peru
+vi | Trung Quốc và Nhật Bản họp tại Hà Nội | china japan vietnam |
+vi | Anh ấy gặp chị Nga và cô Mỹ Linh | | -united-kingdom -russia -united-states
+"""
+
+
+def rows() -> Iterator[tuple[str, str, set[str], set[str]]]:
+    for line in SENTENCES.strip().splitlines():
+        language, sentence, named, others = (part.strip() for part in line.split("|"))
+        absent = [name.removeprefix("-") for name in others.split()]
+        yield language, sentence, set(map(identity, named.split())), set(map(identity, filter(None, absent)))
+
+
+def identity(name: str) -> str:
+    return name if ":" in name else f"country:{name}"
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    return Vocabulary(shipped())
+
+
+@pytest.mark.parametrize(("language", "sentence", "named", "others"), list(rows()))
+def test_a_sentence_names(language: str, sentence: str, named: set[str], others: set[str]) -> None:
+    article = clean(Entry(title=Markup(sentence)), source="s", now=NOW, declared_language=language)
+    assert article.title == sentence
+    found = set(vocabulary().read(article).concepts)
+    assert named <= found
+    assert not others & found
+    assert named | others <= set(shipped())

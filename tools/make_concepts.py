@@ -1,0 +1,217 @@
+"""Write aggregator/data/concepts/*.jsonl, what the program knows when it comes, from tools/concepts/*.yaml.
+
+Countries also get their names from CLDR; see tools/cldr.py. The same sources give the same bytes.
+
+# Needs: pip install -e ".[concepts]"
+
+    python tools/make_concepts.py            write the files
+    python tools/make_concepts.py --check    write nothing; exit 1 if a file is not up to date
+
+Refused, with file, line and column: an alias that two concepts claim in one language unless SHARED allows it, an alias
+without letters, a stem of fewer than three letters, a concept that is unknown or stands for an unknown one.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aggregator.config.concepts import Concept
+from aggregator.lexicon import Name, name_of
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "tools" / "concepts"
+OUTPUT = ROOT / "aggregator" / "data" / "concepts"
+FILES = ("countries", "organisations", "people", "subjects")
+FIELDS = ("id", "label", "code", "aliases", "guards", "stands_for")
+SHORTEST_STEM = 3  # letters before a *
+ANY = "any"
+# Names that rightly belong to two concepts: both are found where they stand.
+SHARED = frozenset(
+    [
+        *("Panama Canal", "papa Francisco", "پاپ فرانسیس"),
+        *("Wall Street", "华尔街", "華爾街", "ウォール街", "월가", "وول ستريت", "وال‌استریت", "वॉल स्ट्रीट"),
+    ]
+)
+
+Fields = dict[str, Any]  # of one concept, as in a line of the files
+
+
+class Placed(str):
+    """A text that knows where in its file it stands."""
+
+    place = ""
+
+
+class _Loader(yaml.CSafeLoader):  # three times as fast as the one in Python
+    def construct_placed(self, node: yaml.ScalarNode) -> Placed:
+        text = Placed(self.construct_scalar(node))
+        mark = node.start_mark
+        text.place = f"{Path(mark.name).name}:{mark.line + 1}:{mark.column + 1}"
+        return text
+
+
+_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_placed)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
+    args = parser.parse_args()
+    try:
+        files = {name: read(SOURCES / f"{name}.yaml") for name in FILES}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    wrong = problems([concept for concepts in files.values() for concept in concepts])
+    if wrong:
+        print(*wrong, sep="\n", file=sys.stderr)
+        return 2
+    old = [name for name, concepts in files.items() if not _is_current(name, text(concepts))]
+    if args.check:
+        for name in old:
+            print(f"{name}.jsonl is not up to date: run python tools/make_concepts.py", file=sys.stderr)
+        return 1 if old else 0
+    for name in old:
+        (OUTPUT / f"{name}.jsonl").write_text(text(files[name]), encoding="utf-8", newline="\n")
+    return 0
+
+
+def read(path: Path) -> list[Fields]:
+    """The concepts of a source, by id, with what CLDR adds. Raises ValueError with the place of what is wrong."""
+    with path.open(encoding="utf-8") as stream:
+        written: dict[Placed, Fields] = yaml.load(stream, _Loader)["concepts"]  # noqa: S506  a SafeLoader
+    return [_concept(name, fields) for name, fields in sorted(written.items())]
+
+
+def text(concepts: Iterable[Fields]) -> str:
+    """The concepts as their file holds them: one JSON object a line."""
+    return "".join(
+        json.dumps({key: concept[key] for key in FIELDS if key in concept}, ensure_ascii=False, default=str) + "\n"
+        for concept in concepts
+    )
+
+
+def problems(concepts: Iterable[Fields]) -> list[str]:
+    """What is wrong with concepts, such as those of the shipped files: one line each, none if all is well."""
+    known = {concept["id"]: concept for concept in concepts}
+    found = [problem for concept in known.values() for problem in _own_problems(concept, known)]
+    return found + list(_claimed_twice(known))
+
+
+def by_language(names: Any) -> dict[str, list[str]]:
+    """Aliases or guards by language: a plain list holds in any."""
+    return names if isinstance(names, dict) else {ANY: list(names)}
+
+
+def _concept(name: str, fields: Fields) -> Fields:
+    aliases = by_language(fields["aliases"])
+    if "code" in fields:
+        aliases = _with_cldr(name, fields, aliases)
+    tidy = {language: _tidied(listed) for language, listed in aliases.items()}
+    kept = {language: listed for language, listed in tidy.items() if listed}
+    return {**fields, "id": name, "aliases": kept.get(ANY) if list(kept) == [ANY] else kept}
+
+
+def _with_cldr(name: str, fields: Fields, aliases: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    from cldr import LOCALES, city_names, country_names  # needs babel, which the tests of the shipped files do without
+
+    try:
+        countries = country_names(fields["code"]) if fields.get("cldr", True) else {}
+    except ValueError as error:
+        raise ValueError(f"{_place(name)}: {error}") from None
+    cities = city_names(fields.get("cities", ()))
+    return {
+        language: [*aliases.get(language, ()), *countries.get(language, ()), *cities[language]] for language in LOCALES
+    }
+
+
+def _tidied(listed: Iterable[str]) -> list[str]:
+    """Without what a minus sign strikes out, without repeats, and without what a stem among them finds anyway."""
+    struck = {_key(name_of(alias[1:])) for alias in listed if alias.startswith("-")}
+    unique: dict[Any, str] = {}
+    for alias in listed:
+        key = _key(name_of(alias))
+        if not alias.startswith("-") and key not in struck:
+            unique.setdefault(key, alias)
+    names = [name_of(alias) for alias in unique.values()]
+    stems = [name for name in names if any(name.stems)]
+    return [alias for alias, name in zip(unique.values(), names, strict=True) if not _is_found(name, stems)]
+
+
+def _key(name: Name) -> tuple[object, ...]:
+    """Equal for names that the same texts hold."""
+    letters = filter(str.isalpha, "".join(name.written))
+    return name.words, name.stems, tuple(map(str.isupper, letters))
+
+
+def _is_found(name: Name, stems: Iterable[Name]) -> bool:
+    """Whether one of the others, with stems, stands wherever this name does."""
+    return any(
+        stem is not name
+        and len(stem.words) == len(name.words)
+        and stem.stands_in(name.words)
+        and all(map(_wider, stem.words, stem.stems, name.words, name.stems))
+        and all(map(_capitals_fit, stem.written, name.written))
+        for stem in stems
+    )
+
+
+def _wider(word: str, is_stem: bool, other: str, other_is_stem: bool) -> bool:
+    return not other_is_stem or (is_stem and word == other)
+
+
+def _capitals_fit(word: str, other: str) -> bool:
+    return all(theirs.isupper() for mine, theirs in zip(word, other, strict=False) if mine.isupper())
+
+
+def _own_problems(concept: Fields, known: Mapping[str, Fields]) -> Iterator[str]:
+    place = _place(concept["id"])
+    try:
+        Concept.model_validate({key: concept[key] for key in FIELDS[1:] if key in concept})
+    except ValueError as error:
+        yield f"{place}: {error}"
+        return
+    for field in ("aliases", "guards"):
+        for language, listed in by_language(concept.get(field, [])).items():
+            for alias in listed:
+                if re.search(rf"(?<!\w{{{SHORTEST_STEM}}})\*", alias):
+                    yield f"{_place(alias) or place}: {language} '{alias}': a stem has at least {SHORTEST_STEM} letters"
+    for meant in concept.get("stands_for", ()):
+        if meant["concept"] not in known:
+            yield f"{place}: stands for '{meant['concept']}', which is not known"
+
+
+def _claimed_twice(known: Mapping[str, Fields]) -> Iterator[str]:
+    """Aliases that two concepts claim in one language, or one in any and the other in one."""
+    claims: dict[Any, dict[str, tuple[str, str]]] = {}
+    for identity, concept in known.items():
+        for language, listed in by_language(concept["aliases"]).items():
+            for alias in listed:
+                name = name_of(alias)
+                before = claims.setdefault((name.words, name.stems), {})
+                for other in before if language == ANY else (language, ANY):
+                    if other in before and before[other][0] != identity and alias not in SHARED:
+                        yield (
+                            f"{_place(alias) or identity}: {language} '{alias}' of {identity}"
+                            f" is also an alias of {before[other][0]} ({before[other][1]})"
+                        )
+                before.setdefault(language, (identity, _place(alias)))
+
+
+def _place(text: str) -> str:
+    return getattr(text, "place", "")
+
+
+def _is_current(name: str, text: str) -> bool:
+    path = OUTPUT / f"{name}.jsonl"
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
