@@ -7,7 +7,7 @@ Countries also get their names from CLDR; see tools/cldr.py. The same sources gi
     python tools/make_concepts.py            write the files
     python tools/make_concepts.py --check    write nothing; exit 1 if a file is not up to date
 
-Refused, with file, line and column: an alias that two concepts claim in one language and that tools/concepts/shared.yaml
+Refused, with file, line and column: an alias that two concepts claim in one language and tools/concepts/shared.yaml
 lacks, an alias without letters, a stem of fewer than three letters, a concept that stands for an unknown one.
 """
 
