@@ -87,9 +87,7 @@ def judged() -> Iterator[Result]:
     """All labelled articles, judged."""
     found = config.load(ROOT / "config", {})
     judge = Judge(found)
-    wider = {
-        name: frozenset(meant.concept for meant in concept.stands_for) for name, concept in found.concepts.items()
-    }
+    wider = {name: frozenset(meant.concept for meant in concept.stands_for) for name, concept in found.concepts.items()}
     for labelled in read():
         entry = Entry(title=Markup(labelled.title), content=Markup(labelled.text))
         judgement = judge.judge(clean(entry, source="golden", now=NOW))
