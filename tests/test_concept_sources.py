@@ -1,9 +1,9 @@
 """The shipped concepts are those of tools/concepts, as far as that can be told without CLDR, and pass the checks of the tool."""
 
+import importlib
 import json
 import runpy
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,11 +46,22 @@ def test_every_country_of_the_source_is_shipped() -> None:
     }
 
 
-@pytest.mark.skipif(find_spec("babel") is None, reason="the names of countries come through babel")
 def test_countries_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = pytest.importorskip("babel.core")
     monkeypatch.syspath_prepend(str(TOOLS))
+    used = importlib.import_module("cldr").VERSION
+    if core.get_cldr_version() != used:
+        pytest.skip(f"the shipped names are those of CLDR {used}")
     monkeypatch.setattr(sys, "argv", ["make_concepts.py", "--check"])
     assert TOOL["main"]() == 0
+
+
+def test_the_notice_names_the_version_of_cldr(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("babel")
+    monkeypatch.syspath_prepend(str(TOOLS))
+    notice = (DATA / "NOTICE").read_text(encoding="utf-8")
+    assert f"version {importlib.import_module('cldr').VERSION}," in notice
+    assert "UNICODE LICENSE V3" in notice
 
 
 @pytest.mark.parametrize(

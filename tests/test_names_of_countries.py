@@ -1,4 +1,4 @@
-"""Which countries and people are named in sentences of twenty languages, all invented; and the traps beside them."""
+"""Which countries and people are named in sentences of nineteen languages, all invented; and the traps beside them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -2,7 +2,7 @@
 
 Countries also get their names from CLDR; see tools/cldr.py. The same sources give the same bytes.
 
-# Needs: pip install -e ".[concepts]"
+Needs nothing that the program does not: babel comes with trafilatura. Another version of CLDR may give other names.
 
     python tools/make_concepts.py            write the files
     python tools/make_concepts.py --check    write nothing; exit 1 if a file is not up to date
