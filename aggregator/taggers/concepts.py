@@ -47,7 +47,9 @@ def tag(features: Features, vocabulary: Vocabulary) -> Iterator[Tag]:
     for concept, hits in features.concepts.items():
         stand_ins = features.stand_ins.get(concept, {})
         others = {hit for some in stand_ins.values() for hit in some}
-        own = _evidence(features, [hit for hit in hits if hit not in others], heaviest[_kind(concept)], early[_kind(concept)])
+        own = _evidence(
+            features, [hit for hit in hits if hit not in others], heaviest[_kind(concept)], early[_kind(concept)]
+        )
         whole = _evidence(features, hits, heaviest[_kind(concept)], early[_kind(concept)]) if others else own
         through = _through([vocabulary.concepts[name].label for name in stand_ins])
         evidence = (*own, *_points({through: _sum(whole) - _sum(own)}))
