@@ -345,7 +345,9 @@ memberships = Table(
     Column("story", KEY, ForeignKey("stories.id"), primary_key=True),
     Column("score", Integer, nullable=False),
     Column("reasons", JSON, nullable=False, comment="the rules that held, with the values they saw"),
+    Column("dated_at", UtcDateTime, comment="of the article that leads the story"),
     Index(None, "story"),  # the topics of a story
+    Index(None, "topic", "dated_at"),  # the latest stories of a topic
 )
 
 settings = Table(

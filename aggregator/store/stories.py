@@ -11,7 +11,7 @@ from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import articles, memberships, stories, wishes
-from aggregator.store.visits import replace_memberships, touch
+from aggregator.store.visits import date_memberships, replace_memberships, touch
 
 _PLACE = update(articles).where(articles.c.key == bindparam("at"))  # rows name its columns
 _CHOOSE = update(articles).where(articles.c.story == bindparam("of"))
@@ -52,6 +52,7 @@ def regroup(
             relations.forget(connection, chunk)
             connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
         old, new = replace_memberships(database, connection, memberships_by_story)
+        date_memberships(connection, (story.id for story in after))
         touch(connection, touched | {membership.topic for membership in old | new})
 
 

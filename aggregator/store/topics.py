@@ -26,24 +26,31 @@ _STORIES_IN = (
     select(stories.c.id.label("story_id"), stories.c.item_id, memberships.c.score, memberships.c.reasons, articles)
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
-    .where(memberships.c.topic == bindparam("topic"), articles.c.dated_at >= bindparam("since"))
-    .order_by(articles.c.dated_at.desc(), stories.c.id)
+    .where(memberships.c.topic == bindparam("topic"), memberships.c.dated_at >= bindparam("since"))
+    .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
     .limit(bindparam("limit", type_=Integer()))
 )
+_others, _their_founders, _founders = stories.alias(), articles.alias(), articles.alias("founders")
+_IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
+_CAME_BEFORE = or_(
+    _their_founders.c.first_seen_at < _founders.c.first_seen_at,
+    (_their_founders.c.first_seen_at == _founders.c.first_seen_at) & (_others.c.id < stories.c.id),
+)
+_OF_THE_EVENT = (  # others in the topic that go before: the event's first story, else the one that came first
+    select(memberships.c.story)
+    .join(_others, _others.c.id == memberships.c.story)
+    .join(_their_founders, _their_founders.c.key == _others.c.id)
+    .where(
+        memberships.c.topic == bindparam("topic"),
+        _others.c.event == stories.c.event,
+        _others.c.id != stories.c.id,
+        or_(_OTHER_IS_FIRST, not_(_IS_FIRST) & _CAME_BEFORE),
+    )
+)
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
-_founders = articles.alias("founders")
-_PLACE = func.row_number().over(  # among the stories of one event: its first story, else the one that came first
-    partition_by=func.coalesce(stories.c.event, stories.c.id),
-    order_by=(stories.c.id != func.coalesce(stories.c.event, ""), _founders.c.first_seen_at, stories.c.id),
+_ONE_PER_EVENT = _STORIES_IN.join(_founders, _founders.c.key == stories.c.id).where(
+    _IS_LOOKED_AT, not_(_OF_THE_EVENT.correlate(stories, _founders).exists())
 )
-_PLACED = (
-    select(stories.c.id, _PLACE.label("place"))
-    .join(memberships, memberships.c.story == stories.c.id)
-    .join(_founders, _founders.c.key == stories.c.id)
-    .where(memberships.c.topic == bindparam("topic"), _IS_LOOKED_AT)
-    .subquery("placed")
-)
-_ONE_PER_EVENT = _STORIES_IN.join(_PLACED, (_PLACED.c.id == stories.c.id) & (_PLACED.c.place == 1))
 _COPIES = (
     select(
         articles.c.story,

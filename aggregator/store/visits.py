@@ -49,6 +49,18 @@ _RELINK = update(articles).where(articles.c.key == bindparam("at")).values(story
 _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", expanding=True)))
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_OF_LEAD = (
+    select(articles.c.dated_at)
+    .join(stories, stories.c.lead == articles.c.key)
+    .where(stories.c.id == memberships.c.story)
+).scalar_subquery()
+_DATE = (
+    update(memberships)
+    .where(
+        memberships.c.story.in_(bindparam("stories", expanding=True)), memberships.c.dated_at.is_distinct_from(_OF_LEAD)
+    )
+    .values(dated_at=_OF_LEAD)
+)
 _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), memberships.c.story == bindparam("by"))
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
 _LEAD = update(stories).where(stories.c.id == bindparam("story")).values(lead=bindparam("leading"))
@@ -74,6 +86,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             stored_sketches.replace(database, connection, outcome.sketches, seen_at)
         if outcome.stories:
             before, after = replace_memberships(database, connection, outcome.memberships, new)
+            date_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
             touch(connection, {membership.topic for membership in before | after} | _topics_of(connection, others))
 
@@ -114,6 +127,7 @@ def save_judgement(
             connection.execute(_LEAD, rows)
         _replace_tags(database, connection, tags_by_article)
         before, after = replace_memberships(database, connection, memberships_by_story)
+        date_memberships(connection, {*leads, *memberships_by_story})
         touch(connection, {membership.topic for membership in before ^ after})
 
 
@@ -245,6 +259,12 @@ def replace_memberships(
     if begun:
         connection.execute(database.upsert(memberships, "score", "reasons"), begun)
     return before, after
+
+
+def date_memberships(connection: Connection, story_ids: Iterable[str]) -> None:
+    """Let the memberships of stories have the dates of the articles that lead these now."""
+    for chunk in chunks(story_ids):
+        connection.execute(_DATE, {"stories": chunk})
 
 
 def _stories(connection: Connection, keys: Collection[str]) -> Iterable[str]:

@@ -1,4 +1,5 @@
-"""Large stores: stories that wait are found by their index on SQLite, too; terms are forgotten in pieces.
+"""Large stores: stories that wait are found by their index on SQLite, too; terms are forgotten in pieces; the
+latest stories of a topic are found without a look at the others.
 
 On PostgreSQL the weights of terms are read from their index; SQLite has whole rows there anyway.
 """
@@ -25,3 +26,10 @@ def upgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.drop_constraint("pk_terms", "terms")
         op.execute("ALTER TABLE terms ADD CONSTRAINT pk_terms PRIMARY KEY (term, hour, story) INCLUDE (weight)")
+    of_lead = "the article that leads the story"
+    op.add_column("memberships", sa.Column("dated_at", sa.DateTime(timezone=True), comment=f"of {of_lead}"))
+    op.execute(
+        "UPDATE memberships SET dated_at = (SELECT articles.dated_at FROM articles"
+        " JOIN stories ON stories.lead = articles.key WHERE stories.id = memberships.story)"
+    )
+    op.create_index("ix_memberships_topic_dated_at", "memberships", ["topic", "dated_at"], unique=False)
