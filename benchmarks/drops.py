@@ -47,10 +47,10 @@ async def measure(folder: Path, files: int, sources: int, size: int) -> None:
     delays: list[float] = []
     visit = runtime.Visits._visit
 
-    async def timed(self: runtime.Visits, lease: Lease) -> None:
+    async def timed(self: runtime.Visits, lease: Lease, after: asyncio.Task[None] | None) -> None:
         if lease.source.startswith("http") or "127.0" in lease.source:
             delays.append((utc_now() - lease.due_at).total_seconds())
-        await visit(self, lease)
+        await visit(self, lease, after)
 
     runtime.Visits._visit = timed  # type: ignore[method-assign]
     async with TestServer(site(), host="0.0.0.0") as server:  # noqa: S104
