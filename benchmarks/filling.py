@@ -94,7 +94,7 @@ def _add(press: Press, number: int, found: Mapping[str, list[tuple[Any, ...]]], 
         event = press.key(number - number % 200) if number % 50 == 0 else article.key
         found["stories"].append((article.key, article.key, f"tag:{number}", event, False))
         inside = [topic for topic, every in TOPICS.items() if number % every == 0]
-        found["memberships"] += [(topic, article.key, 50, '["because"]') for topic in inside]
+        found["memberships"] += [(topic, article.key, 50, '["because"]', article.dated_at) for topic in inside]
         weights = related.heaviest(title, body, _learned(press).counts, LEARNED)
         hour = int(article.dated_at.timestamp() // 3600)
         found["terms"] += [(term, hour, article.key, round(weight * 1000)) for term, weight in weights.items()]

@@ -360,7 +360,9 @@ memberships = Table(
         server_default=false(),
         comment="true: from the past, and not shown in the feed; empty: that is still to be decided",
     ),
+    Column("dated_at", UtcDateTime, comment="of the article that founded the story"),
     Index(None, "story"),  # the topics of a story
+    Index(None, "topic", "dated_at"),  # the latest stories of a topic
 )
 
 settings = Table(

@@ -12,7 +12,7 @@ from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import articles, memberships, retired, stories, wishes
-from aggregator.store.visits import replace_memberships, save_leads, touch
+from aggregator.store.visits import date_memberships, replace_memberships, save_leads, touch
 
 _PLACE = update(articles).where(articles.c.key == bindparam("at"))  # rows name its columns
 _CHOOSE = update(articles).where(articles.c.story == bindparam("of"))
@@ -69,6 +69,7 @@ def regroup(
             connection.execute(_RESTORE, {"ids": chunk})
             connection.execute(_UNRETIRE, {"ids": chunk})
         old, new = replace_memberships(database, connection, memberships_by_story)
+        date_memberships(connection, (story.id for story in after))
         touch(connection, touched | {membership.topic for membership in old | new})
 
 

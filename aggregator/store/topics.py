@@ -43,24 +43,30 @@ _STORIES_IN = (
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
     .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
-    .where(_IS_SHOWN)
-    .where(memberships.c.topic == bindparam("topic"), _FOUNDER.c.dated_at >= bindparam("since"))
-    .order_by(_FOUNDER.c.dated_at.desc(), stories.c.id)
+    .where(memberships.c.topic == bindparam("topic"), memberships.c.dated_at >= bindparam("since"), _IS_SHOWN)
+    .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
     .limit(bindparam("limit", type_=Integer()))
 )
+_others, _their_founders = stories.alias(), articles.alias()
+_IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
+_CAME_BEFORE = or_(
+    _their_founders.c.first_seen_at < _FOUNDER.c.first_seen_at,
+    (_their_founders.c.first_seen_at == _FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
+)
+_OF_THE_EVENT = (  # others in the topic that go before: the event's first story, else the one that came first
+    select(memberships.c.story)
+    .join(_others, _others.c.id == memberships.c.story)
+    .join(_their_founders, _their_founders.c.key == _others.c.id)
+    .where(
+        memberships.c.topic == bindparam("topic"),
+        _IS_SHOWN,
+        _others.c.event == stories.c.event,
+        _others.c.id != stories.c.id,
+        or_(_OTHER_IS_FIRST, not_(_IS_FIRST) & _CAME_BEFORE),
+    )
+)
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
-_PLACE = func.row_number().over(  # among the stories of one event: its first story, else the one that came first
-    partition_by=func.coalesce(stories.c.event, stories.c.id),
-    order_by=(stories.c.id != func.coalesce(stories.c.event, ""), _FOUNDER.c.first_seen_at, stories.c.id),
-)
-_PLACED = (
-    select(stories.c.id, _PLACE.label("place"))
-    .join(memberships, memberships.c.story == stories.c.id)
-    .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
-    .where(memberships.c.topic == bindparam("topic"), _IS_SHOWN, _IS_LOOKED_AT)
-    .subquery("placed")
-)
-_ONE_PER_EVENT = _STORIES_IN.join(_PLACED, (_PLACED.c.id == stories.c.id) & (_PLACED.c.place == 1))
+_ONE_PER_EVENT = _STORIES_IN.where(_IS_LOOKED_AT, not_(_OF_THE_EVENT.correlate(stories, _FOUNDER).exists()))
 _COPIES = (
     select(
         articles.c.story,

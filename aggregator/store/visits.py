@@ -55,6 +55,14 @@ _VOICE = (
 _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", expanding=True)))
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_FOUNDED = select(articles.c.dated_at).where(articles.c.key == memberships.c.story).scalar_subquery()
+_DATE = (
+    update(memberships)
+    .where(
+        memberships.c.story.in_(bindparam("stories", expanding=True)), memberships.c.dated_at.is_distinct_from(_FOUNDED)
+    )
+    .values(dated_at=_FOUNDED)
+)
 _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), memberships.c.story == bindparam("by"))
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
 _OTHER_LEAD = (stories.c.id == bindparam("story")) & (stories.c.lead != bindparam("leading"))
@@ -83,6 +91,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             stored_sketches.replace(database, connection, outcome.sketches, seen_at)
         if outcome.stories:
             before, after = replace_memberships(database, connection, outcome.memberships, new)
+            date_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
             touch(connection, {membership.topic for membership in before | after} | _topics_of(connection, others))
 
@@ -124,6 +133,7 @@ def save_judgement(
             connection.execute(_LEAD, rows)
         _replace_tags(database, connection, tags_by_article)
         before, after = replace_memberships(database, connection, memberships_by_story, is_past=True)
+        date_memberships(connection, {*leads, *memberships_by_story})
         touch(connection, {membership.topic for membership in before ^ after})
 
 
@@ -275,6 +285,12 @@ def replace_memberships(
     if begun:
         connection.execute(database.upsert(memberships, "score", "reasons", "rules"), begun)
     return before, after
+
+
+def date_memberships(connection: Connection, story_ids: Iterable[str]) -> None:
+    """Let the memberships of stories have the dates of the articles that founded these."""
+    for chunk in chunks(story_ids):
+        connection.execute(_DATE, {"stories": chunk})
 
 
 def _stories(connection: Connection, keys: Collection[str]) -> Iterable[str]:

@@ -1,4 +1,5 @@
-"""Large stores: stories that wait are found by their index on SQLite, too; terms are forgotten in pieces.
+"""Large stores: stories that wait are found by their index on SQLite, too; terms are forgotten in pieces; the
+latest stories of a topic are found without a look at the others.
 
 On PostgreSQL the weights of terms are read from their index; SQLite has whole rows there anyway.
 """
@@ -25,3 +26,9 @@ def upgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.drop_constraint("pk_terms", "terms")
         op.execute("ALTER TABLE terms ADD CONSTRAINT pk_terms PRIMARY KEY (term, hour, story) INCLUDE (weight)")
+    of_founder = "of the article that founded the story"
+    op.add_column("memberships", sa.Column("dated_at", sa.DateTime(timezone=True), comment=of_founder))
+    op.execute(
+        "UPDATE memberships SET dated_at = (SELECT dated_at FROM articles WHERE articles.key = memberships.story)"
+    )
+    op.create_index("ix_memberships_topic_dated_at", "memberships", ["topic", "dated_at"], unique=False)
