@@ -1,9 +1,9 @@
 """The shipped concepts are those of tools/concepts, as far as that can be told without CLDR, and pass the checks of the tool."""
 
+import importlib
 import json
 import runpy
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ def concept(name: str, *aliases: str, **fields: object) -> dict[str, object]:
 
 def test_shipped_concepts_pass_the_checks() -> None:
     assert set(SHIPPED) == set(TOOL["FILES"])
-    assert TOOL["problems"]([one for listed in SHIPPED.values() for one in listed]) == []
+    assert TOOL["problems"]([one for listed in SHIPPED.values() for one in listed], TOOL["shared_names"]()) == []
 
 
 def test_shipped_concepts_are_sorted_by_id_and_written_as_the_tool_writes() -> None:
@@ -41,16 +41,27 @@ def test_what_needs_no_cldr_is_up_to_date(name: str) -> None:
 def test_every_country_of_the_source_is_shipped() -> None:
     text = (TOOLS / "concepts" / "countries.yaml").read_text(encoding="utf-8")
     source = yaml.load(text, yaml.CSafeLoader)["concepts"]
-    assert {one["id"]: one["code"] for one in SHIPPED["countries"]} == {
-        name: fields["code"] for name, fields in source.items()
+    assert {one["id"]: one.get("code") for one in SHIPPED["countries"]} == {
+        name: fields.get("code") for name, fields in source.items()
     }
 
 
-@pytest.mark.skipif(find_spec("babel") is None, reason="the names of countries come through babel")
 def test_countries_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = pytest.importorskip("babel.core")
     monkeypatch.syspath_prepend(str(TOOLS))
+    used = importlib.import_module("cldr").VERSION
+    if core.get_cldr_version() != used:
+        pytest.skip(f"the shipped names are those of CLDR {used}")
     monkeypatch.setattr(sys, "argv", ["make_concepts.py", "--check"])
     assert TOOL["main"]() == 0
+
+
+def test_the_notice_names_the_version_of_cldr(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("babel")
+    monkeypatch.syspath_prepend(str(TOOLS))
+    notice = (DATA / "NOTICE").read_text(encoding="utf-8")
+    assert f"version {importlib.import_module('cldr').VERSION}," in notice
+    assert "UNICODE LICENSE V3" in notice
 
 
 @pytest.mark.parametrize(
@@ -69,6 +80,18 @@ def test_refused(concepts: list[dict[str, object]], problem: str) -> None:
     found = TOOL["problems"](concepts)
     assert len(found) == 1
     assert problem in found[0]
+
+
+def test_what_is_shared_is_not_refused() -> None:
+    concepts = [concept("country:a", "Омск"), concept("country:b", "Омск")]
+    assert len(TOOL["problems"](concepts)) == 1
+    assert TOOL["problems"](concepts, frozenset(["Омск"])) == []
+
+
+def test_every_shared_name_is_one_of_several_concepts() -> None:
+    concepts = [one for listed in SHIPPED.values() for one in listed]
+    refused = "\n".join(TOOL["problems"](concepts))
+    assert [name for name in sorted(TOOL["shared_names"]()) if f"'{name}'" not in refused] == []
 
 
 def test_one_alias_in_two_languages_is_two_names() -> None:

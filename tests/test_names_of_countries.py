@@ -1,4 +1,4 @@
-"""Which countries and people are named in sentences of twenty languages, all invented; and the traps beside them."""
+"""Which countries and people are named in sentences of nineteen languages, all invented; and the traps beside them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -134,11 +134,17 @@ zh | 巴布亚新几内亚发生地震 | papua-new-guinea | -guinea
 ja | 日本政府と中国政府が協議した | japan china |
 ja | アドバイスのタイトルはサッパリ | | -united-arab-emirates -thailand -france
 ja | 米国のトランプ大統領が訪日 | united-states person:donald-trump |
+zh | 其中美国代表发言，谈判中俄罗斯代表缺席 | united-states russia | -china
+zh | 中俄海军举行联合演习 | china russia |
+zh | 俄乌交换战俘 | russia ukraine |
+ja | 日米首脳会談 | japan united-states |
+ja | 露天風呂、毎日英語 | | -russia -japan
 ja | 中国地方で大雨 | | -china
 ja | 北朝鮮がミサイルを発射、韓国が非難 | north-korea south-korea |
 ko | 미국과 중국이 회담을 열었다 | united-states china |
 ko | 인도적 지원이란 수단을 말리지 않는다 | | -india -iran -sudan -mali
 ko | 이란의 외무장관이 테헤란에서 밝혔다 | iran |
+ko | 한미 정상 회담과 미중 갈등 | south-korea united-states china |
 ko | 북한과 러시아의 협력 | north-korea russia |
 ar | التقى الرئيس الصيني بوزير الخارجية الروسي في موسكو | china russia |
 ar | وصلت المساعدات إلى غزة عبر مصر | palestine egypt |

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from babel import Locale
 
+VERSION = "49"  # of CLDR, of which the shipped names are; aggregator/data/concepts/NOTICE says so, too
 # The order in the files. The locales of a language give each its names: Irã in Brazil, Irão in Portugal.
 LOCALES = {
     "en": ["en"],

@@ -2,13 +2,13 @@
 
 Countries also get their names from CLDR; see tools/cldr.py. The same sources give the same bytes.
 
-# Needs: pip install -e ".[concepts]"
+Needs nothing that the program does not: babel comes with trafilatura. Another version of CLDR may give other names.
 
     python tools/make_concepts.py            write the files
     python tools/make_concepts.py --check    write nothing; exit 1 if a file is not up to date
 
-Refused, with file, line and column: an alias that two concepts claim in one language unless SHARED allows it, an alias
-without letters, a stem of fewer than three letters, a concept that is unknown or stands for an unknown one.
+Refused, with file, line and column: an alias that two concepts claim in one language and tools/concepts/shared.yaml
+lacks, an alias without letters, a stem of fewer than three letters, a concept that stands for an unknown one.
 """
 
 import argparse
@@ -31,13 +31,6 @@ FILES = ("countries", "organisations", "people", "subjects")
 FIELDS = ("id", "label", "code", "aliases", "guards", "stands_for")
 SHORTEST_STEM = 3  # letters before a *
 ANY = "any"
-# Names that rightly belong to two concepts: both are found where they stand.
-SHARED = frozenset(
-    [
-        *("Panama Canal", "papa Francisco", "پاپ فرانسیس"),
-        *("Wall Street", "华尔街", "華爾街", "ウォール街", "월가", "وول ستريت", "وال‌استریت", "वॉल स्ट्रीट"),
-    ]
-)
 
 Fields = dict[str, Any]  # of one concept, as in a line of the files
 
@@ -68,7 +61,7 @@ def main() -> int:
     except (OSError, ValueError, yaml.YAMLError) as error:
         print(error, file=sys.stderr)
         return 2
-    wrong = problems([concept for concepts in files.values() for concept in concepts])
+    wrong = problems([concept for concepts in files.values() for concept in concepts], shared_names())
     if wrong:
         print(*wrong, sep="\n", file=sys.stderr)
         return 2
@@ -89,6 +82,12 @@ def read(path: Path) -> list[Fields]:
     return [_concept(name, fields) for name, fields in sorted(written.items())]
 
 
+def shared_names() -> frozenset[str]:
+    """The names that rightly belong to more than one concept."""
+    with (SOURCES / "shared.yaml").open(encoding="utf-8") as stream:
+        return frozenset(yaml.safe_load(stream))
+
+
 def text(concepts: Iterable[Fields]) -> str:
     """The concepts as their file holds them: one JSON object a line."""
     return "".join(
@@ -97,11 +96,14 @@ def text(concepts: Iterable[Fields]) -> str:
     )
 
 
-def problems(concepts: Iterable[Fields]) -> list[str]:
-    """What is wrong with concepts, such as those of the shipped files: one line each, none if all is well."""
+def problems(concepts: Iterable[Fields], shared: frozenset[str] = frozenset()) -> list[str]:
+    """What is wrong with concepts, such as those of the shipped files: one line each, none if all is well.
+
+    Names that are `shared` may belong to several concepts.
+    """
     known = {concept["id"]: concept for concept in concepts}
     found = [problem for concept in known.values() for problem in _own_problems(concept, known)]
-    return found + list(_claimed_twice(known))
+    return found + list(_claimed_twice(known, shared))
 
 
 def by_language(names: Any) -> dict[str, list[str]]:
@@ -187,7 +189,7 @@ def _own_problems(concept: Fields, known: Mapping[str, Fields]) -> Iterator[str]
             yield f"{place}: stands for '{meant['concept']}', which is not known"
 
 
-def _claimed_twice(known: Mapping[str, Fields]) -> Iterator[str]:
+def _claimed_twice(known: Mapping[str, Fields], shared: frozenset[str]) -> Iterator[str]:
     """Aliases that two concepts claim in one language, or one in any and the other in one."""
     claims: dict[Any, dict[str, tuple[str, str]]] = {}
     for identity, concept in known.items():
@@ -196,7 +198,7 @@ def _claimed_twice(known: Mapping[str, Fields]) -> Iterator[str]:
                 name = name_of(alias)
                 before = claims.setdefault((name.words, name.stems), {})
                 for other in before if language == ANY else (language, ANY):
-                    if other in before and before[other][0] != identity and alias not in SHARED:
+                    if other in before and before[other][0] != identity and alias not in shared:
                         yield (
                             f"{_place(alias) or identity}: {language} '{alias}' of {identity}"
                             f" is also an alias of {before[other][0]} ({before[other][1]})"
