@@ -42,45 +42,48 @@ _SEVERAL = re.compile(rf"\w[\W_]+\w|[{UNSPACED}]{{2}}")
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The languages in which an alias holds: its own; any but some others; or every one."""
+    """The languages in which an alias holds: its own; any but some others; or, without any of its own, every one."""
 
-    own: str | None = None  # None: every one
+    own: frozenset[str] = frozenset()
     elsewhere: bool = True
     not_in: frozenset[str] = frozenset()
 
     def holds_in(self, language: str | None) -> bool:
         """Whether it holds in an article of this language; None: nobody knows which it is."""
-        if self.own is None or language is None:
+        if not self.own or language is None:
             return True
         spoken = _SAME.get(language, language)
-        return spoken == self.own or (self.elsewhere and spoken not in self.not_in)
+        return spoken in self.own or (self.elsewhere and spoken not in self.not_in)
 
 
 EVERYWHERE = Reach()
 
 
 def reaches(names: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Reach]]:
-    """Each form of a concept's aliases, which come behind their languages, with its reach."""
-    listed = [(_SAME.get(language, language), alias) for language, alias in names]
+    """Each form of a concept's aliases, which come behind their languages, with its reach; each once."""
+    by_form: dict[str, set[str]] = defaultdict(set)
     by_script: dict[str, set[str]] = defaultdict(set)
-    for language, alias in listed:
+    for listed, alias in names:
+        language = _SAME.get(listed, listed)
         by_script[_script(alias)].add(language)
+        for form in _forms(language, alias):
+            by_form[form].add(language)
     others = {script: frozenset(languages) for script, languages in by_script.items()}
-    for language, alias in listed:
-        reach = _reach(language, alias, others)
-        yield alias, reach
-        if language in _GENITIVE and alias[:1].isupper() and not alias.endswith(("s", "x", "z", "ß", STEM)):
-            yield f"{alias}s", reach
+    for form, languages in by_form.items():
+        if ANY in languages or _SEVERAL.search(form):
+            yield form, EVERYWHERE
+        else:
+            script = _script(form)
+            yield form, _reach(frozenset(languages), "en" in languages or script != "Latin", others[script])
 
 
-def _reach(language: str, alias: str, others: dict[str, frozenset[str]]) -> Reach:
-    if language == ANY or _SEVERAL.search(alias):
-        return EVERYWHERE
-    script = _script(alias)
-    return _reach_of(language, language == "en" or script != "Latin", others[script])
+_reach = cache(Reach)  # few differ: what many concepts have in common is kept once
 
 
-_reach_of = cache(Reach)  # few differ: what many concepts have in common is kept once
+def _forms(language: str, alias: str) -> Iterator[str]:
+    yield alias
+    if language in _GENITIVE and alias[0].isupper() and not alias.endswith(("s", "x", "z", "ß", STEM)):
+        yield f"{alias}s"
 
 
 def _script(alias: str) -> str:

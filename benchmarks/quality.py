@@ -93,13 +93,17 @@ def pairs(cases: Iterable[Row], texts: Mapping[str, Row]) -> Iterator[Row]:
 
 def near_text(row: Row) -> near.Text:
     made = article(row, source=row["source"] or row["id"])
-    dated_at = datetime.fromisoformat(row["date"][:10]).replace(tzinfo=UTC) if row["date"] else NOW
-    return near.text_of(made.source, dated_at, made.title, made.text)
+    return near.text_of(made.source, dated_at(row), made.title, made.text)
+
+
+def dated_at(row: Row) -> datetime:
+    return datetime.fromisoformat(row["date"][:10]).replace(tzinfo=UTC) if row["date"] else NOW
 
 
 def topic(case: Row, texts: Mapping[str, Row], judge: Judge, codes: Mapping[str, str]) -> Row:
     """The countries that an article is about, or whether it belongs to a topic."""
-    made = article(texts[case["article"]], source="a")
+    text = texts[case["article"]]
+    made = replace(article(text, source="a"), first_seen_at=dated_at(text))  # who stands for whom depends on it
     if case.get("hide_title"):
         made = replace(made, title="")  # not before: clean() gives an entry without a title its first words
     judgement = judge.judge(made)

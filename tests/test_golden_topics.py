@@ -11,9 +11,9 @@ import golden_topics
 from aggregator.config.concepts import shipped
 
 # F1 of `about` by language, a little below what is reached: docs/quality.md has the figures.
-LEAST = {"ar": 0.95, "de": 0.87, "en": 0.92, "es": 0.90, "fr": 0.93, "ru": 0.94, "zh": 0.92, "all": 0.93}
-LEAST_PRECISION, LEAST_RECALL = 0.89, 0.97  # of all
-MOST_WRONG, MOST_MISSED = 2, 1  # of the topics
+LEAST = {"ar": 0.95, "de": 0.87, "en": 0.92, "es": 0.90, "fr": 0.93, "ru": 0.94, "zh": 0.95, "all": 0.935}
+LEAST_PRECISION, LEAST_RECALL = 0.89, 0.98  # of all
+MOST_WRONG, MOST_MISSED = 2, 0  # of the topics
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,7 @@ uk | Українські та польські посли зустрілися 
 uk | До того ж досі йде дощ, а гази шкідливі | | -togo -qatar -palestine
 uk | У Північній Македонії та Греції спека | north-macedonia greece |
 uk | Російські війська відійшли від Харкова | russia ukraine |
+uk | Володіння мовою обов'язкове | | -person:vyacheslav-volodin
 uk | Верховна Рада ухвалила закон | ukraine |
 uk | Сполучені Штати й Туреччина домовились | united-states turkey |
 pl | Ambasador Chin odwiedził Warszawę | china poland |
@@ -112,10 +113,13 @@ es | El Gobierno ruso y el alemán | russia germany |
 es | Georgia Meloni no existe; Giorgia Meloni sí | person:giorgia-meloni italy | -georgia
 pt | O Brasil e a Argentina assinam acordo em Brasília | brazil argentina |
 pt | Irã e Arábia Saudita retomam voos | iran saudi-arabia |
+pt | Fico feliz com isso | | -person:robert-fico -slovakia
 pt | Salvador terá chuva e Ana Lima também | | -el-salvador -peru
 pt | A Guiné-Bissau e a Guiné Equatorial | guinea-bissau equatorial-guinea | -guinea
 it | Il governo francese e quello tedesco a Roma | france germany italy |
 it | La riunione di oggi a Monaco di Baviera | germany | -reunion -monaco
+it | Modi per risparmiare sui grossi mobili | | -person:narendra-modi -india
+it | Grossi problemi al porto | | -person:rafael-grossi
 it | La Casa Bianca risponde a Mosca | united-states russia |
 nl | De Duitse bondskanselier in Den Haag | germany netherlands |
 nl | Frans Timmermans en de Zuid-Chinese Zee | | -france -china
