@@ -1,24 +1,28 @@
 """Published files: whole or not there, byte for byte the same when nothing has changed.
 
 Beside each file stands its gzip, so that any web server can serve the folder as it is.
+
+Dates over HTTP know no fractions of a second, so two versions of a file never bear the same second: one that follows
+too soon is dated a second later than the one before.
 """
 
 import gzip
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from aggregator import registry
 from aggregator.models import Feed
 
+AHEAD_SECONDS = 60  # a file that is dated later than that bears no date of ours
+
 
 def publish(feed: Feed, slug: str, public: Path) -> int:
     """Write a topic's feed in every format. Answers with the number of files that changed. Raises OSError."""
-    folder = public / "feeds"
-    folder.mkdir(parents=True, exist_ok=True)
     changed = 0
     for kind in registry.formats().values():
-        changed += replace(folder / f"{slug}.{kind.extension}", kind.render(feed))
+        changed += replace(folder(public) / f"{slug}.{kind.extension}", kind.render(feed))
     return changed
 
 
@@ -37,17 +41,34 @@ def withdraw(keep: set[str], public: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def folder(public: Path) -> Path:
+    """Where feeds lie: made, if need be, so that web servers can look into it whatever the umask."""
+    feeds = public / "feeds"
+    for missing in (one for one in (public, feeds) if not one.is_dir()):
+        missing.mkdir(parents=True)
+        missing.chmod(0o755)
+    return feeds
+
+
 def replace(path: Path, data: bytes) -> bool:
     """Put bytes and their gzip in a file's place at once; False if they were there already."""
     packed = path.with_name(path.name + ".gz")
     if path.exists() and packed.exists() and path.read_bytes() == data:
         return False
-    _write(packed, gzip.compress(data, 6, mtime=0))
-    _write(path, data)
+    changed_at = _after(path)
+    _write(packed, gzip.compress(data, 6, mtime=0), changed_at)
+    _write(path, data, changed_at)
     return True
 
 
-def _write(path: Path, data: bytes) -> None:
+def _after(path: Path) -> float:
+    """Now, in seconds since 1970, or the second that follows on that of the file that is there, if it is a near one."""
+    now = time.time()
+    following = int(path.stat().st_mtime) + 1.0 if path.exists() else 0.0
+    return following if now < following < now + AHEAD_SECONDS else now
+
+
+def _write(path: Path, data: bytes, changed_at: float) -> None:
     """Temporary file, fsync, rename, fsync of the folder: after a crash there is the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
@@ -55,6 +76,7 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), 0o644)
+            os.utime(file.fileno(), (changed_at, changed_at))
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:

@@ -12,6 +12,7 @@ from aggregator.addresses import is_outside
 from aggregator.registry import Options
 from aggregator.units import Duration, Network, Pause, ProxyUrl, Size, Written
 
+_LISTS = ("allow", "trusted_proxies")  # in the environment: words
 _LOCAL = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # all interfaces: reached by loopback
 
 
@@ -126,6 +127,18 @@ class WebSub(Options):
         return self
 
 
+class Serve(Options):
+    """What one reader may take of the web server."""
+
+    requests: int = Field(
+        600, ge=0, le=1_000_000, description="From one address in a minute; more are answered 429. 0: no limit."
+    )
+    connections: int = Field(100, ge=1, le=2000, description="From one address at the same time.")
+    trusted_proxies: tuple[Network, ...] = Field(
+        (), description="Networks of proxies that may say, in X-Forwarded-For, for whom they ask."
+    )
+
+
 class Retention(Options):
     """How long things are kept."""
 
@@ -173,6 +186,7 @@ class Settings(Options):
     fetch: Fetch = Fetch()
     parse: Parse = Parse()
     websub: WebSub = WebSub()
+    serve: Serve = Serve()
     retention: Retention = Retention()
 
     @property
@@ -203,7 +217,7 @@ def overridden(data: dict[str, Any], environment: Mapping[str, str]) -> dict[str
         if inner is None:
             result[outer] = str(Path.cwd() / value) if outer == "state" and value else value
         else:
-            result[outer] = {**(result.get(outer) or {}), inner: value.split() if inner == "allow" else value}
+            result[outer] = {**(result.get(outer) or {}), inner: value.split() if inner in _LISTS else value}
     if "STATE_DIRECTORY" in environment and "AGGREGATOR_STATE" not in environment:  # systemd.exec(5)
         result["state"] = environment["STATE_DIRECTORY"].split(":")[0]
     return result
