@@ -159,7 +159,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
         yield f"  topic     {slug}: {answer}" + (f", score {verdict.score}" if verdict.holds else "")
         yield from (f"              {line}" for line in _tree(verdict, 0))
         if verdict.holds and trace.copies:
-            yield f"              published in {compose.urls(slug, config.settings.base_url)['atom']}"
+            private = config.topics[slug].private
+            yield f"              published in {compose.urls(slug, config.settings.base_url, private=private)['atom']}"
 
 
 def facts(trace: Trace) -> dict[str, Any]:

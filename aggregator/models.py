@@ -542,6 +542,18 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """What lets one subscriber read a private topic. The token itself is known to the subscriber alone."""
+
+    id: str
+    topic: str
+    name: str  # for whom
+    digest: str = field(repr=False)  # SHA-256 of the token, in hexadecimal
+    created_at: datetime
+    used_at: datetime | None = None  # the last use, to within an hour
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A topic as published, before it has a format. All URLs absolute."""
 
@@ -553,3 +565,4 @@ class Feed:
     updated_at: datetime
     items: tuple[Item, ...]
     language: str | None = None
+    hubs: tuple[str, ...] = ()  # that push it (WebSub)

@@ -29,7 +29,8 @@ def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: da
     if unpinned:
         item_ids |= stored_topics.pin(database, unpinned)
     feed = compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at, config.agencies)
-    changed = publish.publish(feed, dirty.slug, config.public)
+    root = config.private if topic.private else config.public
+    changed = publish.publish(feed, dirty.slug, root, private=topic.private)
     oldest = min((story.lead.dated_at for story in stories), default=None)
     expires_at = oldest + topic.horizon if oldest and topic.max_age else None
     stored_topics.mark_published(database, dirty, expires_at)

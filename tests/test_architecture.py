@@ -46,6 +46,7 @@ LAYERS = [
         "schedule",
         "compose",
         "websub",
+        "tokens",
     ],
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
@@ -107,6 +108,7 @@ PURE += [
     "bylines",
     "datelines",
     "origins",
+    "tokens",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

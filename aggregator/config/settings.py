@@ -1,5 +1,6 @@
 """aggregator.yaml: the daemon itself. Every value can be overridden from the environment."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from aggregator.addresses import is_outside
 from aggregator.registry import Options
 from aggregator.units import Duration, Network, Pause, ProxyUrl, Size, Written
 
-_LISTS = ("allow", "trusted_proxies")  # in the environment: words
+_LISTS = ("allow", "callbacks", "trusted_proxies")  # in the environment: words
 _LOCAL = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # all interfaces: reached by loopback
 
 
@@ -43,6 +44,12 @@ def _own_url(given: dict[str, Any]) -> str:
 def _database(value: str) -> str:
     if value != "sqlite" and not value.startswith("postgresql+psycopg://"):
         raise ValueError("the database is 'sqlite' or 'postgresql+psycopg://user@host/name'")
+    return value
+
+
+def _hub(value: str) -> str:
+    if value not in ("own", "off") and not re.fullmatch(r"https?://[!#-;=?-~]{1,500}", value):
+        raise ValueError("a hub is 'own', 'off', or an address such as 'https://hub.example.org/'")
     return value
 
 
@@ -119,6 +126,12 @@ class WebSub(Options):
         "auto", description="auto: where a feed names a hub and base_url can be reached from outside."
     )
     lease: Duration = Field(timedelta(days=10), description="How long a subscription is asked to last.")
+    hub: Annotated[str, AfterValidator(_hub)] = Field(
+        "own", description="Who tells subscribers of our news: own (built in), off, or the address of another hub."
+    )
+    callbacks: tuple[Network, ...] = Field(
+        (), description="Networks on the inside to which our own hub may deliver, too."
+    )
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -193,6 +206,12 @@ class Settings(Options):
     def subscribes(self) -> bool:
         """Whether to ask hubs to push: they must be able to reach us."""
         return self.websub.subscribe == "auto" and is_outside(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """The hubs that our feeds name."""
+        kind = self.websub.hub
+        return {"own": (f"{self.base_url}hub",), "off": ()}.get(kind, (kind,))
 
     @property
     def address(self) -> tuple[str, int]:

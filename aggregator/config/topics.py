@@ -118,6 +118,7 @@ class Topic(Group):
     )
     related: bool = Field(False, description="Name stories about the same event at the end of each item.")
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
+    private: bool = Field(False, description="Only for those who have a token: see `aggregator token add`.")
     examples: Examples = Examples()
 
     @property

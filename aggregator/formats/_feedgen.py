@@ -36,6 +36,8 @@ def generator(feed: Feed, own: str) -> FeedGenerator:
     out.generator("aggregator", version=__version__)
     if feed.language:
         out.language(feed.language)
+    for hub in feed.hubs:
+        out.link(href=hub, rel="hub")
     out.link(href=feed.urls[own], rel="self")
     out.link(href=feed.page, rel="alternate", type="text/html")  # last: RSS takes the last link for the channel's
     for item in feed.items:

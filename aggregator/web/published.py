@@ -19,6 +19,9 @@ from aggregator.config import Config
 MAX_AGE_SECONDS = 60
 MEMORY_BYTES = 64_000_000  # of bodies; more are read from the disk each time
 
+_ALWAYS = (("Vary", "Accept-Encoding"), ("X-Content-Type-Options", "nosniff"))
+_UNTOLD = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex"))
+
 _Identity = tuple[int, int, int, int]
 
 
@@ -57,13 +60,23 @@ class Published:
         self._held = 0
         self._placed: Config | None = None
         self._places: dict[str, Place] = {}
+        self._private: dict[str, Place] = {}
 
     def place(self, target: str) -> Place | None:
-        """The feed at a path such as `/feeds/china-russia.atom`; None if there is none."""
+        """The feed at a path such as `/feeds/china-russia.atom`; None if there is none that everybody may read."""
+        self._look_at_config()
+        return self._places.get(target)
+
+    def private(self, name: str) -> Place | None:
+        """The feed of a private topic by the end of its path, such as `desk.atom`."""
+        self._look_at_config()
+        return self._private.get(name)
+
+    def _look_at_config(self) -> None:
         config = self._config()
         if config is not self._placed:
-            self._places, self._placed = dict(_places(config)), config
-        return self._places.get(target)
+            self._places, self._private = dict(_public(config)), dict(_private(config))
+            self._placed = config
 
     def copy(self, place: Place, *, packed: bool) -> Copy | None:
         """What to send of a feed: packed if wanted and there; None while it is not published."""
@@ -108,18 +121,23 @@ class Published:
             self._held -= len(self._bodies.pop(oldest)[1])
 
 
-def _places(config: Config) -> Iterator[tuple[str, Place]]:
-    kinds = registry.formats()
-    common = (
-        ("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"),
-        ("Vary", "Accept-Encoding"),
-        ("X-Content-Type-Options", "nosniff"),
-    )
-    for slug in config.topics:
-        for name in compose.urls(slug, config.settings.base_url):
-            file = f"{slug}.{kinds[name].extension}"
-            path = config.public / "feeds" / file
-            yield f"/feeds/{file}", Place(str(path), kinds[name].media_type, common)
+def _public(config: Config) -> Iterator[tuple[str, Place]]:
+    for slug in (slug for slug, topic in config.topics.items() if not topic.private):
+        for name, url in compose.urls(slug, config.settings.base_url).items():
+            kind, file = registry.formats()[name], f"{slug}.{registry.formats()[name].extension}"
+            links = [f'<{hub}>; rel="hub"' for hub in config.settings.hubs]
+            links += [f'<{url}>; rel="self"'] if links else []
+            headers = [("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS]
+            headers += [("Link", ", ".join(links))] if links else []
+            yield f"/feeds/{file}", Place(str(config.public / "feeds" / file), kind.media_type, tuple(headers))
+
+
+def _private(config: Config) -> Iterator[tuple[str, Place]]:
+    headers = (("Cache-Control", f"private, max-age={MAX_AGE_SECONDS}"), *_ALWAYS, *_UNTOLD)
+    for slug in (slug for slug, topic in config.topics.items() if topic.private):
+        for kind in registry.formats().values():
+            file = f"{slug}.{kind.extension}"
+            yield file, Place(str(config.private / "feeds" / file), kind.media_type, headers)
 
 
 def _described(place: Place, path: str, identity: _Identity, body: bytes, now: float) -> Copy:

@@ -15,15 +15,18 @@ from aiohttp.typedefs import Handler, Middleware
 from aggregator import metrics
 from aggregator.config import Config
 from aggregator.errors import StateError
-from aggregator.pipeline import Pipeline
+from aggregator.pipeline import Pipeline, utc_now
 from aggregator.store import Database
 from aggregator.web import conditional, pages, websub
 from aggregator.web.front import IDLE_SECONDS, Connection, Front
 from aggregator.web.limits import Limits
+from aggregator.web.private import NOT_FOUND, Doorkeeper
 from aggregator.web.published import Place, Published
 
 log = logging.getLogger(__name__)
 
+_PLACE = "private/{token:[A-Za-z0-9_-]{43}}/{slug:[a-z0-9-]+}"
+_PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -47,27 +50,38 @@ def application(
     """
     limits = limits or Limits(lambda: config().settings.serve)
     published = published or Published(config)
+    doorkeeper = Doorkeeper(database, utc_now)
 
     async def feed(request: web.Request) -> web.StreamResponse:
         place = published.place(request.path)
         if place is None:
-            raise web.HTTPNotFound(text="There is no such feed; / lists the topics.\n")
+            raise web.HTTPNotFound(text=NOT_FOUND)
         return answer(request, published, place)
 
-    async def page(request: web.Request, render: Callable[[], str | None]) -> web.StreamResponse:
+    async def private_feed(request: web.Request) -> web.StreamResponse:
+        place = published.private(f"{await doorkeeper.check(request)}.{request.match_info['extension']}")
+        if place is None:
+            raise web.HTTPNotFound(text=NOT_FOUND)
+        return answer(request, published, place)
+
+    async def page(render: Callable[[], str | None], more: dict[str, str] | None = None) -> web.StreamResponse:
         text = await asyncio.to_thread(render)
         if text is None:
-            raise web.HTTPNotFound(text="There is no such page; / lists the topics.\n")
-        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
+            raise web.HTTPNotFound(text=NOT_FOUND)
+        return web.Response(text=text, content_type="text/html", headers=_HEADERS | (more or {}))
 
     async def index(request: web.Request) -> web.StreamResponse:
-        return await page(request, lambda: pages.index(config(), database))
+        return await page(lambda: pages.index(config(), database))
 
     async def topic(request: web.Request) -> web.StreamResponse:
-        return await page(request, lambda: pages.topic(config(), database, request.match_info["slug"]))
+        return await page(lambda: pages.topic(config(), database, request.match_info["slug"]))
+
+    async def private_topic(request: web.Request) -> web.StreamResponse:
+        slug = await doorkeeper.check(request)
+        return await page(lambda: pages.topic(config(), database, slug, private=True), _PRIVATE)
 
     async def article(request: web.Request) -> web.StreamResponse:
-        return await page(request, lambda: pages.article(config(), database, request.match_info["key"]))
+        return await page(lambda: pages.article(config(), database, request.match_info["key"]))
 
     async def healthz(request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")
@@ -82,6 +96,8 @@ def application(
         [
             web.get("/", index),
             web.get("/topics/{slug:[a-z0-9-]+}", topic),
+            web.get(f"/feeds/{_PLACE}.{{extension:[a-z]+}}", private_feed),
+            web.get(f"/topics/{_PLACE}", private_topic),
             web.get("/articles/{key:[0-9a-f]{32}}", article),
             web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
             web.get("/healthz", healthz),
