@@ -554,6 +554,24 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Somebody who wants a feed of ours delivered; or, where `ping`, a hub of others that is to be told of it."""
+
+    id: str
+    topic: str  # the feed's address
+    callback: str = field(repr=False)
+    site: str  # registrable domain of the callback
+    secret: str | None = field(repr=False)
+    lease_until: datetime
+    ping: bool = False
+    due_at: datetime | None = None  # the next delivery
+    delivered: str | None = None  # hash of what was delivered last
+    delivered_at: datetime | None = None
+    failures: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A topic as published, before it has a format. All URLs absolute."""
 

@@ -40,7 +40,7 @@ import newsfeeds
 ROOT = Path(__file__).resolve().parent.parent
 SLUG = "bench"
 FEED = f"/feeds/{SLUG}.atom"
-SOURCES, ENTRIES = 40, 50  # of the poll that goes on meanwhile
+SOURCES, ENTRIES = 40, 30  # of the poll that goes on meanwhile
 TICKS = os.sysconf("SC_CLK_TCK")
 SPAWN = multiprocessing.get_context("spawn")
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -215,11 +215,9 @@ def hold_all(port: int, count: int, seconds: float) -> None:
     asyncio.run(main())
 
 
-def turn_pages(base: str, seconds: float) -> None:
+def turn_pages(base: str, editions: range) -> None:
     """Let every feed have a new entry, every two seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        edition = round(time.time() / 2) % 100_000_000
+    for edition in editions:
         OPENER.open(f"{base}/switch/validators/{edition}", timeout=60).close()
         time.sleep(2)
 
@@ -276,22 +274,24 @@ def disturb(given: argparse.Namespace, folder: Path, body: bytes) -> None:
     seconds = given.seconds + 4
     try:
         with daemon(folder, body) as server:
-            time.sleep(5)
+            while (folder / "log").read_text().count(" new, ") < SOURCES:
+                time.sleep(1)
             etag = server.headers()["ETag"]
-            cases = {
-                "nothing new": [],
-                "polling": [(turn_pages, (base, seconds))],
-                f"{given.slow} slow clients": [(hold_all, (server.port, given.slow, seconds))],
-            }
-            cases["both"] = [*cases["polling"], *cases[f"{given.slow} slow clients"]]
+            slow = (hold_all, (server.port, given.slow, seconds))
+            cases = {"nothing new": (), "polling": (turn_pages,), "slow clients": (slow,), "both": (turn_pages, slow)}
             print("\nthe daemon alone, 304: per second, median and 99th percentile in ms")
+            edition = 1
             for name, others in cases.items():
-                some = [_disturbed(server, given, etag, others) for _ in range(given.rounds)]
+                some = []
+                for _ in range(given.rounds):
+                    editions = range(edition, edition := edition + seconds // 2)
+                    tasks = [(turn_pages, (base, editions)) if other is turn_pages else other for other in others]
+                    some.append(_disturbed(server, given, etag, tasks))
                 figures = [
                     statistics.median(getattr(run, field) for run in some) for field in ("per_second", "p50", "p99")
                 ]
                 print(f"  {name:18}{figures[0]:10,.0f}{figures[1]:8.2f}{figures[2]:8.2f}")
-            print(f"  visits meanwhile: {(folder / 'log').read_text().count(' new')}")
+            print(f"  visits with news: {(folder / 'log').read_text().count(' new, ')}")
     finally:
         feeds.kill()
 

@@ -47,6 +47,7 @@ LAYERS = [
         "compose",
         "websub",
         "tokens",
+        "hub",
     ],
     ["opml", "autodiscovery", "outage", "judge"],
     ["sources", "parsers", "taggers", "formats", "publish"],
@@ -56,7 +57,7 @@ LAYERS = [
     ["ending"],
     ["pipeline"],
     ["housekeeping"],
-    ["runtime", "explain", "show", "subscribe", "discover", "watching"],
+    ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
     ["web", "subscriptions"],
     ["daemon"],
     ["cli"],
@@ -109,6 +110,7 @@ PURE += [
     "datelines",
     "origins",
     "tokens",
+    "hub",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -14,10 +14,11 @@ from aiohttp.typedefs import Handler, Middleware
 
 from aggregator import metrics
 from aggregator.config import Config
+from aggregator.distribute import Distributor
 from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.store import Database
-from aggregator.web import conditional, pages, websub
+from aggregator.web import conditional, hub, pages, websub
 from aggregator.web.front import IDLE_SECONDS, Connection, Front
 from aggregator.web.limits import Limits
 from aggregator.web.private import NOT_FOUND, Doorkeeper
@@ -42,11 +43,12 @@ def application(
     stopping: Callable[[], bool] = lambda: False,
     limits: Limits | None = None,
     published: Published | None = None,
+    distributor: Distributor | None = None,
 ) -> web.Application:
     """The routes. `config` answers with the configuration in use, which a reload may replace.
 
-    With a `pipeline` hubs can push into it, until `stopping` answers True. `limits` and `published` are shared with
-    the front, if there is one.
+    With a `pipeline` hubs can push into it, until `stopping` answers True; with a `distributor` there is a hub of ours.
+    `limits` and `published` are shared with the front, if there is one.
     """
     limits = limits or Limits(lambda: config().settings.serve)
     published = published or Published(config)
@@ -106,16 +108,22 @@ def application(
     )
     if pipeline is not None:
         app.add_routes(websub.routes(pipeline, stopping))
+    if distributor is not None:
+        app.add_routes(hub.routes(distributor))
     return app
 
 
 @asynccontextmanager
 async def running(
-    config: Callable[[], Config], database: Database, pipeline: Pipeline, stopping: Callable[[], bool]
+    config: Callable[[], Config],
+    database: Database,
+    pipeline: Pipeline,
+    stopping: Callable[[], bool],
+    distributor: Distributor | None = None,
 ) -> AsyncIterator[None]:
     """Serve while inside. Raises StateError when the address cannot be listened on."""
     limits, published = Limits(lambda: config().settings.serve), Published(config)
-    app = application(config, database, pipeline, stopping, limits, published)
+    app = application(config, database, pipeline, stopping, limits, published, distributor)
     # A head is waited for no longer than for the next request: aiohttp has one clock for both.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
