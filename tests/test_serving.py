@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import free_port
 
-from aggregator import publish, registry
+from aggregator import publish, registry, websub
 
 NGINX = shutil.which("nginx") or next(filter(os.path.exists, ["/usr/sbin/nginx"]), None)
 TEXT = (Path(__file__).parent.parent / "docs" / "serving.md").read_text()
@@ -72,6 +72,8 @@ def test_feeds_are_served_as_the_daemon_would(port: int) -> None:
         assert headers["Content-Type"] == kind.media_type
         assert headers["Vary"] == "Accept-Encoding"
         assert headers["Cache-Control"] == "public, max-age=60"
+        own = f"https://news.example.org/feeds/energy.{kind.extension}"
+        assert list(websub.links([headers["Link"]])) == [("hub", "https://news.example.org/hub"), ("self", own)]
         status, packed, body = ask(port, f"/feeds/energy.{kind.extension}", Accept_Encoding="gzip")
         assert (status, packed["Content-Encoding"], gzip.decompress(body)) == (200, "gzip", BODY)
         assert packed["Content-Type"] == kind.media_type
