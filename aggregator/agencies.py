@@ -7,16 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
-
+from aggregator import packaged
 from aggregator.addresses import registrable_domain
 
 SHORT = 4  # Latin letters: an abbreviation, in which capitals count
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BETWEEN = re.compile(r"\s*[/,;&+]\s*|\s+(?:and|und|et|y|e|и)\s+")
 _AROUND = " .,:\u200e\u200f"
 
@@ -95,18 +92,9 @@ class Agencies:
 
 
 @cache
-def packaged() -> Mapping[str, Any]:
-    """What comes with the program: the only reading of files in this module."""
-    file = resources.files("aggregator") / "data" / "agencies.yaml"
-    # `no: [NTB]` would be one about False: YAML 1.1.
-    found: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
-    return found
-
-
-@cache
 def built_in() -> Agencies:
     """The agencies that come with the program."""
-    return Agencies.of(packaged())
+    return Agencies.of(packaged.data("agencies.yaml"))
 
 
 def _merged(known: Agency | None, name: str, fields: Mapping[str, Any]) -> Agency:

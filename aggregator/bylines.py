@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any
 
+from aggregator import packaged
 from aggregator.agencies import built_in
-from aggregator.config import yamlfile
 
 _MAX_NAME, _MAX_SOURCE = 50, 60
 _MAX_NAMES = 8
@@ -159,8 +158,7 @@ class Words:
 @cache
 def words() -> Words:
     """The words that are shipped."""
-    name = "bylines.yaml"
-    return Words(yamlfile.parse(files("aggregator").joinpath("data", name).read_bytes(), name).data)
+    return Words(packaged.data("bylines.yaml"))
 
 
 def _all(by_language: Mapping[str, list[str]]) -> list[str]:

@@ -11,19 +11,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib import resources
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import ada_url
-import yaml
 
-from aggregator import addresses, unwrapping, urls
+from aggregator import addresses, packaged, unwrapping, urls
 
 MOST_WRAPS = 3  # redirectors within redirectors: a link with more stays as it is
 LISTS = "tracking", "tracking_at", "redirectors", "forms", "same_pages", "hosting"
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OTHER_FORMS = frozenset({"www", "m", "mobile", "amp"})  # names of hosts before the domain
 _INDEX = re.compile(r"(?:index\.(?:x?html?|php|aspx?|jsp|shtml)|default\.aspx?)", re.IGNORECASE)
 _AMP_FILE = re.compile(r"\.amp(?=\.html?$|$)", re.IGNORECASE)
@@ -125,17 +122,9 @@ class Rules:
 
 
 @cache
-def packaged() -> Mapping[str, Any]:
-    """What comes with the program: the only reading of files in this module."""
-    file = resources.files("aggregator") / "data" / "links.yaml"
-    found: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
-    return found
-
-
-@cache
 def built_in() -> Rules:
     """The rules that come with the program."""
-    return Rules.of(packaged())
+    return Rules.of(packaged.data("links.yaml"))
 
 
 def canonical(link: str | None, base: str | None = None) -> str | None:

@@ -15,12 +15,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib import resources
 from itertools import product
 from math import prod
 
-import yaml
-
+from aggregator import packaged
 from aggregator.words import folds, words
 
 LONGEST = 400  # characters of a line that can be a marker
@@ -28,7 +26,6 @@ BEHIND, BEFORE, AMID, MENU = 1, 2, 4, 8  # kinds of markers, as bits
 KINDS = {"behind": BEHIND, "before": BEFORE, "amid": AMID, "menu": MENU}
 Lists = Mapping[str, Sequence[str]]
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VARIANTS = 1000  # of one pattern with many brackets and slashes
 _OFTEN = 40  # characters of a piece of text that may come again
 _GAP = re.compile(r"(?:…|\.\.\.)+")
@@ -97,18 +94,15 @@ class Markers:
         return found
 
 
-@cache
-def packaged() -> tuple[Lists, ...]:
-    """The lists that come with the program, one for each language: the only reading of files in this module."""
-    folder = resources.files("aggregator") / "data" / "furniture"
-    found = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return tuple(yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader) for file in found)  # noqa: S506
+def lists_built_in() -> list[Lists]:
+    """The lists that come with the program, one for each language."""
+    return [packaged.data(name) for name in packaged.names("furniture")]
 
 
 @cache
 def built_in() -> Markers:
     """The markers of all languages that come with the program."""
-    return Markers.of(*packaged())
+    return Markers.of(*lists_built_in())
 
 
 def _patterns(lists: Iterable[Lists]) -> Iterator[tuple[int, str]]:

@@ -24,6 +24,7 @@ LAYERS = [
         "mounts",
         "unwrapping",
         "datelines",
+        "packaged",
     ],
     ["links", "agencies", "shingles"],
     ["templates", "related"],

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator import packaged
 from aggregator.dedup import MIN_WORDS, WINDOW, copy_of, fold, lead, news
-from aggregator.links import Rules, packaged
+from aggregator.links import Rules
 from aggregator.models import Article, Copy, Known, Story
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -190,6 +191,9 @@ def test_a_front_page_is_no_link_to_fold_by() -> None:
 
 
 def test_links_are_compared_by_their_page() -> None:
-    mobile, rules = article(link="http://m.a.example/x/amp/?via=1"), Rules.of(packaged(), {"tracking": ["via"]})
+    mobile, rules = (
+        article(link="http://m.a.example/x/amp/?via=1"),
+        Rules.of(packaged.data("links.yaml"), {"tracking": ["via"]}),
+    )
     assert copy_of(mobile, 50, rules).link == LINK
     assert copy_of(mobile, 50).link == f"{LINK}?via=1"

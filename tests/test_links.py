@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aggregator import links, urls
+from aggregator import links, packaged, urls
 from aggregator.config.links import SCHEMA
-from aggregator.links import Rules, built_in, canonical, packaged, page_key
+from aggregator.links import Rules, built_in, canonical, page_key
 from aggregator.urls import MAX_LENGTH
 
 CASES = Path(__file__).parent.parent.parent / "shared" / "cases" / "reliability"
@@ -218,7 +218,7 @@ def test_rules_of_a_configuration_are_added() -> None:
         "same_pages": {"text.example.org": "example.org"},
         "hosting": ["example.net"],
     }
-    rules = Rules.of(packaged(), own)
+    rules = Rules.of(packaged.data("links.yaml"), own)
     for link, same in [
         ("https://news.example.org/a?from=x&referrer=y&utm_source=z", "https://news.example.org/a"),
         ("https://go.example.net/out?to=https%3A%2F%2Fexample.org%2Fa%3Fview%3Dplain", "https://example.org/a"),
@@ -246,7 +246,7 @@ def test_whose_host_it_is(host: str, site: str) -> None:
 
 
 def test_packaged_rules_are_what_they_look_like() -> None:
-    rules = packaged()
+    rules = packaged.data("links.yaml")
     assert rules.keys() == set(links.LISTS) == SCHEMA.validate_python(rules).model_dump().keys()
     names = [name for group in (rules["tracking"], *rules["tracking_at"].values()) for name in group]
     assert [name for name in names if name != name.lower() or "*" in name[:-1]] == []

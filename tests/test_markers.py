@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from aggregator.markers import AMID, BEFORE, BEHIND, KINDS, LONGEST, MENU, Markers, built_in, packaged
+from aggregator.markers import AMID, BEFORE, BEHIND, KINDS, LONGEST, MENU, Markers, built_in, lists_built_in
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_no_line_takes_long(line: str) -> None:
 def test_built_in_lists_have_the_shape_that_is_documented() -> None:
     files = sorted(file.name for file in (resources.files("aggregator") / "data" / "furniture").iterdir())
     assert files == [f"{language}.yaml" for language in "ar de en es fr it ja pt ru zh".split()]
-    assert [set(lists) for lists in packaged()] == [set(KINDS)] * len(files)
+    assert [set(lists) for lists in lists_built_in()] == [set(KINDS)] * len(files)
     assert built_in() is built_in()
 
 

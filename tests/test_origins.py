@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator import agencies, config, furniture, origins
+from aggregator import agencies, config, furniture, origins, packaged
 from aggregator.agencies import Agencies
 from aggregator.clean import clean
 from aggregator.markers import built_in
@@ -206,9 +206,9 @@ def test_a_short_name_is_another_agencys_in_another_language() -> None:
 
 
 def test_packaged_agencies_are_what_they_look_like() -> None:
-    listed = agencies.packaged()["agencies"]
+    listed = packaged.data("agencies.yaml")["agencies"]
     assert len(listed) > 60
-    parsed = config.agencies.SCHEMA.validate_python(agencies.packaged())
+    parsed = config.agencies.SCHEMA.validate_python(packaged.data("agencies.yaml"))
     assert parsed.agencies.keys() == listed.keys()
     hosts = [host for one in listed.values() for host in one.get("hosts", ())]
     assert len(hosts) == len(set(hosts))
@@ -287,7 +287,7 @@ def test_agencies_of_a_configuration_are_added(tmp_path: Path) -> None:
             "reuters": {"names": ["Rtr."]},
         }
     }
-    known = Agencies.of(agencies.packaged(), own)
+    known = Agencies.of(packaged.data("agencies.yaml"), own)
     text = article(f"OBAN (Isle News) - {PROSE['en']}", "en")
     assert origins.credit(text, known) == Credit("isle", "Isle News", "dateline")
     assert origins.credit(at("isle.example"), known) == Credit("isle", "Isle News", "host")

@@ -13,7 +13,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from aggregator.agencies import Agencies
 from aggregator.agencies import built_in as built_in_agencies
-from aggregator.agencies import packaged as packaged_agencies
 from aggregator.config import agencies, concepts, furniture, links, settings, sources, topics, yamlfile
 from aggregator.config.concepts import Concept
 from aggregator.config.settings import Settings
@@ -22,8 +21,8 @@ from aggregator.config.yamlfile import YamlFile, suggest
 from aggregator.errors import ConfigError, SourceError
 from aggregator.links import Rules
 from aggregator.links import built_in as built_in_links
-from aggregator.links import packaged as packaged_links
-from aggregator.markers import Markers, built_in, packaged
+from aggregator.markers import Markers, built_in, lists_built_in
+from aggregator.packaged import data
 from aggregator.registry import Source
 
 log = logging.getLogger(__name__)
@@ -191,19 +190,19 @@ def _markers(folder: Path, problems: list[str], environment: Mapping[str, str]) 
     """What comes with the program, and the lists of the folder."""
     files = [_read(path, furniture.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
     lists = [parsed.model_dump() for _, parsed in filter(None, files)]
-    return Markers.of(*packaged(), *lists) if lists else built_in()
+    return Markers.of(*lists_built_in(), *lists) if lists else built_in()
 
 
 def _links(path: Path, problems: list[str], environment: Mapping[str, str]) -> Rules:
     """What comes with the program, and what the file adds, if there is one."""
     found = _read(path, links.SCHEMA, problems, environment) if path.exists() else None
-    return Rules.of(packaged_links(), found[1].model_dump()) if found else built_in_links()
+    return Rules.of(data("links.yaml"), found[1].model_dump()) if found else built_in_links()
 
 
 def _agencies(path: Path, problems: list[str], environment: Mapping[str, str]) -> Agencies:
     """What comes with the program, and what the file adds, if there is one."""
     found = _read(path, agencies.SCHEMA, problems, environment) if path.exists() else None
-    return Agencies.of(packaged_agencies(), found[1].model_dump()) if found else built_in_agencies()
+    return Agencies.of(data("agencies.yaml"), found[1].model_dump()) if found else built_in_agencies()
 
 
 def _unknown_concepts(file: YamlFile, known: Mapping[str, Concept] | None) -> Iterator[str]:

@@ -1,0 +1,22 @@
+"""The data that come with the program: what the modules beside know of the world."""
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast; its errors have no places, ours none
+
+
+@cache
+def data(name: str) -> Any:
+    """What stands in a YAML file of the package, such as "links.yaml". `no` is False there: YAML 1.1."""
+    file = resources.files("aggregator") / "data" / name
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+
+
+def names(folder: str) -> list[str]:
+    """The YAML files in a folder of the package's data, in order."""
+    files = (resources.files("aggregator") / "data" / folder).iterdir()
+    return sorted(f"{folder}/{file.name}" for file in files if file.name.endswith(".yaml"))
