@@ -120,7 +120,7 @@ class Pipeline:
             retag.compare_all(self.database, self.config.links)
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
-        shown = [settings.base_url, settings.tag_authority, repr(self.config.topics)]
+        shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}

@@ -471,6 +471,14 @@ async def test_real_publication_is_delivered_and_names_the_hub(world: World, cal
     assert list(websub.links([response.headers["Link"]])) == [("hub", HUB), ("self", TOPIC)]
 
 
+async def test_change_of_the_hub_publishes_all_feeds_anew(world: World) -> None:
+    await world.pipeline.in_executor(lambda: (world.pipeline.prepare(), world.pipeline.publish()))
+    assert world.pipeline.dirty() == []
+    changed = load(world.config.directory, WEBSUB__HUB="off")
+    await world.pipeline.in_executor(lambda: world.pipeline.adopt(changed))
+    assert {dirty.slug for dirty in world.pipeline.dirty()} == set(changed.topics)
+
+
 class TestOff:
     @pytest.fixture
     def environment(self) -> dict[str, str]:
