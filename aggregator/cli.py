@@ -15,6 +15,7 @@ import click
 from aggregator import __version__
 from aggregator.commands import config_of, failing_well, progress, reading
 from aggregator.errors import AggregatorError
+from aggregator.token_commands import token
 from aggregator.topic_commands import topics
 
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
@@ -195,6 +196,7 @@ def retag(directory: Path | None) -> None:
 
 
 main.add_command(topics)
+main.add_command(token)
 
 
 @main.group()
@@ -266,7 +268,8 @@ def _announce(config: "Config") -> None:
     base = config.settings.base_url
     click.echo(f"aggregator {__version__}: {base}")
     for slug, topic in config.topics.items():
-        click.echo(f"  {topic.title}: " + "  ".join(compose.urls(slug, base).values()))
+        private = "private; `aggregator token add` gives addresses"
+        click.echo(f"  {topic.title}: " + (private if topic.private else "  ".join(compose.urls(slug, base).values())))
     for source in config.sources.values():
         if source.watched():
             click.echo(f"  watching {source.watched()}")

@@ -39,10 +39,11 @@ def compose(
         title=topic.title,
         description=topic.description,
         page=f"{settings.base_url}topics/{slug}",
-        urls=urls(slug, settings.base_url),
+        urls=urls(slug, settings.base_url, private=topic.private),
         updated_at=max((item.updated_at for item in items), default=created_at),
         items=items,
         language=languages.pop() if len(languages) == 1 else None,
+        hubs=() if topic.private else settings.hubs,
     )
 
 
@@ -51,9 +52,11 @@ def our_page(base_url: str, key: str) -> str:
     return f"{base_url}articles/{key}"
 
 
-def urls(slug: str, base_url: str) -> dict[str, str]:
-    """Where a topic's feed is served, by format name."""
-    return {name: f"{base_url}feeds/{slug}.{kind.extension}" for name, kind in registry.formats().items()}
+def urls(slug: str, base_url: str, *, private: bool = False, token: str = "") -> dict[str, str]:
+    """Where a topic's feed is served, by format name. What a private feed says of itself is without a token: nothing is
+    there for those who have none."""
+    place = "".join(f"{part}/" for part in ("private" if private else "", token) if part)
+    return {name: f"{base_url}feeds/{place}{slug}.{kind.extension}" for name, kind in registry.formats().items()}
 
 
 def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) -> Item:

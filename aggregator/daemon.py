@@ -10,14 +10,15 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from operator import attrgetter
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from aggregator import distribute
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, StateError
 from aggregator.fetch import Fetcher
@@ -33,13 +34,21 @@ from aggregator.watching import Watch
 from aggregator.web import serve
 
 TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
+DISTRIBUTE_SECONDS = 1  # between two looks for what is to be delivered
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
 CATCHING_UP_SECONDS = 30  # between two lines about how far changed rules have been applied
 COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
 HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
 # Settings that are bound when the daemon starts.
-FIXED = ("state", "database", "listen", "fetch", *(f"parse.{key}" for key in ("processes", "cpu", "time", "memory")))
+FIXED = (
+    "state",
+    "database",
+    "listen",
+    "fetch",
+    "websub.callbacks",
+    *(f"parse.{key}" for key in ("processes", "cpu", "time", "memory")),
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +75,7 @@ class Daemon:
         self._publish_at = 0.0  # likewise
         self._visits: Visits
         self._subscriber: Subscriber
+        self._distributor: distribute.Distributor
 
     @property
     def config(self) -> Config:
@@ -85,11 +95,14 @@ class Daemon:
         scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
         async with (
             Fetcher(self.config.settings.fetch) as fetcher,
-            serve.running(lambda: self.config, self._database, self._pipeline, self._stopping.is_set),
+            Fetcher(distribute.outbound(self.config.settings)) as callbacks,
+            self._distributing(distribute.Distributor(self._pipeline, fetcher, callbacks)) as distributor,
+            serve.running(lambda: self.config, self._database, self._pipeline, self._stopping.is_set, distributor),
         ):
             self._visits = Visits(self._pipeline, fetcher)
             self._subscriber = Subscriber(self._pipeline, fetcher)
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
+            scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
             for job in (self._poll, self._publish, self._look_after_folders, self._catch_up):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
@@ -146,6 +159,23 @@ class Daemon:
             await self._subscriber.step()
         except StateError as error:
             log.error("no hub asked, will try again: %s", error)
+
+    @asynccontextmanager
+    async def _distributing(self, distributor: distribute.Distributor) -> AsyncIterator[distribute.Distributor]:
+        self._distributor = distributor
+        try:
+            yield distributor
+        finally:
+            await distributor.close()
+
+    async def _distribute(self) -> None:
+        """Deliver what was published to those who have subscribed. The store knows what is to be delivered."""
+        if self._stopping.is_set():
+            return
+        try:
+            await self._distributor.step()
+        except StateError as error:
+            log.error("nothing delivered, will try again: %s", error)
 
     async def _keep_house(self) -> None:
         """Remove what is too old. The store, not this job's interval, knows whether that was done today."""
@@ -245,4 +275,4 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 20, 1_000_000)
-    sys.setswitchinterval(0.001)  # seconds: the event loop waits for each thread that is at work for so long
+    sys.setswitchinterval(0.0001)  # seconds: so long the event loop waits for a thread at work, some times a request

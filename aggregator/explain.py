@@ -188,7 +188,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
         yield f"  topic     {slug}: {answer}"
         yield from (f"              {line}" for line in _tree(verdict, 0))
         if verdict.holds and trace.copies:
-            yield f"              published in {compose.urls(slug, config.settings.base_url)['atom']}"
+            private = config.topics[slug].private
+            yield f"              published in {compose.urls(slug, config.settings.base_url, private=private)['atom']}"
 
 
 def facts(trace: Trace) -> dict[str, Any]:

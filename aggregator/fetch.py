@@ -109,13 +109,17 @@ class Fetcher:
         """The answer to a form. A redirect is followed with the form, save 303. Raises FetchError, and nothing else."""
         return await self._request("POST", url, {}, access, form, None)
 
+    async def deliver(self, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        """The answer to a body; `headers` say its type. Raises FetchError, and nothing else."""
+        return await self._request("POST", url, headers, Access(), body, None)
+
     async def _request(
         self,
         method: str,
         url: str,
         headers: Mapping[str, str],
         access: Access,
-        form: Mapping[str, str] | None,
+        form: Mapping[str, str] | bytes | None,
         known: str | None,
     ) -> Response:
         seconds = self._options.total.total_seconds()
@@ -153,7 +157,7 @@ class Fetcher:
         url: str,
         private: dict[str, str],
         access: Access,
-        form: Mapping[str, str] | None,
+        form: Mapping[str, str] | bytes | None,
         known: str | None,
     ) -> Response:
         session = self._session(access)

@@ -546,6 +546,36 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """What lets one subscriber read a private topic. The token itself is known to the subscriber alone."""
+
+    id: str
+    topic: str
+    name: str  # for whom
+    digest: str = field(repr=False)  # SHA-256 of the token, in hexadecimal
+    created_at: datetime
+    used_at: datetime | None = None  # the last use, to within an hour
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Somebody who wants a feed of ours delivered; or, where `ping`, a hub of others that is to be told of it."""
+
+    id: str
+    topic: str  # the feed's address
+    callback: str = field(repr=False)
+    site: str  # registrable domain of the callback
+    secret: str | None = field(repr=False)
+    lease_until: datetime
+    ping: bool = False
+    due_at: datetime | None = None  # the next delivery
+    delivered: str | None = None  # hash of what was delivered last
+    delivered_at: datetime | None = None
+    failures: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A topic as published, before it has a format. All URLs absolute."""
 
@@ -557,3 +587,4 @@ class Feed:
     updated_at: datetime
     items: tuple[Item, ...]
     language: str | None = None
+    hubs: tuple[str, ...] = ()  # that push it (WebSub)

@@ -110,17 +110,21 @@ class Pipeline:
         longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
         outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
-        publish.withdraw(set(self.config.topics), self.config.public)
+        topics = self.config.topics
+        public = {slug for slug, topic in topics.items() if not topic.private}
+        publish.withdraw(public, self.config.public)
+        publish.withdraw(topics.keys() - public, self.config.private)
         self._behind = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
         if stored_topics.is_outdated(self.database, "links", link_rules):
             retag.compare_all(self.database, self.config.links)
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
-        shown = [settings.base_url, settings.tag_authority, repr(self.config.topics)]
+        shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
-        missing = [slug for slug in self.config.topics if not publish.is_published(slug, self.config.public)]
+        roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
+        missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
         stored_topics.republish(self.database, missing)
 
     def catch_up(self) -> tuple[int, int] | None:

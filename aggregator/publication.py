@@ -1,12 +1,20 @@
-"""The stories of a topic → its published files. Repeats what the store says, so it can be cut off and done again."""
+"""The stories of a topic → its published files, and who is to hear of them.
 
-from datetime import datetime
+Repeats what the store says, so it can be cut off and done again.
+"""
+
+from datetime import datetime, timedelta
 
 from aggregator import compose, publish
 from aggregator.config import Config
+from aggregator.models import Subscriber
 from aggregator.store import Database
+from aggregator.store import subscribers as stored_subscribers
 from aggregator.store import topics as stored_topics
 from aggregator.store.topics import DirtyTopic
+from aggregator.words import digest
+
+ALWAYS = timedelta(days=365)  # a hub of others is remembered for that long after a publication
 
 
 def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: datetime) -> int:
@@ -29,8 +37,23 @@ def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: da
     if unpinned:
         item_ids |= stored_topics.pin(database, unpinned)
     feed = compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at, config.agencies)
-    changed = publish.publish(feed, dirty.slug, config.public)
+    root = config.private if topic.private else config.public
+    changed = publish.publish(feed, dirty.slug, root, private=topic.private)
+    _tell(dirty.slug, config, database, now)
     oldest = min((story.founded_at for story in stories), default=None)
     expires_at = oldest + topic.horizon if oldest and topic.max_age else None
     stored_topics.mark_published(database, dirty, expires_at)
     return changed
+
+
+def _tell(slug: str, config: Config, database: Database, now: datetime) -> None:
+    """Have the feeds of a topic delivered, or another hub told. Before the topic counts as published, so that a crash
+    forgets nobody; who has had just these bytes gets them no second time."""
+    settings = config.settings
+    if config.topics[slug].private or not settings.hubs:
+        return
+    urls = compose.urls(slug, settings.base_url).values()
+    others = settings.hubs if settings.websub.hub != "own" else ()
+    pairs = [(url, other) for url in urls for other in others]
+    pinged = [Subscriber(digest(pair), *pair, "", None, now + ALWAYS, ping=True) for pair in pairs]
+    stored_subscribers.awaken(database, urls, now, pinged)

@@ -1,60 +1,83 @@
 """Published files: whole or not there, byte for byte the same when nothing has changed.
 
 Beside each file stands its gzip, so that any web server can serve the folder as it is.
+
+Dates over HTTP know no fractions of a second, so two versions of a file never bear the same second: one that follows
+too soon is dated a second later than the one before.
 """
 
 import gzip
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from aggregator import registry
 from aggregator.models import Feed
 
+AHEAD_SECONDS = 60  # a file that is dated later than that bears no date of ours
 
-def publish(feed: Feed, slug: str, public: Path) -> int:
+
+def publish(feed: Feed, slug: str, root: Path, *, private: bool = False) -> int:
     """Write a topic's feed in every format. Answers with the number of files that changed. Raises OSError."""
-    folder = public / "feeds"
-    folder.mkdir(parents=True, exist_ok=True)
     changed = 0
     for kind in registry.formats().values():
-        changed += replace(folder / f"{slug}.{kind.extension}", kind.render(feed))
+        path = folder(root, private=private) / f"{slug}.{kind.extension}"
+        changed += replace(path, kind.render(feed), private=private)
     return changed
 
 
-def is_published(slug: str, public: Path) -> bool:
+def is_published(slug: str, root: Path) -> bool:
     """Whether a topic's files are all there."""
     names = [f"{slug}.{kind.extension}" for kind in registry.formats().values()]
-    return all((public / "feeds" / file).exists() for name in names for file in (name, f"{name}.gz"))
+    return all((root / "feeds" / file).exists() for name in names for file in (name, f"{name}.gz"))
 
 
-def withdraw(keep: set[str], public: Path) -> None:
-    """Remove the files of topics that are no longer configured."""
+def withdraw(keep: set[str], root: Path) -> None:
+    """Remove the files of topics that are not to be there any more."""
     extensions = {kind.extension for kind in registry.formats().values()}
-    for path in (public / "feeds").glob("*"):
+    for path in (root / "feeds").glob("*"):
         slug, _, rest = path.name.partition(".")
         if slug not in keep and rest.removesuffix(".gz") in extensions:
             path.unlink(missing_ok=True)
 
 
-def replace(path: Path, data: bytes) -> bool:
+def folder(root: Path, *, private: bool = False) -> Path:
+    """Where feeds lie: made, if need be, so that web servers can look into it whatever the umask, or nobody can."""
+    feeds = root / "feeds"
+    for missing in (one for one in (root, feeds) if not one.is_dir()):
+        missing.mkdir(parents=True, mode=0o700)
+        missing.chmod(0o700 if private else 0o755)
+    return feeds
+
+
+def replace(path: Path, data: bytes, *, private: bool = False) -> bool:
     """Put bytes and their gzip in a file's place at once; False if they were there already."""
     packed = path.with_name(path.name + ".gz")
     if path.exists() and packed.exists() and path.read_bytes() == data:
         return False
-    _write(packed, gzip.compress(data, 6, mtime=0))
-    _write(path, data)
+    changed_at, mode = _after(path), 0o600 if private else 0o644
+    _write(packed, gzip.compress(data, 6, mtime=0), changed_at, mode)
+    _write(path, data, changed_at, mode)
     return True
 
 
-def _write(path: Path, data: bytes) -> None:
+def _after(path: Path) -> float:
+    """Now, in seconds since 1970, or the second that follows on that of the file that is there, if it is a near one."""
+    now = time.time()
+    following = int(path.stat().st_mtime) + 1.0 if path.exists() else 0.0
+    return following if now < following < now + AHEAD_SECONDS else now
+
+
+def _write(path: Path, data: bytes, changed_at: float, mode: int) -> None:
     """Temporary file, fsync, rename, fsync of the folder: after a crash there is the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), mode)
+            os.utime(file.fileno(), (changed_at, changed_at))
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:

@@ -1,6 +1,6 @@
 """The state of everything, for `aggregator status`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from aggregator import schedule
 from aggregator.config import Config
-from aggregator.models import Subscription
+from aggregator.models import Subscription, Token
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
@@ -146,6 +146,21 @@ def lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[s
     yield from _table(
         [("topic", "stories"), *((topic["slug"], str(topic["stories"])) for topic in facts["topics"])], width
     )
+
+
+def tokens(found: Iterable[Token]) -> list[dict[str, Any]]:
+    """Tokens as plain values; their digests are nobody's business."""
+    names = ("id", "topic", "name", "created_at", "used_at")
+    return [{name: getattr(one, name) for name in names} for one in found]
+
+
+def token_lines(facts: Sequence[dict[str, Any]], now: datetime) -> Iterator[str]:
+    """The same for a person."""
+    rows = [("id", "topic", "for", "made", "last used")]
+    for one in facts:
+        used = _apart(one["used_at"].isoformat(), now) if one["used_at"] else "never"
+        rows.append((one["id"], one["topic"], plain(one["name"]), _apart(one["created_at"].isoformat(), now), used))
+    yield from _table(rows, None)
 
 
 def _apart(moment: str, now: datetime, past: str = "{} ago") -> str:

@@ -51,6 +51,8 @@ LAYERS = [
         "schedule",
         "compose",
         "websub",
+        "tokens",
+        "hub",
     ],
     ["opml", "autodiscovery", "outage"],
     ["sources", "parsers", "taggers", "leaves", "formats", "publish"],
@@ -61,12 +63,12 @@ LAYERS = [
     ["ending"],
     ["pipeline"],
     ["housekeeping"],
-    ["runtime", "explain", "show", "subscribe", "discover", "watching"],
+    ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
     ["preview", "firing", "drafting"],
     ["web", "subscriptions"],
     ["daemon"],
     ["commands"],
-    ["topic_commands"],
+    ["topic_commands", "token_commands"],
     ["cli"],
 ]
 PURE = [
@@ -125,6 +127,8 @@ PURE += [
     "bylines",
     "datelines",
     "origins",
+    "tokens",
+    "hub",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -61,6 +61,11 @@ class Config:
         return self.state / "public"
 
     @property
+    def private(self) -> Path:
+        """Where files of private topics go: nobody else may look into it."""
+        return self.state / "private"
+
+    @property
     def kept_for(self) -> timedelta:
         """How long articles are kept: never shorter than the oldest story that a topic wants to show."""
         return max(self.settings.retention.articles, *(topic.max_age or timedelta() for topic in self.topics.values()))

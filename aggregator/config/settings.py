@@ -1,5 +1,6 @@
 """aggregator.yaml: the daemon itself. Every value can be overridden from the environment."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from aggregator.addresses import is_outside
 from aggregator.registry import Options
 from aggregator.units import Duration, Network, Pause, ProxyUrl, Size, Written
 
+_LISTS = ("allow", "callbacks", "trusted_proxies")  # in the environment: words
 _LOCAL = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # all interfaces: reached by loopback
 
 
@@ -42,6 +44,12 @@ def _own_url(given: dict[str, Any]) -> str:
 def _database(value: str) -> str:
     if value != "sqlite" and not value.startswith("postgresql+psycopg://"):
         raise ValueError("the database is 'sqlite' or 'postgresql+psycopg://user@host/name'")
+    return value
+
+
+def _hub(value: str) -> str:
+    if value not in ("own", "off") and not re.fullmatch(r"https?://[!#-;=?-~]{1,500}", value):
+        raise ValueError("a hub is 'own', 'off', or an address such as 'https://hub.example.org/'")
     return value
 
 
@@ -118,12 +126,30 @@ class WebSub(Options):
         "auto", description="auto: where a feed names a hub and base_url can be reached from outside."
     )
     lease: Duration = Field(timedelta(days=10), description="How long a subscription is asked to last.")
+    hub: Annotated[str, AfterValidator(_hub)] = Field(
+        "own", description="Who tells subscribers of our news: own (built in), off, or the address of another hub."
+    )
+    callbacks: tuple[Network, ...] = Field(
+        (), description="Networks on the inside to which our own hub may deliver, too."
+    )
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if not timedelta(hours=1) <= self.lease <= timedelta(days=30):
             raise ValueError("lease is from 1h to 30d")
         return self
+
+
+class Serve(Options):
+    """What one reader may take of the web server."""
+
+    requests: int = Field(
+        600, ge=0, le=1_000_000, description="From one address in a minute; more are answered 429. 0: no limit."
+    )
+    connections: int = Field(100, ge=1, le=2000, description="From one address at the same time.")
+    trusted_proxies: tuple[Network, ...] = Field(
+        (), description="Networks of proxies that may say, in X-Forwarded-For, for whom they ask."
+    )
 
 
 class Retention(Options):
@@ -173,12 +199,19 @@ class Settings(Options):
     fetch: Fetch = Fetch()
     parse: Parse = Parse()
     websub: WebSub = WebSub()
+    serve: Serve = Serve()
     retention: Retention = Retention()
 
     @property
     def subscribes(self) -> bool:
         """Whether to ask hubs to push: they must be able to reach us."""
         return self.websub.subscribe == "auto" and is_outside(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """The hubs that our feeds name."""
+        kind = self.websub.hub
+        return {"own": (f"{self.base_url}hub",), "off": ()}.get(kind, (kind,))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -203,7 +236,7 @@ def overridden(data: dict[str, Any], environment: Mapping[str, str]) -> dict[str
         if inner is None:
             result[outer] = str(Path.cwd() / value) if outer == "state" and value else value
         else:
-            result[outer] = {**(result.get(outer) or {}), inner: value.split() if inner == "allow" else value}
+            result[outer] = {**(result.get(outer) or {}), inner: value.split() if inner in _LISTS else value}
     if "STATE_DIRECTORY" in environment and "AGGREGATOR_STATE" not in environment:  # systemd.exec(5)
         result["state"] = environment["STATE_DIRECTORY"].split(":")[0]
     return result

@@ -99,6 +99,7 @@ class Topic(Group):
         20, ge=0, le=1000, description="At most so many older stories enter the feed when the rules are changed."
     )
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
+    private: bool = Field(False, description="Only for those who have a token: see `aggregator token add`.")
     examples: Examples = Examples()
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from lxml import etree
 from aggregator import __version__
 from aggregator.models import Feed, Item
 
+ATOM = "http://www.w3.org/2005/Atom"
 CC = "http://backend.userland.com/creativeCommonsRssModule"
 DC = "http://purl.org/dc/elements/1.1/"
 MEDIA = "http://search.yahoo.com/mrss/"
@@ -36,6 +37,9 @@ def generator(feed: Feed, own: str) -> FeedGenerator:
     out.generator("aggregator", version=__version__)
     if feed.language:
         out.language(feed.language)
+    out.more.hubs = feed.hubs
+    for hub in feed.hubs:
+        out.link(href=hub, rel="hub")
     out.link(href=feed.urls[own], rel="self")
     out.link(href=feed.page, rel="alternate", type="text/html")  # last: RSS takes the last link for the channel's
     for item in feed.items:
@@ -68,8 +72,17 @@ def _add(out: FeedGenerator, item: Item) -> None:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
+    hubs: tuple[str, ...] = ()
+
     def extend_ns(self) -> dict[str, str]:
         return {"creativeCommons": CC, "dc": DC, "media": MEDIA}
+
+    def extend_rss(self, feed: Any) -> Any:
+        """feedgen writes of a channel's links only that to itself; hubs stand beside it."""
+        own = feed.find(f"channel/{{{ATOM}}}link")
+        for hub in self.hubs:
+            own.addprevious(etree.Element(f"{{{ATOM}}}link", rel="hub", href=hub))
+        return feed
 
 
 class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships no types

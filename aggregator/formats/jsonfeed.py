@@ -15,6 +15,7 @@ def render(feed: Feed) -> bytes:
         "feed_url": feed.urls["jsonfeed"],
         "description": feed.description,
         "language": feed.language,
+        "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
     }
     items = [_given(_item(item)) for item in feed.items]  # required, even where there are none
     return json.dumps(_given(document) | {"items": items}, ensure_ascii=False).encode() + b"\n"

@@ -146,6 +146,36 @@ subscriptions = Table(
     Column("error", Text),
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(8), primary_key=True, comment="by which people name it"),
+    Column("topic", String(64), nullable=False),
+    Column("name", Text, nullable=False, comment="for whom"),
+    Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the token, which is not stored"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime, comment="the last use, to within an hour"),
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="digest of topic and callback"),
+    Column("topic", Text, nullable=False, comment="address of a feed of ours"),
+    Column("callback", Text, nullable=False, comment="where our hub delivers it, or another hub"),
+    Column("site", String(255), nullable=False, comment="registrable domain of the callback"),
+    Column("secret", Text, comment="signs what is delivered"),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Column("ping", Boolean, nullable=False, comment="it is another hub, which is told that there is news"),
+    Column("due_at", UtcDateTime, comment="the next delivery; empty while nothing is to be delivered"),
+    Column("delivered", String(64), comment="hash of what was delivered last"),
+    Column("delivered_at", UtcDateTime),
+    Column("failures", Integer, nullable=False, comment="deliveries in a row that came to nothing"),
+    Column("error", Text),
+    Index(None, "due_at"),  # what is to be delivered
+    Index(None, "topic"),  # whom a publication concerns
+)
+
 visits = Table(
     "visits",
     metadata,

@@ -33,14 +33,16 @@ def index(config: Config, database: Database) -> str:
             "newest": counts.get(slug, (0, None))[1],
         }
         for slug, topic in config.topics.items()
+        if not topic.private
     ]
     return _render("index", config, rows=rows)
 
 
-def topic(config: Config, database: Database, slug: str) -> str | None:
-    """A topic's stories with the reasons why they are in it."""
+def topic(config: Config, database: Database, slug: str, *, private: bool = False) -> str | None:
+    """A topic's stories with the reasons why they are in it. That of a private one names no feeds: there are no
+    addresses without tokens, and those stand on no page."""
     found = config.topics.get(slug)
-    if found is None:
+    if found is None or found.private is not private:
         return None
     since = utc_now() - found.horizon
     stories = stored_topics.stories_in(
@@ -53,7 +55,8 @@ def topic(config: Config, database: Database, slug: str) -> str | None:
         past=True,
     )
     voices = {story.id: origins.independent(copy.voice for copy in story.copies) for story in stories}
-    return _render("topic", config, topic=found, feeds=_feeds(slug, config), stories=stories, voices=voices)
+    feeds = [] if private else _feeds(slug, config)
+    return _render("topic", config, topic=found, feeds=feeds, stories=stories, voices=voices)
 
 
 def article(config: Config, database: Database, key: str) -> str | None:

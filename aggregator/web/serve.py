@@ -1,31 +1,33 @@
 """The web server: published files as they are, and a few pages.
 
-A feed is a file: a request looks at its size and time, never into the database. The strong ETag is a hash of the bytes
-that are sent, so the packed and the plain form have different ones.
+A feed is a file: a request looks at its identity, never into the database. Most requests for feeds are answered by
+`front` before they come here; what is said of a feed is the same on both ways.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
-from aggregator import metrics, registry
+from aggregator import metrics
 from aggregator.config import Config
+from aggregator.distribute import Distributor
 from aggregator.errors import StateError
-from aggregator.pipeline import Pipeline
+from aggregator.pipeline import Pipeline, utc_now
 from aggregator.store import Database
-from aggregator.web import pages, websub
+from aggregator.web import conditional, hub, pages, websub
+from aggregator.web.front import IDLE_SECONDS, Connection, Front
+from aggregator.web.limits import Limits
+from aggregator.web.private import NOT_FOUND, Doorkeeper
+from aggregator.web.published import Place, Published
 
 log = logging.getLogger(__name__)
 
-MAX_AGE_SECONDS = 60
+_PLACE = "private/{token:[A-Za-z0-9_-]{43}}/{slug:[a-z0-9-]+}"
+_PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -34,76 +36,54 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Blob:
-    """One file's bytes and what is said about them."""
-
-    signature: tuple[int, int]
-    body: bytes
-    packed: bytes
-    etag: str
-    packed_etag: str
-    modified_at: datetime
-
-
-class _Files:
-    """Published files in memory, read again when they have changed."""
-
-    def __init__(self) -> None:
-        self._blobs: dict[Path, _Blob] = {}
-
-    def get(self, path: Path) -> _Blob | None:
-        try:
-            facts = path.stat()
-            signature = (facts.st_mtime_ns, facts.st_size)
-            blob = self._blobs.get(path)
-            if blob is None or blob.signature != signature:
-                body, packed = path.read_bytes(), path.with_name(path.name + ".gz").read_bytes()
-                modified_at = datetime.fromtimestamp(int(facts.st_mtime), UTC)
-                blob = _Blob(signature, body, packed, _etag(body), _etag(packed), modified_at)
-                self._blobs[path] = blob
-            return blob
-        except OSError:
-            self._blobs.pop(path, None)
-            return None
-
-
 def application(
     config: Callable[[], Config],
     database: Database,
     pipeline: Pipeline | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    limits: Limits | None = None,
+    published: Published | None = None,
+    distributor: Distributor | None = None,
 ) -> web.Application:
     """The routes. `config` answers with the configuration in use, which a reload may replace.
 
-    With a `pipeline` hubs can push into it, until `stopping` answers True.
+    With a `pipeline` hubs can push into it, until `stopping` answers True; with a `distributor` there is a hub of ours.
+    `limits` and `published` are shared with the front, if there is one.
     """
-    files = _Files()
+    limits = limits or Limits(lambda: config().settings.serve)
+    published = published or Published(config)
+    doorkeeper = Doorkeeper(database, utc_now)
 
     async def feed(request: web.Request) -> web.StreamResponse:
-        slug, extension = request.match_info["slug"], request.match_info["extension"]
-        kind = next((kind for kind in registry.formats().values() if kind.extension == extension), None)
-        if kind is None or slug not in config().topics:
-            raise web.HTTPNotFound(text="There is no such feed; / lists the topics.\n")
-        blob = files.get(config().public / "feeds" / f"{slug}.{extension}")
-        if blob is None:
-            raise web.HTTPServiceUnavailable(text="Not published yet.\n", headers={"Retry-After": "5"})
-        return _answer(request, blob, kind.media_type)
+        place = published.place(request.path)
+        if place is None:
+            raise web.HTTPNotFound(text=NOT_FOUND)
+        return answer(request, published, place)
 
-    async def page(request: web.Request, render: Callable[[], str | None]) -> web.StreamResponse:
+    async def private_feed(request: web.Request) -> web.StreamResponse:
+        place = published.private(f"{await doorkeeper.check(request)}.{request.match_info['extension']}")
+        if place is None:
+            raise web.HTTPNotFound(text=NOT_FOUND)
+        return answer(request, published, place)
+
+    async def page(render: Callable[[], str | None], more: dict[str, str] | None = None) -> web.StreamResponse:
         text = await asyncio.to_thread(render)
         if text is None:
-            raise web.HTTPNotFound(text="There is no such page; / lists the topics.\n")
-        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
+            raise web.HTTPNotFound(text=NOT_FOUND)
+        return web.Response(text=text, content_type="text/html", headers=_HEADERS | (more or {}))
 
     async def index(request: web.Request) -> web.StreamResponse:
-        return await page(request, lambda: pages.index(config(), database))
+        return await page(lambda: pages.index(config(), database))
 
     async def topic(request: web.Request) -> web.StreamResponse:
-        return await page(request, lambda: pages.topic(config(), database, request.match_info["slug"]))
+        return await page(lambda: pages.topic(config(), database, request.match_info["slug"]))
+
+    async def private_topic(request: web.Request) -> web.StreamResponse:
+        slug = await doorkeeper.check(request)
+        return await page(lambda: pages.topic(config(), database, slug, private=True), _PRIVATE)
 
     async def article(request: web.Request) -> web.StreamResponse:
-        return await page(request, lambda: pages.article(config(), database, request.match_info["key"]))
+        return await page(lambda: pages.article(config(), database, request.match_info["key"]))
 
     async def healthz(request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")
@@ -113,11 +93,13 @@ def application(
             body=metrics.page(), headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"}
         )
 
-    app = web.Application(client_max_size=1024)
+    app = web.Application(client_max_size=1024, middlewares=[_limited(limits)])
     app.add_routes(
         [
             web.get("/", index),
             web.get("/topics/{slug:[a-z0-9-]+}", topic),
+            web.get(f"/feeds/{_PLACE}.{{extension:[a-z]+}}", private_feed),
+            web.get(f"/topics/{_PLACE}", private_topic),
             web.get("/articles/{key:[0-9a-f]{32}}", article),
             web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
             web.get("/healthz", healthz),
@@ -126,58 +108,71 @@ def application(
     )
     if pipeline is not None:
         app.add_routes(websub.routes(pipeline, stopping))
+    if distributor is not None:
+        app.add_routes(hub.routes(distributor))
     return app
 
 
 @asynccontextmanager
 async def running(
-    config: Callable[[], Config], database: Database, pipeline: Pipeline, stopping: Callable[[], bool]
+    config: Callable[[], Config],
+    database: Database,
+    pipeline: Pipeline,
+    stopping: Callable[[], bool],
+    distributor: Distributor | None = None,
 ) -> AsyncIterator[None]:
     """Serve while inside. Raises StateError when the address cannot be listened on."""
-    app = application(config, database, pipeline, stopping)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+    limits, published = Limits(lambda: config().settings.serve), Published(config)
+    app = application(config, database, pipeline, stopping, limits, published, distributor)
+    # A head is waited for no longer than for the next request: aiohttp has one clock for both.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
+    assert runner.server
+    front = Front(published, limits, runner.server)
     try:
         host, port = config().settings.address
         try:
-            await web.TCPSite(runner, host, port).start()
+            listening = await front.loop.create_server(lambda: Connection(front), host, port, backlog=512)
         except OSError as error:
             raise StateError(
                 f"cannot listen on {host}:{port}: {error.strerror or error};"
                 " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            listening.close()
     finally:
         await runner.cleanup()
+        front.close()
 
 
-def _answer(request: web.Request, blob: _Blob, media_type: str) -> web.Response:
-    packed = "gzip" in request.headers.get("Accept-Encoding", "")
-    headers = {
-        "Content-Type": media_type,
-        "ETag": blob.packed_etag if packed else blob.etag,
-        "Last-Modified": format_datetime(blob.modified_at, usegmt=True),
-        "Cache-Control": f"public, max-age={MAX_AGE_SECONDS}",
-        "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if _is_fresh(request, blob):
-        return web.Response(
-            status=304, headers={name: value for name, value in headers.items() if name != "Content-Type"}
-        )
-    if packed:
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(body=blob.packed if packed else blob.body, headers=headers)
+def answer(request: web.Request, published: Published, place: Place) -> web.Response:
+    """A feed, or that the reader has it already. Raises HTTPException."""
+    fields = {name: ", ".join(request.headers.getall(name)) for name in conditional.NAMES if name in request.headers}
+    copy = published.copy(place, packed=conditional.takes_gzip(fields.get("accept-encoding", "")))
+    if copy is None:
+        raise web.HTTPServiceUnavailable(text="Not published yet.\n", headers={"Retry-After": "5"})
+    status = conditional.status(fields, copy.etag, copy.modified_at)
+    if status == 412:
+        raise web.HTTPPreconditionFailed(text="It is another one by now.\n")
+    if status == 304:
+        return web.Response(status=304, headers=copy.short)
+    body = published.body(copy)
+    if body is None:
+        raise web.HTTPServiceUnavailable(text="It is being replaced.\n", headers={"Retry-After": "1"})
+    return web.Response(body=body, headers=copy.headers)
 
 
-def _is_fresh(request: web.Request, blob: _Blob) -> bool:
-    """Whether the reader has these bytes already; If-None-Match wins over If-Modified-Since (RFC 9110 §13.2.2)."""
-    if request.if_none_match is not None:
-        given = {tag.value for tag in request.if_none_match}
-        return bool(given & {"*", blob.etag.strip('"'), blob.packed_etag.strip('"')})
-    since = request.if_modified_since
-    return since is not None and blob.modified_at <= since
+def _limited(limits: Limits) -> Middleware:
+    @web.middleware
+    async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith("/websub/"):  # a hub may have much to push, and is bounded there
+            return await handler(request)
+        forwarded = ", ".join(request.headers.getall("X-Forwarded-For", ())) or None
+        client = limits.client(request.remote or "::", forwarded)
+        if wait := limits.wait(client, asyncio.get_running_loop().time()):
+            raise web.HTTPTooManyRequests(text="Too often.\n", headers={"Retry-After": str(wait)})
+        return await handler(request)
 
-
-def _etag(data: bytes) -> str:
-    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    return limited

@@ -1,0 +1,180 @@
+"""Published files as they are sent: what is said of each, and a bounded number of their bytes in memory.
+
+A file is known by its identity (inode, times, size), which is looked at with each request: what the daemon, another
+process or a person has put in its place is seen at once. Only when that has changed is a file read; its strong ETag is
+a hash of the very bytes that are sent, so that the packed and the plain form have tags of their own.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+
+from aggregator import compose, registry
+from aggregator.config import Config
+
+MAX_AGE_SECONDS = 60
+MEMORY_BYTES = 64_000_000  # of bodies; more are read from the disk each time
+
+_ALWAYS = (("Vary", "Accept-Encoding"), ("X-Content-Type-Options", "nosniff"))
+_UNTOLD = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex"))
+
+_Identity = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a feed's file lies, and what is said of it whatever stands in it."""
+
+    path: str
+    media_type: str
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One form of a file: plain, or packed."""
+
+    path: str
+    place: Place
+    identity: _Identity
+    etag: str
+    modified_at: int | None  # seconds since 1970
+    until: float  # so long this is what is to be said of the file, unless it changes
+    headers: tuple[tuple[str, str], ...]  # of an answer with the body
+    short: tuple[tuple[str, str], ...]  # of one without
+    lines: bytes  # both as they are sent
+    short_lines: bytes
+
+
+class Published:
+    """The feeds of the configuration in use."""
+
+    def __init__(self, config: Callable[[], Config]) -> None:
+        self._config = config
+        self._known: dict[str, Copy] = {}
+        self._bodies: dict[str, tuple[_Identity, bytes]] = {}  # the one used last at the end
+        self._held = 0
+        self._placed: Config | None = None
+        self._places: dict[str, Place] = {}
+        self._private: dict[str, Place] = {}
+
+    def place(self, target: str) -> Place | None:
+        """The feed at a path such as `/feeds/china-russia.atom`; None if there is none that everybody may read."""
+        self._look_at_config()
+        return self._places.get(target)
+
+    def private(self, name: str) -> Place | None:
+        """The feed of a private topic by the end of its path, such as `desk.atom`."""
+        self._look_at_config()
+        return self._private.get(name)
+
+    def _look_at_config(self) -> None:
+        config = self._config()
+        if config is not self._placed:
+            self._places, self._private = dict(_public(config)), dict(_private(config))
+            self._placed = config
+
+    def copy(self, place: Place, *, packed: bool) -> Copy | None:
+        """What to send of a feed: packed if wanted and there; None while it is not published."""
+        return (self._look(place, place.path + ".gz") if packed else None) or self._look(place, place.path)
+
+    def body(self, copy: Copy) -> bytes | None:
+        """The bytes that a copy was made from; None when they are not there any more."""
+        held = self._bodies.pop(copy.path, None)
+        if held is not None and held[0] == copy.identity:
+            self._bodies[copy.path] = held
+            return held[1]
+        self._held -= len(held[1]) if held else 0
+        read = _read(copy.path)
+        if read is None or read[0] != copy.identity:
+            return None
+        self._hold(copy.path, *read)
+        return read[1]
+
+    def _look(self, place: Place, path: str) -> Copy | None:
+        try:
+            identity = _identity(os.stat(path))  # noqa: PTH116  # a third of the time of Path.stat
+        except OSError:
+            self._known.pop(path, None)
+            return None
+        known = self._known.get(path)
+        if known and known.identity == identity and known.place is place and time.time() < known.until:
+            return known
+        read = _read(path)
+        if read is None:
+            return None
+        self._hold(path, *read)
+        copy = self._known[path] = _described(place, path, *read, time.time())
+        return copy
+
+    def _hold(self, path: str, identity: _Identity, body: bytes) -> None:
+        """Keep bytes in memory, in the place of those that were not used for longest."""
+        held = self._bodies.pop(path, None)
+        self._held += len(body) - (len(held[1]) if held else 0)
+        self._bodies[path] = identity, body
+        while self._held > MEMORY_BYTES:
+            oldest = next(iter(self._bodies))
+            self._held -= len(self._bodies.pop(oldest)[1])
+
+
+def _public(config: Config) -> Iterator[tuple[str, Place]]:
+    for slug in (slug for slug, topic in config.topics.items() if not topic.private):
+        for name, url in compose.urls(slug, config.settings.base_url).items():
+            kind, file = registry.formats()[name], f"{slug}.{registry.formats()[name].extension}"
+            links = [f'<{hub}>; rel="hub"' for hub in config.settings.hubs]
+            links += [f'<{url}>; rel="self"'] if links else []
+            headers = [("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS]
+            headers += [("Link", ", ".join(links))] if links else []
+            yield f"/feeds/{file}", Place(str(config.public / "feeds" / file), kind.media_type, tuple(headers))
+
+
+def _private(config: Config) -> Iterator[tuple[str, Place]]:
+    headers = (("Cache-Control", f"private, max-age={MAX_AGE_SECONDS}"), *_ALWAYS, *_UNTOLD)
+    for slug in (slug for slug, topic in config.topics.items() if topic.private):
+        for kind in registry.formats().values():
+            file = f"{slug}.{kind.extension}"
+            yield file, Place(str(config.private / "feeds" / file), kind.media_type, headers)
+
+
+def _described(place: Place, path: str, identity: _Identity, body: bytes, now: float) -> Copy:
+    modified_at = identity[1] // 1_000_000_000
+    is_ahead = modified_at > now  # a date to come must not be said (RFC 9110 §8.8.2.1)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    short = [("ETag", etag), *place.headers]
+    if not is_ahead:
+        short.insert(1, ("Last-Modified", formatdate(modified_at, usegmt=True)))
+    content = [("Content-Type", place.media_type), ("Content-Length", str(len(body)))]
+    if path.endswith(".gz"):
+        content.append(("Content-Encoding", "gzip"))
+    return Copy(
+        path,
+        place,
+        identity,
+        etag,
+        None if is_ahead else modified_at,
+        float(modified_at) if is_ahead else float("inf"),
+        headers=(*content, *short),
+        short=tuple(short),
+        lines=_lines(*content, *short),
+        short_lines=_lines(*short),
+    )
+
+
+def _lines(*headers: tuple[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("ascii")
+
+
+def _read(path: str) -> tuple[_Identity, bytes] | None:
+    try:
+        with Path(path).open("rb") as file:
+            return _identity(os.fstat(file.fileno())), file.read()
+    except OSError:
+        return None
+
+
+def _identity(facts: os.stat_result) -> _Identity:
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size, facts.st_ctime_ns
