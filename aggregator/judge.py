@@ -13,15 +13,8 @@ from aggregator.models import Article, Membership, Story, Tag, Verdict
 from aggregator.registry import DEFAULT_RANK
 from aggregator.words import digest
 
-_LOOKS = {
-    "title",
-    "description",
-    "stories",
-    "related",
-    "backfill",
-    "limit",
-    "examples",
-}  # of a topic: what no judgement depends on
+# Of a topic: what no judgement depends on.
+_LOOKS = {"title", "description", "stories", "related", "backfill", "limit", "private", "examples"}
 
 
 @dataclass(frozen=True)
