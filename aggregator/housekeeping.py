@@ -14,7 +14,7 @@ from aggregator.store import relations, retention, sketches
 
 EVERY = timedelta(days=1)
 BATCH = 200  # stories removed in one transaction: visits wait for a fraction of a second
-ROWS = 5_000  # of tombstones, sketches, terms deleted in one transaction: likewise
+ROWS = 2_000  # of tombstones, sketches, terms deleted in one transaction: likewise
 
 log = logging.getLogger(__name__)
 

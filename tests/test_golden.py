@@ -21,7 +21,7 @@ from aggregator.reading import Request, read
 
 FOLDER = Path(__file__).parent / "golden"
 CONFIG = Path(__file__).parent.parent / "config"
-FILES = sorted(path for path in FOLDER.glob("*/*") if path.suffix != ".json")
+FILES = sorted(path for path in FOLDER.glob("*/*.*") if path.suffix != ".json" and path.parent.name != "topics")
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
 

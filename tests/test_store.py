@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from aggregator import dedup, tagging
@@ -28,7 +29,7 @@ from aggregator.models import (
     Visit,
 )
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, files, memories, retention, sources, topics, visits
+from aggregator.store import Database, articles, files, memories, retention, schema, sources, topics, visits
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -382,3 +383,22 @@ def test_times_are_text_in_utc_on_sqlite(store: Database) -> None:
 def test_time_without_zone_is_refused(store: Database) -> None:
     with pytest.raises(Exception, match="without its zone"):
         sources.make_due(store, datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point
+
+
+def test_stories_are_dated_by_what_leads_them_now(store: Database) -> None:
+    def newest() -> list[str]:
+        return [story.id for story in topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=9)]
+
+    lease = lease_of(store)
+    one, two = (article(name, link=None, published_at=NOW - timedelta(days=int(name))) for name in "12")
+    visits.save(store, lease, replace(visited(lease, one, two), due_at=NOW))
+    assert newest() == [one.key, two.key]
+    lease = lease_of(store)
+    past = dedup.fold([dedup.copy_of(two, 50)], ())[0].copies
+    visits.save(store, lease, visited(lease, replace(two, published_at=NOW), past=past))
+    assert newest() == [two.key, one.key]
+    with store.reading() as connection:
+        dates = connection.execute(select(schema.memberships.c.story, schema.memberships.c.dated_at)).all()
+    assert {tuple(row) for row in dates} == {(one.key, one.dated_at), (two.key, NOW)}
+    visits.save_judgement(store, {}, {}, {two.key: one.key})
+    assert [story.lead.key for story in topics.stories_in(store, "one", since=NOW, limit=9)] == []

@@ -5,7 +5,7 @@ that no chain of resemblances can grow from one event into the next.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,7 +48,7 @@ _ALIKE = (
         & _other.c.hour.between(_one.c.hour - _HOURS, _one.c.hour + _HOURS)
         & (_other.c.story != _one.c.story),
     )
-    .where(_one.c.story.in_(_among("stories")), tuple_(_one.c.story, _one.c.term).not_in(_among("left_out")))
+    .where(_one.c.story.in_(_among("stories")), _one.c.term.not_in(_among("left_out")))
     .group_by(_one.c.story, _other.c.story)
     .having(_SHARED >= MIN_SHARED, round(LIKENESS * _UNIT**2) <= _LIKENESS)
 )
@@ -181,21 +181,33 @@ def _write_terms(database: Database, connection: Connection, found: Mapping[str,
 
 def _pairs(connection: Connection, of: Mapping[str, Terms]) -> Pairs:
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    sought = {"stories": sorted(of), "left_out": _common(connection, of)}
-    for story, other, likeness in connection.execute(_ALIKE, sought):
-        found[story].append((other, likeness))
+    for stories_, left_out in _questions(_holders(connection, of), of):
+        for story, other, likeness in connection.execute(_ALIKE, {"stories": stories_, "left_out": left_out}):
+            found[story].append((other, likeness))
     return {story: sorted(group, key=lambda pair: (-pair[1], pair[0]))[:MOST] for story, group in found.items()}
 
 
-def _common(connection: Connection, found: Mapping[str, Terms]) -> list[tuple[str, str]]:
-    """Stories and those of their terms that so many others have that it would take long to look at them all."""
-    hours = [_hour(one.dated_at) for one in found.values()]
+def _holders(connection: Connection, of: Mapping[str, Terms]) -> dict[str, int]:
+    """How many stories have each of these terms at about that time."""
+    hours = [_hour(one.dated_at) for one in of.values()]
     window = {"since": min(hours) - _HOURS, "until": max(hours) + _HOURS}
-    wanted = chunks(term for one in found.values() for term in one.weights)
+    wanted = chunks(term for one in of.values() for term in one.weights)
     rows = (connection.execute(_HOLDERS, {"terms": chunk, **window}) for chunk in wanted)
-    holders = {term: count for some in rows for term, count in some}
-    ranked = {story: sorted(one.weights, key=lambda term: (holders[term], term)) for story, one in found.items()}
-    return [(story, term) for story in sorted(ranked) for term in ranked[story][RAREST:] if holders[term] > COMMON]
+    return {term: count for some in rows for term, count in some}
+
+
+def _questions(holders: Mapping[str, int], of: Mapping[str, Terms]) -> Iterator[tuple[list[str], list[str]]]:
+    """Stories to be asked for together, and the terms to leave out: the common ones, but for a story's rarest."""
+    common = {term for term, count in holders.items() if count > COMMON}
+    others = []
+    for story, one in sorted(of.items()):
+        mine = one.weights.keys() & common
+        if not mine or len(one.weights) - len(mine) >= RAREST:
+            others.append(story)
+        else:
+            yield [story], sorted(one.weights, key=lambda term: (holders[term], term))[RAREST:]
+    if others:
+        yield others, sorted(common)
 
 
 def _events(connection: Connection, found: Mapping[str, Terms], pairs: Pairs) -> dict[str, str]:
