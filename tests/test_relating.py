@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.dialects import sqlite
 
 from aggregator import compose, config, explain, relating, runtime
@@ -142,16 +143,21 @@ def test_story_whose_lead_has_changed_meanwhile_waits_on(store: Database) -> Non
     assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
 
 
+def plan_of(connection: Connection, statement: Select[Any], given: Mapping[str, object]) -> str:
+    """How SQLite would answer: with which indexes."""
+    asked = statement.params(given).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
+
+
 def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
     with store.reading() as connection:
         if store.is_sqlite:
-            waiting = relations._WAITING.params(limit=9)
-            asked = waiting.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
-            assert "ix_stories_unrelated" in plan
-            asked = str(topics._STORIES_IN.compile(dialect=sqlite.dialect()))
-            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", ("one", "2026-01-01", 9, 0)).all())
-            assert "ix_memberships_topic_dated_at" in plan
+            assert "ix_stories_unrelated" in plan_of(connection, relations._WAITING, {"limit": 9})
+            given = {"topic": "one", "since": NOW, "limit": 9, "past": False}
+            assert "ix_memberships_topic_dated_at" in plan_of(connection, topics._STORIES_IN, given)
+            plan = plan_of(connection, topics._ONE_PER_EVENT, given)
+            assert "SEARCH others USING INDEX ix_stories_event" in plan
+            assert "SEARCH theirs USING" in plan and "(topic=? AND story=?)" in plan
         else:
             keys = "SELECT indexdef FROM pg_indexes WHERE indexname = 'pk_terms'"
             assert "INCLUDE (weight)" in connection.exec_driver_sql(keys).scalar_one()
