@@ -128,6 +128,83 @@ def test_changed_story_is_looked_at_anew_and_its_event_stays_while_they_are_rela
     assert events(store)["2"] == "3"
 
 
+MAYOR = {"mayor": 0.6, "resigns": 0.6, "vote": 0.5}
+
+
+def test_who_followed_a_story_that_tells_of_something_else_now_is_looked_at_anew(store: Database) -> None:
+    give(store, "1", "2", "3", "4")
+    save(store, dict.fromkeys(["1", "2", "3"], STORM) | {"4": MAYOR})
+    save(store, {"1": MAYOR})
+    assert {one.story for one in relations.waiting(store, 9)} == {key("2"), key("3")}
+    assert shown(store, one_per_event=True) >= {"1"}
+    save(store, dict.fromkeys(["2", "3"], STORM), hours=1)
+    assert events(store) == {"1": "1", "2": "2", "3": "2", "4": "4"}
+    assert shown(store, one_per_event=True) == {"1", "2", "4"}
+    assert not relations.waiting(store, 9)
+
+
+@pytest.mark.parametrize("common", [pytest.param(99, id="rare terms"), pytest.param(3, id="terms of many")])
+def test_an_event_holds_together_however_many_tell_of_it(
+    store: Database, monkeypatch: pytest.MonkeyPatch, common: int
+) -> None:
+    monkeypatch.setattr(relations, "MOST", 2)
+    monkeypatch.setattr(relations, "COMMON", common)
+    monkeypatch.setattr(relations, "LATEST", 3)
+    names = [str(number) for number in range(1, 13)]
+    give(store, *names)
+    for name in reversed(names):  # the likeliest of each are those that came last
+        save(store, {name: STORM}, hours=12 - int(name))
+    assert set(events(store).values()) == {"12"}
+    for name in names:
+        save(store, {name: STORM}, hours=12 - int(name))
+        before = everything(store)
+        save(store, {name: STORM}, hours=12 - int(name))
+        assert everything(store) == before
+    assert set(events(store).values()) == {"12"}
+
+
+def test_saving_again_keeps_what_others_have_found(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "MOST", 1)
+    give(store, "1", "2", "3")
+    found = {"1": STORM, "2": STORM, "3": STORM | {"roofs": 0.4}}
+    save(store, found)
+    assert related(store, "1") == {"1": {"2", "3"}}
+    before = everything(store)
+    save(store, {"1": STORM})
+    assert everything(store) == before
+    save(store, {"1": MAYOR})
+    assert related(store, "1", "2", "3") == {"1": set(), "2": set(), "3": set()}
+
+
+def test_only_so_many_are_told(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM | {"roofs": 0.4}, "3": STORM})
+    found = relations.of(store, [key("1"), key("2")], limit=1)
+    assert [[one.story for one in found[key(name)]] for name in "12"] == [[key("3")], [key("1")]]
+
+
+def test_terms_that_another_process_has_written_meanwhile_are_replaced(store: Database) -> None:
+    give(store, "1")
+    with store.writing() as connection:
+        for weight in (0.2, 0.3):
+            relations._write_terms(store, connection, {key("1"): Terms(key("1"), NOW, {"ada": weight})})
+    assert [row[3] for row in everything(store)[0]] == [300]
+
+
+def test_what_many_formulas_share_is_not_looked_up_for_each_of_them(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relations, "COMMON", 3)
+    monkeypatch.setattr(relations, "LATEST", 2)
+    names = [str(number) for number in range(1, 9)]
+    give(store, *names)
+    for number, name in enumerate(names):
+        save(store, {name: STORM}, hours=number)
+    told = related(store, "8")["8"]
+    assert "7" in told and "1" in told  # among the latest; and the first
+    assert len(told) < len(names) - 1
+
+
 def test_topics_of_both_stories_are_published_again(store: Database) -> None:
     give(store, "1", "2")
     save(store, {"1": STORM})

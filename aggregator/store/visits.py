@@ -55,6 +55,7 @@ _VOICE = (
 _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", expanding=True)))
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_TOPICS = select(memberships.c.topic).where(memberships.c.story.in_(bindparam("stories", expanding=True))).distinct()
 _FOUNDED = select(articles.c.dated_at).where(articles.c.key == memberships.c.story).scalar_subquery()
 _DATE = (
     update(memberships)
@@ -93,7 +94,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             before, after = replace_memberships(database, connection, outcome.memberships, new)
             date_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
-            touch(connection, {membership.topic for membership in before | after} | _topics_of(connection, others))
+            touch(connection, {membership.topic for membership in before | after} | topics_of(connection, others))
 
 
 def save_quiet(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
@@ -150,7 +151,7 @@ def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) 
     with database.writing() as connection:
         connection.execute(_RECUT, sorted(rows, key=lambda row: str(row["at"])))
         stories = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
-        touch(connection, _topics_of(connection, stories))
+        touch(connection, topics_of(connection, stories))
 
 
 def save_links(database: Database, links: Mapping[str, str | None]) -> None:
@@ -297,9 +298,10 @@ def _stories(connection: Connection, keys: Collection[str]) -> Iterable[str]:
     return connection.execute(_STORIES, {"keys": keys}).scalars()
 
 
-def _topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
-    found = (connection.execute(_MEMBERSHIPS, {"stories": chunk}) for chunk in chunks(story_ids))
-    return {row.topic for rows in found for row in rows}
+def topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
+    """The topics of which any of these stories is."""
+    found = (connection.execute(_TOPICS, {"stories": chunk}).scalars() for chunk in chunks(story_ids))
+    return {topic for topics_ in found for topic in topics_}
 
 
 def _in_order(membership: Membership) -> tuple[str, str]:
