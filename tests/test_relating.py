@@ -163,6 +163,16 @@ def test_an_event_holds_together_however_many_tell_of_it(
     assert set(events(store).values()) == {"12"}
 
 
+def test_many_that_come_together_join_the_event_that_is_there(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "COMMON", 3)
+    monkeypatch.setattr(relations, "LATEST", 2)
+    names = [str(number) for number in range(1, 13)]
+    give(store, *names)
+    for begin in (0, 4, 8):
+        save(store, dict.fromkeys(names[begin : begin + 4], STORM), hours=begin)
+    assert set(events(store).values()) == {"1"}
+
+
 def test_saving_again_keeps_what_others_have_found(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relations, "MOST", 1)
     give(store, "1", "2", "3")

@@ -146,8 +146,10 @@ def save(database: Database, found: Mapping[str, Terms]) -> None:
         }
         followers = _followers(connection, ids)
         _forget_terms_of(connection, ids)
+        holders = _holders(connection, found)
+        candidates = _candidates(connection, found, holders, before | followers)
         _write_terms(database, connection, found)
-        pairs = _pairs(connection, found, before | followers)
+        pairs = _pairs(connection, found, _common(holders), candidates)
         after = _write_relations(database, connection, found, before, pairs)
         events = _events(connection, found, pairs)
         lost = [other for one, other in sorted(followers) if other not in pairs.get(one, {}) and other not in found]
@@ -238,19 +240,21 @@ def _write_relations(
     return after
 
 
-def _pairs(connection: Connection, of: Mapping[str, Terms], known: Collection[tuple[str, str]]) -> Pairs:
-    """What is alike each story: all of it, but where all its terms are common. Then it is looked for among the latest
-    that have them, the first stories of their events, and what is known already."""
-    holders = _holders(connection, of)
-    common = {term for term, count in holders.items() if count > COMMON}
-    crowded = {story for story, one in of.items() if _is_crowded(one, common)}
+def _pairs(
+    connection: Connection, of: Mapping[str, Terms], common: Collection[str], candidates: Mapping[str, Collection[str]]
+) -> Pairs:
+    """What is alike each story, all of it; but where there are candidates only what is alike among these."""
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    asked = {"stories": sorted(of.keys() - crowded), "left_out": sorted(common)}
+    asked = {"stories": sorted(of.keys() - candidates.keys()), "left_out": sorted(common)}
     for story, other, how_much in connection.execute(_ALIKE, asked) if asked["stories"] else ():
         found[story][other] = how_much
-    if crowded:
-        found |= _pairs_among(connection, _candidates(connection, {one: of[one] for one in crowded}, holders, known))
+    if candidates:
+        found |= _pairs_among(connection, candidates)
     return {story: dict(sorted(group.items(), key=lambda pair: (-pair[1], pair[0]))) for story, group in found.items()}
+
+
+def _common(holders: Mapping[str, int]) -> set[str]:
+    return {term for term, count in holders.items() if count > COMMON}
 
 
 def _is_crowded(one: Terms, common: Collection[str]) -> bool:
@@ -262,12 +266,15 @@ def _is_crowded(one: Terms, common: Collection[str]) -> bool:
 def _candidates(
     connection: Connection, of: Mapping[str, Terms], holders: Mapping[str, int], known: Collection[tuple[str, str]]
 ) -> dict[str, set[str]]:
-    """With which others each of these stories is to be compared."""
+    """With which others those of these stories are to be compared that have mostly common terms: the latest that have
+    these, the first ones of their events, what is known, and each other. Their own terms are not written yet."""
+    common = _common(holders)
+    crowded = {story: one for story, one in of.items() if _is_crowded(one, common)}
     sharing: dict[tuple[str, int], Sequence[str]] = {}
-    found: dict[str, set[str]] = {story: set() for story in of}
-    for story, one in of.items():
+    found = {story: set(crowded) for story in crowded}
+    for story, one in crowded.items():
         hour = _hour(one.dated_at)
-        for term in sorted(one.weights, key=lambda term: (holders[term], term))[:RAREST]:
+        for term in sorted(one.weights, key=lambda term: (holders.get(term, 0), term))[:RAREST]:
             if (term, hour) not in sharing:
                 asked = {"term": term, "since": hour - _HOURS, "until": hour + _HOURS, "limit": LATEST}
                 sharing[term, hour] = connection.execute(_SHARING, asked).scalars().all()
