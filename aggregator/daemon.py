@@ -104,7 +104,7 @@ class Daemon:
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
             scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
-            for job in (self._poll, self._publish, self._look_after_folders, self._catch_up):
+            for job in (self._poll, self._publish, self._look_after_folders, self._catch_up, self._relate):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
@@ -125,9 +125,7 @@ class Daemon:
                 called = set()
             await self._visits.start_due()
         except StateError as error:
-            if time.monotonic() - self._complained_at > COMPLAINT_SECONDS and not self._stopping.is_set():
-                self._complained_at = time.monotonic()
-                log.error("nothing is visited while that is so: %s", error)
+            self._complain("nothing is visited while that is so: %s", error)
         finally:
             self._called |= called
 
@@ -205,6 +203,34 @@ class Daemon:
         if looked:
             log.info("changed rules have been applied to %d of what is stored", looked)
 
+    async def _relate(self) -> None:
+        """Find what tells of the same event as what waits for it, in half of the time that there is."""
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                if not await self._relate_some():
+                    break
+            except StateError as error:
+                self._complain("nothing is related while that is so: %s", error)
+                break
+            await asyncio.sleep(time.monotonic() - began)
+
+    async def _relate_some(self) -> int:
+        """How many stories were looked at; none after a bug of ours, which does not keep anything from publication."""
+        try:
+            return await self._pipeline.in_executor(self._pipeline.relate)
+        except StateError:
+            raise
+        except Exception:
+            log.exception("a bug met while related stories were looked for; please report it")
+            return 0
+
+    def _complain(self, message: str, error: StateError) -> None:
+        """Once a minute, and not on the way to the end."""
+        if time.monotonic() - self._complained_at > COMPLAINT_SECONDS and not self._stopping.is_set():
+            self._complained_at = time.monotonic()
+            log.error(message, error)
+
     async def _publish(self) -> None:
         """Topic by topic, so that nobody waits for all; most of the time is left for what is to be published next."""
         began = time.monotonic()
@@ -213,7 +239,7 @@ class Daemon:
         changed = 0
         try:
             await self._pipeline.in_executor(self._pipeline.fulfil)
-            await self._pipeline.in_executor(self._pipeline.relate)
+            await self._relate_some()  # what has just come is published with its relations
             for dirty in await self._pipeline.in_executor(self._pipeline.dirty):
                 changed += await self._pipeline.in_executor(partial(self._pipeline.publish_topic, dirty))
         except (StateError, OSError) as error:

@@ -1,6 +1,6 @@
 """Stories about one event are linked in the store, on both databases, and shown together; they stay stories."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +11,21 @@ from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.dialects import sqlite
 
 from aggregator import compose, config, explain, relating, runtime
+from aggregator import related as related_words
 from aggregator.models import Story, Terms
 from aggregator.relating import LEAST, Relating
-from aggregator.store import Database, articles, relations, retention, schema, sources, stories, topics, visits
+from aggregator.store import (
+    Database,
+    articles,
+    frequencies,
+    relations,
+    retention,
+    schema,
+    sources,
+    stories,
+    topics,
+    visits,
+)
 from aggregator.web import pages
 from tests.test_pipeline import drop, items, once, only_inbox
 from tests.test_related import ENGLISH, OTHERS
@@ -240,6 +252,10 @@ def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
     with store.reading() as connection:
         if store.is_sqlite:
             assert "ix_stories_unrelated" in plan_of(connection, relations._WAITING, {"limit": 9})
+            assert "ix_articles_first_seen_at" in plan_of(connection, relations._NEWS, {"looked_at": 9})
+            in_one = frequencies._SAMPLE.where(schema.articles.c.language == "en")
+            plan = plan_of(connection, in_one, {"limit": 9})
+            assert "ix_articles_language_first_seen_at" in plan and "TEMP B-TREE" not in plan
             given = {"topic": "one", "since": NOW, "limit": 9, "past": False}
             assert "ix_memberships_topic_dated_at" in plan_of(connection, topics._STORIES_IN, given)
             plan = plan_of(connection, topics._ONE_PER_EVENT, given)
@@ -372,17 +388,84 @@ def test_how_common_terms_are_is_remembered_and_learned_anew_when_more_has_come(
     links = Relating(store)
     while links.relate(NOW):
         pass
-    (first,) = frequencies(store)
+    (first,) = learned(store)
     assert first[:3] == ("en", LEAST, 0)
     give_texts(store, fillers(LEAST - 1), 300)
     Relating(store).relate(NOW)  # another process
-    assert frequencies(store)[0][:3] == ("en", LEAST, LEAST - 1)
+    assert learned(store)[0][:3] == ("en", LEAST, LEAST - 1)
     give_texts(store, fillers(1), 400)
     Relating(store).relate(NOW)
-    assert frequencies(store)[0][:3] == ("en", 2 * LEAST, 0)
+    assert learned(store)[0][:3] == ("en", 2 * LEAST, 0)
 
 
-def frequencies(store: Database) -> list[tuple[object, ...]]:
+def test_news_does_not_wait_for_what_else_was_brought(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "NEWS", 2)
+    for number, name in enumerate("51324"):
+        give(store, name, first_seen_at=NOW + number * HOUR)
+    assert [one.story for one in relations.waiting(store, 3)] == [key("4"), key("2"), key("1")]
+    assert {one.story for one in relations.waiting(store, 9)} == {key(name) for name in "12345"}
+
+
+def test_a_language_of_few_is_not_learned_with_each_story(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples: list[str] = []
+    sample = frequencies.sample
+    monkeypatch.setattr(frequencies, "sample", lambda *asked: samples.append(asked[1]) or sample(*asked))
+    links = Relating(store)
+    for number, one in enumerate(fillers(relating.MORE + 1)):
+        give_texts(store, [one], 100 + number)
+        links.relate(NOW)
+    assert len(samples) == 2
+    assert learned(store)[0][:3] == ("en", relating.MORE + 1, 0)
+
+
+def test_what_was_forgotten_is_learned_though_nothing_new_comes(store: Database) -> None:
+    give_texts(store, fillers(LEAST), 100)
+    links = Relating(store)
+    while links.relate(NOW):
+        pass
+    links.forget(NOW)
+    assert not learned(store)
+    links.relate(NOW)
+    assert learned(store)[0][:2] == ("en", LEAST)
+
+
+def test_a_bug_met_in_one_story_costs_its_relations_and_no_others(
+    store: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    give_texts(store, [*fillers(LEAST), *news(ENGLISH.values())], 1)
+    heaviest = related_words.heaviest
+
+    def broken(title: Sequence[str], *given: Any) -> dict[str, float]:
+        if "acquitted" in title:
+            raise ZeroDivisionError
+        return heaviest(title, *given)
+
+    monkeypatch.setattr(related_words, "heaviest", broken)
+    assert Relating(store).relate(NOW)
+    assert not relations.waiting(store, 99)
+    assert "please report it" in caplog.text
+    place = list(ENGLISH).index("court 2")
+    names = [str(LEAST + 1 + number) for number in range(len(ENGLISH))]
+    found = related(store, *names)
+    assert [name for name in names if not found[name]] == [names[place - 1], names[place]]
+    assert events(store)[names[place]] == names[place]
+
+
+def test_a_language_is_learned_again_when_looking_again_was_broken_off(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_texts(store, fillers(LEAST), 100)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(relations, "look_again", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Relating(store).relate(NOW)
+    assert not learned(store)
+
+
+def learned(store: Database) -> list[tuple[object, ...]]:
     with store.reading() as connection:
         return [tuple(row) for row in connection.execute(select(schema.frequencies))]
 

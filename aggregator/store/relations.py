@@ -24,6 +24,7 @@ MOST = 20  # relations that are written of a story: the likeliest
 COMMON = 500  # stories within the window that have a term: of a story's terms that have so many more tell little …
 RAREST = 12  # … and are not looked up beside its rarest, which are, however many tell of the same …
 LATEST = 100  # … but then of each no more stories than these, with their events and what was known before
+NEWS = 1000  # articles that have come last: their stories need not wait for others
 KEPT = timedelta(days=7)  # terms, behind the date of their story: longer than `WINDOW`, as some articles come late
 
 _UNIT = 1000  # a weight of 1
@@ -35,6 +36,18 @@ def _among(name: str) -> Any:
     return bindparam(name, expanding=True)
 
 
+_LAST = (
+    select(articles.c.story, articles.c.first_seen_at)
+    .order_by(articles.c.first_seen_at.desc())
+    .limit(bindparam("looked_at", type_=Integer()))
+    .subquery()
+)
+_NEWS = (
+    select(stories.c.id, stories.c.lead, stories.c.event.is_(None))
+    .join(_LAST, _LAST.c.story == stories.c.id)
+    .where(stories.c.unrelated)
+    .order_by(_LAST.c.first_seen_at.desc(), stories.c.id)
+)
 _WAITING = (
     select(stories.c.id, stories.c.lead, stories.c.event.is_(None))
     .where(stories.c.unrelated)
@@ -127,9 +140,11 @@ class Waiting:
 
 
 def waiting(database: Database, limit: int) -> list[Waiting]:
-    """Stories that are new, or others than they were."""
+    """Stories that are new, or others than they were: first those of which a copy has just come, the latest first, so
+    that news does not wait for what else has been brought; then any."""
     with database.reading() as connection:
-        return [Waiting(*row) for row in connection.execute(_WAITING, {"limit": limit})]
+        rows = [*connection.execute(_NEWS, {"looked_at": NEWS}), *connection.execute(_WAITING, {"limit": limit})]
+    return list({row.id: Waiting(*row) for row in rows}.values())[:limit]
 
 
 def save(database: Database, found: Mapping[str, Terms]) -> None:
@@ -157,6 +172,16 @@ def save(database: Database, found: Mapping[str, Terms]) -> None:
             connection.execute(_DOUBT, {"stories": chunk})
         connection.execute(_DONE, [{"done": one, "by": found[one].article, "first": events[one]} for one in ids])
         touch(connection, topics_of(connection, chain(ids, (other for _, other in before ^ after))))
+
+
+def leave(database: Database, leads: Mapping[str, str]) -> None:
+    """Let stories that have these leads be without relations, and events of their own: they do not wait any more."""
+    if leads:
+        rows = [{"done": story, "by": leads[story], "first": story} for story in sorted(leads)]
+        with database.writing() as connection:
+            forget(connection, leads)
+            connection.execute(_DONE, rows)
+            touch(connection, topics_of(connection, leads))
 
 
 def of(database: Database, story_ids: Collection[str], limit: int) -> dict[str, tuple[Related, ...]]:
