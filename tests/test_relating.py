@@ -1,17 +1,22 @@
 """Stories about one event are linked in the store, on both databases, and shown together; they stay stories."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.dialects import sqlite
 
 from aggregator import compose, config, explain, relating, runtime
 from aggregator import related as related_words
+from aggregator.daemon import Daemon
 from aggregator.models import Story, Terms
 from aggregator.relating import LEAST, Relating
 from aggregator.store import (
@@ -28,7 +33,7 @@ from aggregator.store import (
 )
 from aggregator.web import pages
 from tests.test_pipeline import drop, items, once, only_inbox
-from tests.test_related import ENGLISH, OTHERS
+from tests.test_related import ENGLISH, OTHERS, vectors
 from tests.test_store import CONFIGURED, NOW, article, lease_of, visited
 
 HOUR = timedelta(hours=1)
@@ -449,6 +454,75 @@ def test_a_bug_met_in_one_story_costs_its_relations_and_no_others(
     found = related(store, *names)
     assert [name for name in names if not found[name]] == [names[place - 1], names[place]]
     assert events(store)[names[place]] == names[place]
+
+
+def test_story_with_another_lead_or_another_text_of_it_is_looked_at_anew(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM, "3": STORM})
+    visits.save_judgement(store, {}, {}, {key("1"): key("2"), key("3"): key("3")}, NOW)
+    assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
+    (whole,) = articles.by_keys(store, [key("3")]).values()
+    visits.save_cuts(store, [(replace(whole, text="Less.", content_hash="other"), whole)])
+    assert {one.story for one in relations.waiting(store, 9)} == {key("1"), key("3")}
+
+
+async def test_a_bug_in_relating_keeps_nothing_from_publication(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Relating, "relate", broken)
+    only_inbox(config_directory)
+    loaded = config.load(config_directory, {})
+    with runtime.opened(loaded) as database:
+        daemon = Daemon(loaded, database, lambda: loaded)
+        await daemon._pipeline.in_executor(daemon._pipeline.prepare)
+        await daemon._relate()
+        await daemon._publish()
+        daemon._executor.shutdown()
+        daemon._readers.close()
+    assert items(config_directory, "china-russia") == []
+    assert caplog.text.count("please report it") == 2
+
+
+async def test_all_that_waits_is_related_without_a_publication(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [2, 2, 0, 9]
+    monkeypatch.setattr(Relating, "relate", lambda *_: left.pop(0))
+    loaded = config.load(config_directory, {})
+    with runtime.opened(loaded) as database:
+        daemon = Daemon(loaded, database, lambda: loaded)
+        await daemon._relate()
+        daemon._executor.shutdown()
+        daemon._readers.close()
+    assert left == [9]
+
+
+@given(
+    st.lists(st.tuples(vectors, st.integers(-80, 80)), min_size=2, max_size=5),
+    st.booleans(),
+)
+@settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
+def test_the_store_finds_what_the_rule_says(
+    tmp_path_factory: pytest.TempPathFactory, found: list[tuple[dict[str, float], int]], crowded: bool
+) -> None:
+    pairs = list(permutations(range(len(found)), 2))
+    likenesses = [related_words.likeness(found[one][0], found[other][0]) for one, other in pairs]
+    assume(all(abs(how_much - related_words.LIKENESS) > 0.01 for how_much in likenesses))  # the store rounds weights
+    terms = {str(n): Terms(str(n), NOW + hours * HOUR, weights) for n, (weights, hours) in enumerate(found)}
+    candidates = {story: set(terms) for story in terms} if crowded else {}  # asked in two ways
+    directory = tmp_path_factory.mktemp("store")
+    with closing(Database("sqlite", directory)) as store, store.writing() as connection:
+        relations._write_terms(store, connection, terms)
+        stored = relations._pairs(connection, terms, set(), candidates)
+    alike = {
+        (str(one), str(other))
+        for one, other in pairs
+        if related_words.are_related(found[one][0], found[other][0], (found[one][1] - found[other][1]) * HOUR)
+    }
+    assert {(one, other) for one, group in stored.items() for other in group} == alike
 
 
 def test_a_language_is_learned_again_when_looking_again_was_broken_off(

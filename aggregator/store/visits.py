@@ -68,8 +68,11 @@ _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), mem
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
 _OTHER_LEAD = (stories.c.id == bindparam("story")) & (stories.c.lead != bindparam("leading"))
 _LEAD = (
-    update(stories).where(_OTHER_LEAD).values(lead=bindparam("leading"), led_at=bindparam("now", type_=UtcDateTime()))
+    update(stories)
+    .where(_OTHER_LEAD)
+    .values(lead=bindparam("leading"), led_at=bindparam("now", type_=UtcDateTime()), unrelated=True)
 )
+_REREAD = update(stories).where(stories.c.lead.in_(bindparam("leads", expanding=True))).values(unrelated=True)
 
 
 def save(database: Database, lease: Lease, outcome: Outcome) -> None:
@@ -127,7 +130,8 @@ def save_judgement(
     leads: Mapping[str, str],
     now: datetime,
 ) -> None:
-    """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story."""
+    """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story; where it
+    is another one than before, the relations of the story are looked for anew."""
     rows = [{"story": story, "leading": leads[story], "now": now} for story in sorted(leads)]
     with database.writing() as connection:
         if rows:
@@ -139,7 +143,8 @@ def save_judgement(
 
 
 def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) -> None:
-    """Articles from which more or less is cut now, each with what it was: what has changed meanwhile stays as it is."""
+    """Articles from which more or less is cut now, each with what it was: what has changed meanwhile stays as it is.
+    The relations of stories that they lead are looked for anew."""
     rows = [
         {"was": before.content_hash, "at": article.key, "folded_title": folded(article.title)}
         | {name: value for name, value in fields_of(article).items() if name in _CUT}
@@ -150,8 +155,10 @@ def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) 
         return
     with database.writing() as connection:
         connection.execute(_RECUT, sorted(rows, key=lambda row: str(row["at"])))
-        stories = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
-        touch(connection, topics_of(connection, stories))
+        found = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
+        for chunk in chunks(row["at"] for row in rows):
+            connection.execute(_REREAD, {"leads": chunk})
+        touch(connection, topics_of(connection, found))
 
 
 def save_links(database: Database, links: Mapping[str, str | None]) -> None:
