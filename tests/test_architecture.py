@@ -57,7 +57,7 @@ LAYERS = [
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover", "watching"],
-    ["web", "subscriptions"],
+    ["web", "subscriptions", "service"],
     ["daemon"],
     ["cli"],
 ]

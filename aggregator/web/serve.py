@@ -7,7 +7,8 @@ that are sent, so the packed and the plain form have different ones.
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,24 +132,35 @@ def application(
 
 @asynccontextmanager
 async def running(
-    config: Callable[[], Config], database: Database, pipeline: Pipeline, stopping: Callable[[], bool]
+    config: Callable[[], Config],
+    database: Database,
+    pipeline: Pipeline,
+    stopping: Callable[[], bool],
+    passed: Sequence[socket.socket] = (),
 ) -> AsyncIterator[None]:
-    """Serve while inside. Raises StateError when the address cannot be listened on."""
+    """Serve while inside: on the sockets that were `passed`, else on `listen`. Raises StateError when that is taken."""
     app = application(config, database, pipeline, stopping)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
-        host, port = config().settings.address
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise StateError(
-                f"cannot listen on {host}:{port}: {error.strerror or error};"
-                " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
-            ) from error
+        for one in passed:
+            log.info("served on the socket that systemd has opened, whatever `listen` says: %s", one.getsockname())
+            await web.SockSite(runner, one).start()
+        if not passed:
+            await _listen(runner, *config().settings.address)
         yield
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise StateError(
+            f"cannot listen on {host}:{port}: {error.strerror or error};"
+            " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
+        ) from error
 
 
 def _answer(request: web.Request, blob: _Blob, media_type: str) -> web.Response:
