@@ -5,37 +5,23 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from aggregator import __version__
+from aggregator.console import failing_well, progress
+from aggregator.database_commands import db
 from aggregator.errors import AggregatorError, ConfigError
 
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
     from aggregator.models import Visit
-    from aggregator.pipeline import Taken
     from aggregator.store import Database
-
-BAD_CONFIG = 78
-
-
-@contextmanager
-def _failing_well() -> Iterator[None]:
-    """Turn what a person can act on into a line and an exit code."""
-    try:
-        yield
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(BAD_CONFIG)
-    except AggregatorError as error:
-        click.echo(f"aggregator: {error}", err=True)
-        sys.exit(1)
 
 
 def _config_of(directory: Path | None) -> "Config":
@@ -49,7 +35,12 @@ def _config_of(directory: Path | None) -> "Config":
     return found
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    no_args_is_help=True,
+    epilog="Exit codes: 0 good; 1 failure; 2 wrong use of the command line; 78 bad configuration.",
+)
 @click.version_option(__version__, prog_name="aggregator")
 @click.option(
     "--config",
@@ -63,13 +54,15 @@ def _config_of(directory: Path | None) -> "Config":
 def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
     """News by subject: reads feeds and files, folds copies into stories, publishes topics as feeds.
 
-    Example: aggregator --config /etc/aggregator run
+    Without a command, but with an option: run. Example: aggregator --config /etc/aggregator run
     """
     context.obj = directory
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("aggregator").setLevel(logging.DEBUG if verbose else logging.INFO)
+    if context.invoked_subcommand is None:
+        context.invoke(run)
 
 
 @main.command()
@@ -79,7 +72,7 @@ def run(directory: Path | None) -> None:
 
     SIGHUP reloads the configuration. Example: aggregator run
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import runtime
         from aggregator.daemon import Daemon
 
@@ -90,13 +83,44 @@ def run(directory: Path | None) -> None:
 
 
 @main.command()
+@click.argument("new", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--state", default="var", help="Where database and published files are to be; relative to DIR.")
+def init(new: Path, state: str) -> None:
+    """Write a configuration to start from into DIR, with comments and samples. What is there is never replaced.
+
+    Example: aggregator init ~/news && aggregator --config ~/news run
+    """
+    with failing_well():
+        from aggregator import starting
+
+        files = starting.write(new, state)
+        click.echo(f"{len(files)} files written to {new}; begin with {new / 'sources.yaml'} and {new / 'topics.yaml'}")
+        click.echo(f"then: aggregator --config {new} run")
+
+
+@main.command()
+@click.option("--url", help="Ask there, and not at `listen`.")
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for an answer.")
+@click.pass_obj
+def healthcheck(directory: Path | None, url: str | None, timeout: float) -> None:
+    """Ask the running daemon how it is: exit code 0 if it says that all is well, else 1.
+
+    Example, in a container: aggregator healthcheck
+    """
+    with failing_well():
+        from aggregator import health
+
+        click.echo(health.asked(url or health.own_url(directory), timeout))
+
+
+@main.command()
 @click.pass_obj
 def once(directory: Path | None) -> None:
     """Visit every source, publish what changed, and exit.
 
     Example, from cron: aggregator once
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import runtime
 
         config = _config_of(directory)
@@ -107,7 +131,7 @@ def once(directory: Path | None) -> None:
                 if visit:
                     visits.append(visit)
 
-            with _progress(len(config.sources), count) as (done, taken):
+            with progress(len(config.sources), count) as (done, taken):
                 changed = asyncio.run(runtime.once(config, database, done, lambda: _config_of(directory), taken))
         new = sum(visit.new for visit in visits)
         visited = {visit.source for visit in visits}
@@ -122,7 +146,7 @@ def check(directory: Path | None) -> None:
 
     Example: aggregator --config ./config check
     """
-    with _failing_well():
+    with failing_well():
         config = _config_of(directory)
         examples = len(config.example_places)
         click.echo(
@@ -140,7 +164,7 @@ def status(directory: Path | None, source: str | None, as_json: bool) -> None:
 
     Examples: aggregator status --json; aggregator status "Example World"
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import show
         from aggregator.errors import StateError
@@ -169,7 +193,7 @@ def explain(directory: Path | None, what: str, as_json: bool) -> None:
 
     Example: aggregator explain seeds/brief.txt
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import explain as explaining
         from aggregator.errors import DocumentError, StateError
@@ -200,14 +224,14 @@ def retag(directory: Path | None) -> None:
     Needed after new files have shown which lines a site repeats. Other changes of the rules are applied by themselves,
     when the daemon starts or reloads. Example: aggregator retag
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import runtime
 
         config = _config_of(directory)
         with (
             runtime.locked(config.state),
             runtime.opened(config) as database,
-            _progress(runtime.to_retag(database), lambda count: None, "applying the rules") as (done, _),
+            progress(runtime.to_retag(database), lambda count: None, "applying the rules") as (done, _),
         ):
             cut, changed = runtime.retag(config, database, done)
         click.echo(f"{cut} articles cut in another way; {changed} files changed")
@@ -257,7 +281,7 @@ def lead(directory: Path | None, key: str) -> None:
 
 def _wish(directory: Path | None, kind: str, article: str, other: str | None = None) -> None:
     """Note what a person wants; the daemon does it, or, if none is running, this command."""
-    with _failing_well():
+    with failing_well():
         from aggregator import regroup, runtime
         from aggregator.errors import StateError
         from aggregator.store import stories as stored_stories
@@ -306,49 +330,6 @@ def _announce(config: "Config") -> None:
             click.echo(f"  watching {source.watched()}")
 
 
-@contextmanager
-def _progress(
-    total: int, done: Callable[[Any], None], doing: str = "visiting sources"
-) -> Iterator[tuple[Callable[[Any], None], "Taken"]]:
-    """Bars on a terminal, nothing in a pipe: of what is done, and of files where they are more than a visit takes.
-
-    The first of the two that are given is called after each step, or with a number of steps.
-    """
-    if not sys.stderr.isatty():
-        yield done, lambda documents, left: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress, _logging_above():
-        task = progress.add_task(doing, total=total)
-        files = progress.add_task("reading files", total=None, visible=False)
-
-        def step(what: Any) -> None:
-            progress.advance(task, what if isinstance(what, int) else 1)
-            done(what)
-
-        def taken(documents: int, left: int) -> None:
-            seen = progress.tasks[files]
-            if left or seen.visible:
-                completed = seen.completed + documents
-                progress.update(files, completed=completed, total=completed + left, visible=True)
-
-        yield step, taken
-
-
-@contextmanager
-def _logging_above() -> Iterator[None]:
-    """Lines of the log stand above a bar, not in it: rich has put itself in the place of stderr."""
-    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
-    before = [handler.setStream(sys.stderr) for handler in handlers]
-    try:
-        yield
-    finally:
-        for handler, stream in zip(handlers, before, strict=True):
-            handler.setStream(stream or sys.stderr)
-
-
 @main.command("import")
 @click.argument("place", metavar="FILE|URL")
 @click.option("--check", "only_living", is_flag=True, help="Look at each feed first; leave out those that do not work.")
@@ -359,7 +340,7 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
 
     Feeds that are there already are left as they are. Example: aggregator import subscriptions.opml
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import subscriptions
         from aggregator.errors import AppendError
@@ -372,7 +353,7 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
                 plan = subscriptions.plan(await subscriptions.read(place, fetcher), config.sources.keys())
                 if not only_living:
                     return plan
-                with _progress(len(plan.add), lambda feed: None) as (done, _):
+                with progress(len(plan.add), lambda feed: None) as (done, _):
                     return await subscriptions.without_dead(plan, fetcher, done)
 
         plan = asyncio.run(prepare())
@@ -399,7 +380,7 @@ def export(directory: Path | None, output: Path | None) -> None:
 
     Example: aggregator export --output subscriptions.opml
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import subscriptions
 
@@ -422,7 +403,7 @@ def discover(directory: Path | None, url: str, as_json: bool) -> None:
 
     Example: aggregator discover https://example.org/
     """
-    with _failing_well():
+    with failing_well():
         from aggregator import config as configuration
         from aggregator import discover as discovering
         from aggregator.fetch import Fetcher
@@ -440,3 +421,6 @@ def discover(directory: Path | None, url: str, as_json: bool) -> None:
             discovering.show(found)
         if not found.feeds:
             sys.exit(1)
+
+
+main.add_command(db)

@@ -57,8 +57,10 @@ LAYERS = [
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "discover", "watching"],
-    ["web", "subscriptions", "service"],
+    ["web", "subscriptions", "service", "starting", "health"],
     ["daemon"],
+    ["console"],
+    ["database_commands"],
     ["cli"],
 ]
 PURE = [

@@ -22,7 +22,7 @@ from urllib.request import urlopen
 import pytest
 from conftest import free_port
 
-from aggregator import cli
+from aggregator import console
 
 ROOT = Path(__file__).parent.parent
 WITHIN = 60.0  # seconds: far more than anything here takes, also on a machine with much else to do
@@ -125,7 +125,7 @@ def test_a_bar_counts_files_on_a_terminal_only(
         monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)  # noqa: B023
         monkeypatch.setenv("FORCE_COLOR" if is_terminal else "NO_COLOR", "1")
         visits: list[object] = []
-        with cli._progress(2, visits.append) as (done, taken):
+        with console.progress(2, visits.append) as (done, taken):
             for left in (70, 20, 0):
                 taken(50, left)
                 done(left)

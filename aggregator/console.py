@@ -1,0 +1,86 @@
+"""What all commands do alike: errors as a line and an exit code, bars on a terminal."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aggregator.errors import AggregatorError, ConfigError
+
+if TYPE_CHECKING:
+    from aggregator.pipeline import Taken
+
+BAD_CONFIG = 78
+
+
+@contextmanager
+def failing_well() -> Iterator[None]:
+    """Turn what a person can act on into a line and an exit code."""
+    try:
+        yield
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_CONFIG)
+    except AggregatorError as error:
+        click.echo(f"aggregator: {error}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def progress(
+    total: int, done: Callable[[Any], None], doing: str = "visiting sources"
+) -> Iterator[tuple[Callable[[Any], None], "Taken"]]:
+    """Bars on a terminal, nothing in a pipe: of what is done, and of files where they are more than a visit takes.
+
+    The first of the two that are given is called after each step, or with a number of steps.
+    """
+    if not sys.stderr.isatty():
+        yield done, lambda documents, left: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars, _logging_above():
+        task = bars.add_task(doing, total=total)
+        files = bars.add_task("reading files", total=None, visible=False)
+
+        def step(what: Any) -> None:
+            bars.advance(task, what if isinstance(what, int) else 1)
+            done(what)
+
+        def taken(documents: int, left: int) -> None:
+            seen = bars.tasks[files]
+            if left or seen.visible:
+                completed = seen.completed + documents
+                bars.update(files, completed=completed, total=completed + left, visible=True)
+
+        yield step, taken
+
+
+@contextmanager
+def stepping(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing in a pipe. What is given is told how much is done, and of how much."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(doing, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _logging_above() -> Iterator[None]:
+    """Lines of the log stand above a bar, not in it: rich has put itself in the place of stderr."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [handler.setStream(sys.stderr) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            handler.setStream(stream or sys.stderr)
