@@ -1,6 +1,5 @@
 """The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG)."""
 
-import asyncio
 import json
 import logging
 import shutil
@@ -73,6 +72,8 @@ def run(directory: Path | None) -> None:
     SIGHUP reloads the configuration. Example: aggregator run
     """
     with failing_well():
+        import asyncio
+
         from aggregator import runtime
         from aggregator.daemon import Daemon
 
@@ -121,6 +122,8 @@ def once(directory: Path | None) -> None:
     Example, from cron: aggregator once
     """
     with failing_well():
+        import asyncio
+
         from aggregator import runtime
 
         config = _config_of(directory)
@@ -241,7 +244,7 @@ def retag(directory: Path | None) -> None:
 def stories() -> None:
     """Say which articles are copies of one article, and which copy is shown: a person's word outlives all findings.
 
-    `explain` shows the copies of a story with their keys, and why each is there.
+    `explain` shows the copies of a story with their keys, and why each is there. Example: aggregator stories split KEY
     """
 
 
@@ -341,6 +344,8 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
     Feeds that are there already are left as they are. Example: aggregator import subscriptions.opml
     """
     with failing_well():
+        import asyncio
+
         from aggregator import config as configuration
         from aggregator import subscriptions
         from aggregator.errors import AppendError
@@ -404,6 +409,8 @@ def discover(directory: Path | None, url: str, as_json: bool) -> None:
     Example: aggregator discover https://example.org/
     """
     with failing_well():
+        import asyncio
+
         from aggregator import config as configuration
         from aggregator import discover as discovering
         from aggregator.fetch import Fetcher

@@ -14,9 +14,9 @@ def asked(url: str, seconds: float) -> str:
 
     No proxy that the environment names is asked: the daemon is on this machine.
     """
-    parts = urlsplit(url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=seconds)
         connection.request("GET", parts.path.rstrip("/") + "/healthz")
         with connection.getresponse() as answer:

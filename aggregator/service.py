@@ -81,7 +81,9 @@ class Service:
             notify(f"EXTEND_TIMEOUT_USEC={EXTENSION_MICROSECONDS}", "STATUS=applying changed rules to what is stored")
 
     async def tell_status(self) -> None:
-        """Say again and again what is done now; to ask the store for it shows that its thread gets on."""
+        """Say again and again what is done now. To ask the store for it shows that its thread gets on, and so an
+        impatient watchdog makes it be asked more often."""
+        seconds = min(STATUS_SECONDS, (watchdog_seconds() or STATUS_SECONDS) / 6)
         while True:
             try:
                 summary = await self._pipeline.in_executor(lambda: stored_sources.summary(self._pipeline.database))
@@ -93,7 +95,7 @@ class Service:
                 said = ""
             self.pulse.beat("store")
             notify(f"STATUS={shortened('; '.join(filter(None, (self._refused, said))))}")
-            await asyncio.sleep(STATUS_SECONDS)
+            await asyncio.sleep(seconds)
 
     async def feed_watchdog(self) -> None:
         """Say that all is well as often as systemd wants it, and only while it is so."""

@@ -125,7 +125,7 @@ def _entries(named: dict[str, str]) -> list[str]:
 
 def _head(title: str, section: int, name: str, what: str) -> str:
     head = f'.TH {title} {section} "" "aggregator {__version__}"'
-    return f".\\\" Made by tools/make_man.py.\n{head}\n.SH NAME\n{_text(name)} \\- {_text(what)}"
+    return f'.\\" Made by tools/make_man.py.\n{head}\n.SH NAME\n{_text(name)} \\- {_text(what)}'
 
 
 def _first_sentence(text: str | None) -> str:
