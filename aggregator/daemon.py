@@ -176,6 +176,8 @@ class Daemon:
                 changed += await self._pipeline.in_executor(partial(self._pipeline.publish_topic, dirty))
                 self._service.pulse.beat("publication")
         except (StateError, OSError) as error:
+            if self._stopping.is_set():
+                return
             log.error("nothing published, will try again: %s", error)
             return
         self._publish_at = time.monotonic() + PUBLISH_REST * (time.monotonic() - began)

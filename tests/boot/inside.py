@@ -33,7 +33,7 @@ def check(function: Callable[[], None]) -> Callable[[], None]:
 
 def run(*command: str, ok: bool = True) -> str:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200)
-    assert not ok or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
+    assert not ok or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{journal()[-3000:]}"
     assert ok or done.returncode != 0, f"{command} should have failed\n{done.stdout}"
     return done.stdout
 
@@ -56,7 +56,8 @@ def get(path: str) -> str:
 
 
 def journal() -> str:
-    return run("journalctl", "-u", "aggregator.service", "--no-pager", "-o", "cat")
+    command = ["journalctl", "-u", "aggregator.service", "--no-pager", "-o", "cat"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def articles() -> int:
 @check
 def installed_and_started() -> None:
     DROP_IN.parent.mkdir(parents=True)
-    DROP_IN.write_text("[Service]\nWatchdogSec=9\nRestartSec=1\n")
+    DROP_IN.write_text("[Unit]\nStartLimitIntervalSec=0\n[Service]\nWatchdogSec=9\nRestartSec=1\n")
     run("dpkg", "-i", sys.argv[1])
     same((of_unit("ActiveState"), of_unit("SubState")), ("active", "running"))
     same(of_unit("UnitFileState"), "enabled")
@@ -177,6 +178,27 @@ def credentials_of_the_folder_are_handed_over() -> None:
     run("systemctl", "restart", "aggregator.service")
     until(lambda: re.match("3 sources", of_unit("StatusText")), "three sources")
     assert "good; 3 sources" in run("aggregator", "check")  # for root, without systemd
+
+
+@check
+def colleagues_drop_files_as_the_manual_says() -> None:
+    run("groupadd", "--system", "news-desk")
+    run("install", "-d", "-m", "2775", "-g", "news-desk", "/srv/news")
+    extra = DROP_IN.with_name("inbox.conf")
+    extra.write_text("[Service]\nSupplementaryGroups=news-desk\nReadWritePaths=/srv/news\n")
+    text = "China and Russia sign a treaty on cranes\n\nChina and Russia signed. China did. Russia did.\n"
+    with changed("sources.yaml", lambda before: before + "  - {folder: /srv/news, after: move}\n"):
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", "aggregator.service")
+        file = Path("/srv/news/cranes.txt")
+        file.write_text(text)
+        run("chown", "daemon:news-desk", str(file))
+        file.chmod(0o640)
+        until(lambda: "treaty on cranes" in get("feeds/china-russia.atom"), "the file in the feed")
+        until(lambda: Path("/srv/news/done/cranes.txt").exists(), "the file in done/")
+    extra.unlink()
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "aggregator.service")
 
 
 @check
