@@ -319,12 +319,15 @@ def once_works_on_the_same_state() -> None:
 
 @check
 def upgraded_with_its_data_and_settings() -> None:
+    run("systemctl", "stop", "aggregator.service")
+    run("systemctl", "start", "aggregator.socket", "aggregator.service")
     before, pid = articles(), process()
     run("dpkg", "-i", "--force-confold", sys.argv[2])
-    same(of_unit("ActiveState"), "active")
+    same([of_unit("ActiveState", f"aggregator.{kind}") for kind in ("service", "socket")], ["active", "active"])
     assert process() != pid
     same(articles(), before)
     assert "Power and light" in get("")
+    run("systemctl", "stop", "aggregator.socket")
 
 
 @check
