@@ -318,6 +318,25 @@ def once_works_on_the_same_state() -> None:
 
 
 @check
+def other_web_servers_read_what_is_published_as_the_manual_says() -> None:
+    run("systemctl", "stop", "aggregator.service")
+    run("useradd", "--system", "--user-group", "aggregator")
+    extra = DROP_IN.with_name("public.conf")
+    extra.write_text("[Service]\nDynamicUser=no\nStateDirectoryMode=0755\nUMask=0022\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", "aggregator.service")
+    published = "/var/lib/aggregator/public/feeds/energy.atom"
+    run("chmod", "-R", "go+rX", "/var/lib/aggregator/public")
+    assert "<entry" in run("setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", "cat", published)
+    run("systemctl", "stop", "aggregator.service")
+    extra.unlink()
+    run("systemctl", "daemon-reload")
+    run("userdel", "aggregator")
+    run("systemctl", "start", "aggregator.service")
+    same(STATE.stat().st_uid >= 61184, True)
+
+
+@check
 def upgraded_with_its_data_and_settings() -> None:
     run("systemctl", "stop", "aggregator.service")
     run("systemctl", "start", "aggregator.socket", "aggregator.service")
