@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import free_port
 
 from aggregator import cli, config, explain, health, starting
 from aggregator.errors import ConfigError, StateError
+from tests.postgresql_server import free_port
 
 ROOT = Path(__file__).parent.parent
 UNITS = ROOT / "systemd"
