@@ -38,6 +38,7 @@ from aggregator.outcome import Outcomes, Readings
 from aggregator.readers import Readers
 from aggregator.registry import Source
 from aggregator.relating import Relating
+from aggregator.retag import Progress
 from aggregator.store import Database
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
@@ -97,7 +98,7 @@ class Pipeline:
         self._reload = reload
         self._taken = taken
 
-    def prepare(self) -> None:
+    def prepare(self, progress: Progress = lambda count: None) -> None:
         """Tell the store what the configuration says; what that means for what is stored is left to `catch_up`.
 
         Raises StateError; whatever it was broken off by, the next call does it all.
@@ -117,7 +118,7 @@ class Pipeline:
         self._behind = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
         if stored_topics.is_outdated(self.database, "links", link_rules):
-            retag.compare_all(self.database, self.config.links)
+            retag.compare_all(self.database, self.config.links, progress)
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
@@ -136,7 +137,7 @@ class Pipeline:
             self.prepare()
             raise
 
-    def retag(self, progress: retag.Progress) -> int:
+    def retag(self, progress: Progress) -> int:
         """Prepare, and apply all rules though they have not changed; the number of articles that are cut in another
         way. If that is broken off, the next start does it."""
         stored_topics.forget_rules(self.database)
@@ -169,13 +170,13 @@ class Pipeline:
                 log.info("%s %s", done, wish.article)
         return len(wishes)
 
-    def adopt(self, config: Config) -> None:
+    def adopt(self, config: Config, progress: Progress = lambda count: None) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""
         before = self.config, self.judge, self._outcomes, self._behind
         self.config, self.judge = config, Judge(config)
         self._outcomes = Outcomes(config, self.database, self.judge)
         try:
-            self.prepare()
+            self.prepare(progress)
         except BaseException:
             self.config, self.judge, self._outcomes, self._behind = before
             raise
