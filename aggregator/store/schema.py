@@ -309,6 +309,7 @@ stories = Table(
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
     Column("led_at", UtcDateTime, comment="since when this copy leads, if another one did before"),
+    Column("founded_at", UtcDateTime, comment="the date of the article that founded it, as it was then: never moves"),
     Column("event", KEY, comment="the story that was the first to tell of what it tells of; empty: not looked for yet"),
     Column("unrelated", Boolean, nullable=False, server_default=false(), comment="its relations are to be looked for"),
     Index(None, "event"),  # one story of each event

@@ -23,7 +23,7 @@ _PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # th
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
-_FOUNDER = articles.alias("founder")  # dates its story: whoever leads it, its item stays where it is
+_FOUNDER = articles.alias("founder")
 _WANTED: Any = bindparam("wanted", expanding=True)
 _TAKEN = union_all(
     select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
@@ -35,7 +35,7 @@ _STORIES_IN = (
         stories.c.id.label("story_id"),
         stories.c.item_id,
         stories.c.led_at,
-        _FOUNDER.c.dated_at.label("founded_at"),
+        stories.c.founded_at,
         memberships.c.score,
         memberships.c.reasons,
         articles,
@@ -147,7 +147,7 @@ class StoredStory:
     tags: tuple[Tag, ...]
     score: int
     reasons: tuple[str, ...]
-    founded_at: datetime  # the date of the article that founded it: it stays when another copy leads
+    founded_at: datetime  # the date that the article which founded it had then: it stays, whoever leads
     led_at: datetime | None  # since when its lead leads, if another copy did before
     related: tuple[Related, ...] = ()  # the likeliest first
 

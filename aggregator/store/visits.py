@@ -56,7 +56,7 @@ _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", e
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
 _TOPICS = select(memberships.c.topic).where(memberships.c.story.in_(bindparam("stories", expanding=True))).distinct()
-_FOUNDED = select(articles.c.dated_at).where(articles.c.key == memberships.c.story).scalar_subquery()
+_FOUNDED = select(stories.c.founded_at).where(stories.c.id == memberships.c.story).scalar_subquery()
 _DATE = (
     update(memberships)
     .where(
@@ -244,12 +244,23 @@ def _save_articles(
 
 
 def save_leads(database: Database, connection: Connection, touched: Iterable[Story], now: datetime) -> None:
-    """Write which copies lead stories, new ones or known ones; and, where it is another one than before, since when."""
+    """Write which copies lead stories, new ones or known ones; and, where it is another one than before, since when.
+
+    The date of a story is written with it, and never again: who founded it could else hide it by an earlier one.
+    """
     ordered = sorted(touched, key=lambda story: story.id)
     if ordered:
         connection.execute(_LEAD, [{"story": story.id, "leading": story.lead, "now": now} for story in ordered])
-        rows = [{"id": story.id, "lead": story.lead, "unrelated": True} for story in ordered]
+        rows = [
+            {"id": story.id, "lead": story.lead, "founded_at": _date_of_founder(story), "unrelated": True}
+            for story in ordered
+        ]
         connection.execute(database.upsert(stories, "unrelated"), rows)
+
+
+def _date_of_founder(story: Story) -> datetime | None:
+    dates = {copy.key: copy.dated_at for copy in story.copies}
+    return dates.get(story.id, min(dates.values(), default=None))
 
 
 def _replace_tags(
@@ -296,7 +307,7 @@ def replace_memberships(
 
 
 def date_memberships(connection: Connection, story_ids: Iterable[str]) -> None:
-    """Let the memberships of stories have the dates of the articles that founded these."""
+    """Let the memberships of stories have the dates of these."""
     for chunk in chunks(story_ids):
         connection.execute(_DATE, {"stories": chunk})
 
