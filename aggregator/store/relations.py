@@ -85,7 +85,7 @@ _TERMS_OF = select(terms.c.story, terms.c.term, terms.c.hour, terms.c.weight).wh
 _BETWEEN = or_(relations.c.story.in_(_among("stories")), relations.c.other.in_(_among("stories")))
 _KNOWN = select(relations.c.story, relations.c.other).where(relations.c.story.in_(_among("stories")))
 _PART = delete(relations).where(relations.c.story == bindparam("one"), relations.c.other == bindparam("two"))
-_EVENTS = select(stories.c.id, stories.c.event).where(stories.c.id.in_(_among("stories")))
+_EVENTS = select(stories.c.id, stories.c.event, stories.c.founded_at).where(stories.c.id.in_(_among("stories")))
 _OF_EVENTS = select(stories.c.event, stories.c.id).where(
     stories.c.event.in_(_among("events")), stories.c.id != stories.c.event
 )
@@ -166,7 +166,7 @@ def save(database: Database, found: Mapping[str, Terms]) -> None:
         _write_terms(database, connection, found)
         pairs = _pairs(connection, found, _common(holders), candidates)
         after = _write_relations(database, connection, found, before, pairs)
-        events = _events(connection, found, pairs)
+        events = _events(connection, found, pairs, {event for event, _ in followers})
         lost = [other for one, other in sorted(followers) if other not in pairs.get(one, {}) and other not in found]
         for chunk in chunks(lost):
             connection.execute(_DOUBT, {"stories": chunk})
@@ -339,19 +339,38 @@ def _holders(connection: Connection, of: Mapping[str, Terms]) -> dict[str, int]:
     return {term: count for some in rows for term, count in some}
 
 
-def _events(connection: Connection, found: Mapping[str, Terms], pairs: Pairs) -> dict[str, str]:
-    """The event of each story: it stays what it was, as long as they are related; or the likeliest; or a new one."""
-    events = _events_of(connection, chain(found, chain.from_iterable(pairs.values())))
+def _events(
+    connection: Connection, found: Mapping[str, Terms], pairs: Pairs, followed: Collection[str]
+) -> dict[str, str]:
+    """The event of each story: it stays what it was, as long as they are related; or the likeliest; or a new one.
+
+    A story that is an event of its own, and is not `followed`, joins an earlier one: that was not known before.
+    """
+    rows = _stories_of(connection, chain(found, chain.from_iterable(pairs.values())))
+    events = {story: row.event for story, row in rows.items()}
     for story in sorted(found, key=lambda story: (found[story].dated_at, story)):
         firsts = [other for other in pairs.get(story, ()) if events.get(other) == other]
-        if events.get(story) not in (story, *firsts):
+        own = events.get(story)
+        if own == story and story not in followed:
+            earlier = [other for other in firsts if _age(rows[other]) < _age(rows[story])]
+            events[story] = earlier[0] if earlier else story
+        elif own not in (story, *firsts):
             events[story] = firsts[0] if firsts else story
     return {story: events[story] or story for story in found}
 
 
+def _age(row: Any) -> tuple[float, str]:
+    """By which the older one of two stories is told."""
+    return row.founded_at.timestamp() if row.founded_at else 0.0, row.id
+
+
 def _events_of(connection: Connection, ids: Iterable[str]) -> dict[str, str | None]:
+    return {story: row.event for story, row in _stories_of(connection, ids).items()}
+
+
+def _stories_of(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     rows = (connection.execute(_EVENTS, {"stories": chunk}) for chunk in chunks(ids))
-    return {row.id: row.event for some in rows for row in some}
+    return {row.id: row for some in rows for row in some}
 
 
 def _hour(time: datetime) -> int:
