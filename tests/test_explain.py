@@ -62,7 +62,7 @@ def test_standard_input_is_explained(config_directory: Path) -> None:
     assert ran.stdout.startswith("China and Russia sign a rail deal\n  read      standard input (plain text)\n")
     assert "  stored    no\n" in ran.stdout
     assert "topic     china-russia: in, score " in ran.stdout
-    assert "topic     energy: not in: about subject:oil ≥ 25: not mentioned\n" in ran.stdout
+    assert "topic     energy: not in: about subject:energy ≥ 25: not mentioned\n" in ran.stdout
 
 
 def test_why_an_article_is_not_in_a_topic_is_shown_for_that_topic_alone(config_directory: Path) -> None:
@@ -86,7 +86,7 @@ def test_json_has_every_rule_with_what_it_found(config_directory: Path) -> None:
     (found,) = json.loads(run(config_directory, "-", "--json", text=ARTICLE).stdout)
     topic = found["topics"]["china-russia"]
     assert (topic["holds"], topic["parts"][1]["rule"], topic["parts"][1]["holds"]) == (True, "none", True)
-    assert found["topics"]["energy"]["decided"]["rule"] == "about subject:oil ≥ 25"
+    assert found["topics"]["energy"]["decided"]["rule"] == "about subject:energy ≥ 25"
     pair = topic["parts"][0]["parts"][0]
     assert (pair["rule"], pair["value"]) == ("country:china with country:russia", "about each")
     assert pair["parts"][0]["excerpts"][1] == "[China] and Russia signed on Monday."

@@ -66,13 +66,13 @@ topics:
 
 def test_a_rule_is_used_by_name(directory: Path) -> None:
     found = load(directory, NAMED)
-    assert topics_of(found, "China has a rail line. China wants more.") == ["china-rail", "anything-but"]
-    assert topics_of(found, "China has a rail line. China wants more. A goal.") == []
+    assert topics_of(found, "China has a rail line. China wants more. China pays.") == ["china-rail", "anything-but"]
+    assert topics_of(found, "China has a rail line. China wants more. China pays. A goal.") == []
     assert topics_of(found, "A rail goal.") == ["anything-but"]
 
 
 def test_an_answer_names_the_rule(directory: Path) -> None:
-    article = Article("k", "s", "g", "News", "China has a rail line. China wants more.", "", "", NOW)
+    article = Article("k", "s", "g", "News", "China has a rail line. China wants more. China pays.", "", "", NOW)
     verdict = Judge(load(directory, NAMED)).explain(article).verdicts["china-rail"]
     assert [part.rule for part in verdict.parts[0].parts] == ["rule china", "rule rail"]
     assert reasons(verdict)[1] == "phrase “rail” in text: once"
@@ -93,10 +93,10 @@ EXTENDED = """topics:
 
 def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_not_say(directory: Path) -> None:
     found = load(directory, EXTENDED)
-    assert topics_of(found, "A train in China. China likes it.") == ["china", "china-rail", "china-trains"]
-    assert topics_of(found, "A rail in China. China likes it.") == ["china", "china-rail"]
-    assert topics_of(found, "A train in China. China likes it. For sport.") == []
-    assert topics_of(found, "A train in Russia. Russia likes it.") == []
+    assert topics_of(found, "A train in China. China likes it. China pays.") == ["china", "china-rail", "china-trains"]
+    assert topics_of(found, "A rail in China. China likes it. China pays.") == ["china", "china-rail"]
+    assert topics_of(found, "A train in China. China likes it. China pays. For sport.") == []
+    assert topics_of(found, "A train in Russia. Russia likes it. Russia pays.") == []
     assert [topic.limit for topic in found.topics.values()] == [7, 9, 9]
     assert {topic.max_age for topic in found.topics.values()} == {timedelta(days=30)}
     assert found.topics["china-trains"].language == ("en",)
