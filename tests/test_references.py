@@ -102,6 +102,21 @@ def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_no
     assert found.topics["china-trains"].language == ("en",)
 
 
+STRICT = """topics:
+  china: {title: China, any: [country:china], language: [en, fr], min_independent_sources: 3, max_age: 7d, private: true}
+  rail: {title: Rail, extends: china, language: [fr, de], min_independent_sources: 1, max_age: 30d}
+  trains: {title: Trains, extends: rail, min_independent_sources: 4, max_age: 2d}
+"""
+
+
+def test_a_topic_that_extends_another_may_be_stricter_and_not_laxer(directory: Path) -> None:
+    found = load(directory, STRICT).topics
+    assert [found[slug].language for slug in ("rail", "trains")] == [("fr",), ("fr",)]
+    assert [found[slug].min_independent_sources for slug in ("rail", "trains")] == [3, 4]
+    assert [found[slug].horizon.days for slug in ("rail", "trains")] == [7, 2]
+    assert [topic.private for topic in found.values()] == [True, True, True]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -134,6 +149,18 @@ def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_no
             "topics:\n  t: {title: T, extends: u}\n  u: {title: U, extends: t}\n",
             "3:17: this goes in a circle: t → u → t",
             id="topics in a circle",
+        ),
+        pytest.param(
+            "topics:\n  c: {title: C, any: [country:china], private: true}\n"
+            "  t: {title: T, extends: c, private: false}\n",
+            "3:29: 'c', which this topic extends, is private, and so must this one be",
+            id="extends what is private",
+        ),
+        pytest.param(
+            "topics:\n  c: {title: C, any: [country:china], language: [en]}\n"
+            "  t: {title: T, extends: c, language: [fr]}\n",
+            "3:29: nothing is in both: 'c', which this topic extends, is in en",
+            id="extends with another language",
         ),
         pytest.param(
             "rules:\n  a: {near: [country:china, country:rusia]}\ntopics:\n  t: {title: T, any: [country:china]}\n",
