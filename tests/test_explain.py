@@ -99,6 +99,17 @@ def test_too_much_standard_input_is_refused(config_directory: Path, monkeypatch:
     assert "standard input: more than 50 bytes" in ran.stderr
 
 
+@pytest.mark.parametrize("side", ["match", "reject"])
+def test_an_example_without_an_article_fails(side: str, config_directory: Path) -> None:
+    (config_directory / "empty.xml").write_text("<rss version='2.0'><channel><title>None</title></channel></rss>")
+    (config_directory / "topics.yaml").write_text(
+        f"topics:\n  t:\n    title: T\n    any: [{{phrase: rail}}]\n    examples: {{{side}: [empty.xml]}}\n"
+    )
+    (found,) = explain.failing_examples(config.load(config_directory, {}))
+    assert "topics.yaml:5:" in found
+    assert found.endswith("topic 't': there is no article in empty.xml, so nothing can be said of it")
+
+
 EXAMPLE = """topics:
   t:
     title: T

@@ -74,9 +74,8 @@ def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]
             message = f"'{topic.extends}', which this topic extends, is private, and so must this one be"
             yield file.problem(("topics", slug, "private"), message)
         if base and base.language and topic.language and not set(base.language) & set(topic.language):
-            message = (
-                f"nothing is in both: '{topic.extends}', which this topic extends, is in {', '.join(base.language)}"
-            )
+            theirs = ", ".join(base.language)
+            message = f"nothing is in both: '{topic.extends}', which this topic extends, is in {theirs}"
             yield file.problem(("topics", slug, "language"), message)
 
 
