@@ -237,6 +237,15 @@ def test_names_that_stand_for_a_million_rules_are_refused(directory: Path) -> No
     assert found.endswith(" rules: more than 5,000")
 
 
+def test_many_concepts_by_themselves_are_refused_since_every_two_are_a_rule(directory: Path) -> None:
+    listed = "".join(f"  country:c{n}: {{label: C{n}, aliases: [Cland{n}]}}\n" for n in range(110))
+    (directory / "concepts" / "more.yaml").write_text(f"concepts:\n{listed}")
+    text = "topics:\n  t: {{title: T, all: [{}]}}\n"
+    assert load(directory, text.format(", ".join(f"country:c{n}" for n in range(90))))
+    (found,) = problems(directory, text.format(", ".join(f"country:c{n}" for n in range(110))))
+    assert found == "2:3: with all that it names, this topic has 6,106 rules: more than 5,000"
+
+
 def test_a_thousand_names_in_a_row_are_refused(directory: Path) -> None:
     row = "".join(f"  r{n}: {{any: [{{rule: r{n + 1}}}]}}\n" for n in range(1_000))
     found = problems(

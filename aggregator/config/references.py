@@ -103,7 +103,9 @@ def _size(rule: object, seen: dict[int, int]) -> int:
     if not isinstance(rule, Group):
         return 1
     if id(rule) not in seen:
-        seen[id(rule)] = 1 + sum(_size(part, seen) for name in QUANTIFIERS for part in getattr(rule, name))
+        concepts = len({part for part in rule.all if isinstance(part, str)})
+        pairs = concepts * (concepts - 1) // 2  # each is a rule of its own: see `topics.together`
+        seen[id(rule)] = 1 + pairs + sum(_size(part, seen) for name in QUANTIFIERS for part in getattr(rule, name))
     return seen[id(rule)]
 
 
