@@ -142,6 +142,22 @@ zh | 其中美国代表发言，谈判中俄罗斯代表缺席 | united-states r
 zh | 中俄海军举行联合演习 | china russia |
 zh | 俄乌交换战俘 | russia ukraine |
 ja | 日米首脳会談 | japan united-states |
+ja | 米中間選挙で与党が負けた | | -china
+ja | 米中央軍の司令官が視察した | | -china
+ja | 米中西部で竜巻、米中小企業にも被害 | | -china
+ja | 夜中ロケット花火の音、道路の真ん中ロバがいた | | -china -russia
+ja | 米中会談のあと中ロ関係が議題になった | china united-states russia |
+ja | 日中関係と日韓関係、日米韓の連携 | japan china south-korea united-states |
+zh | 俄中部城市下了大雪 | | -china
+zh | 其中俄军占多数，其中俄语课最受欢迎 | | -china
+zh | 其中美元占六成，其中美军基地关闭 | | -china
+zh | 集中印发材料，集中法治教育 | | -china -india -france
+zh | 高中日语老师，当中日期有误 | | -china -japan
+zh | 美中不足的是价格偏高，其中韩语版未出 | | -china -united-states -south-korea
+zh | 其中俄海军和其中美海军各三艘 | | -china
+zh | 精美日历和完美日记 | | -japan -united-states
+zh | 中美经贸磋商与俄中合作 | china united-states russia |
+zh | 中日韓領導人會議，美韓同盟 | china japan south-korea united-states |
 ja | 露天風呂、毎日英語 | | -russia -japan
 ja | 中国地方で大雨 | | -china
 ja | 北朝鮮がミサイルを発射、韓国が非難 | north-korea south-korea |

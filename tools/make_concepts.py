@@ -1,6 +1,7 @@
 """Write aggregator/data/concepts/*.jsonl, what the program knows when it comes, from tools/concepts/*.yaml.
 
-Countries also get their names from CLDR; see tools/cldr.py. The same sources give the same bytes.
+Countries also get their names from CLDR, see tools/cldr.py, and those of two countries in one word from pairs.yaml. The
+same sources give the same bytes.
 
 Needs nothing that the program does not: babel comes with trafilatura. Another version of CLDR may give other names.
 
@@ -16,6 +17,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,22 @@ def read(path: Path) -> list[Fields]:
 def shared_names() -> frozenset[str]:
     """The names that rightly belong to more than one concept."""
     with (SOURCES / "shared.yaml").open(encoding="utf-8") as stream:
-        return frozenset(yaml.safe_load(stream))
+        listed: Iterable[str] = yaml.safe_load(stream)
+    return frozenset(listed) | {name for names in names_of_pairs().values() for name in names}
+
+
+@cache
+def names_of_pairs() -> Mapping[tuple[str, str], list[str]]:
+    """The names that a country has together with another, by country and language."""
+    with (SOURCES / "pairs.yaml").open(encoding="utf-8") as stream:
+        source = yaml.safe_load(stream)
+    found: dict[tuple[str, str], list[str]] = {}
+    for language, written in source["pairs"].items():
+        for countries, pairs in written.items():
+            names = [pair + head for pair in pairs for head in source["heads"][language]]
+            for country in countries.split():
+                found.setdefault((country, language), []).extend(names)
+    return found
 
 
 def text(concepts: Iterable[Fields]) -> str:
@@ -129,7 +146,13 @@ def _with_cldr(name: str, fields: Fields, aliases: Mapping[str, list[str]]) -> d
         raise ValueError(f"{_place(name)}: {error}") from None
     cities = city_names(fields.get("cities", ()))
     return {
-        language: [*aliases.get(language, ()), *countries.get(language, ()), *cities[language]] for language in LOCALES
+        language: [
+            *aliases.get(language, ()),
+            *names_of_pairs().get((name, language), ()),
+            *countries.get(language, ()),
+            *cities[language],
+        ]
+        for language in LOCALES
     }
 
 
