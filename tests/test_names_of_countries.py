@@ -78,6 +78,28 @@ ru | Белый дом ответил Кремлю | united-states russia |
 ru | О планах Путина рассказал Песков | person:vladimir-putin person:dmitry-peskov russia |
 ru | Выборы в Сан-Марино и на Мальте | san-marino malta |
 ru | Английский язык учат в школах Бирмы | myanmar | -united-kingdom
+ru | Путинцева обыграла китаянку Чжэн | china | -person:vladimir-putin -russia
+ru | Путина началась у берегов острова | | -person:vladimir-putin
+ru | Лавровый лист кладут в конце, Лавровым венком увенчан поэт | | -person:sergei-lavrov
+ru | Семья Байденко и семья Трамповых живут рядом | | -person:joe-biden -person:donald-trump
+ru | Чехов написал пьесу за лето | | -czechia
+ru | Картину купил у Китайцева сам Украинцеву доверял | | -china -ukraine
+ru | Перу Пушкина принадлежит поэма, Чад стоял в кухне | | -peru -chad
+ru | Перу закрыло границу, Чад отозвал посла | peru chad |
+pt | Temer o futuro não ajuda; Gana de vencer não falta; Catar lixo cansa | | -person:michel-temer -ghana -qatar
+pt | O presidente Temer recebeu o enviado de Gana e do Catar | person:michel-temer ghana qatar |
+pl | Mali chłopcy i Dania dnia | | -mali -denmark
+pl | Wojska wracają z Mali, a Dania czeka | mali denmark |
+tr | Katar yola çıktı, develer yoruldu | | -qatar
+it | Mali di stagione | | -mali
+it | Il Mali e il Niger chiudono la frontiera | mali niger |
+es | Pantalones chinos y otro cuento chino | | -china
+en | The Trump card of the dinner was chicken Kiev | | -person:donald-trump -ukraine
+en | man fed dogs at the shelter | | -org:federal-reserve -united-states
+en | she found an apple and a shell near the river | | -org:apple -org:shell
+ru | Лаврову позвонил Байден, а Трампом доволен Путин | person:sergei-lavrov person:joe-biden person:donald-trump person:vladimir-putin |
+ru | Косиняк-Камышу ответила Набиуллина, о Моравецком речи нет | person:wladyslaw-kosiniak-kamysz person:elvira-nabiullina person:mateusz-morawiecki |
+uk | Лукашенко зустрів Лаврова, Байденові зателефонували | person:alexander-lukashenko person:sergei-lavrov person:joe-biden |
 uk | Українські та польські посли зустрілися у Києві | ukraine poland |
 uk | До того ж досі йде дощ, а гази шкідливі | | -togo -qatar -palestine
 uk | У Північній Македонії та Греції спека | north-macedonia greece |

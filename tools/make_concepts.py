@@ -33,6 +33,12 @@ FILES = ("countries", "organisations", "people", "subjects")
 FIELDS = ("id", "label", "code", "aliases", "guards", "stands_for")
 SHORTEST_STEM = 3  # letters before a *
 ANY = "any"
+# Endings of surnames, of one form by their stem: Путин*, but not Путинцева; Лавров*, but not Лавровый.
+CASES = {
+    "ru": " а у ом ем е ым ы ой и ю я ей".split(" "),
+    "uk": " а у ом ем о е им і и ою ій ові еві ю я єм".split(" "),
+}
+ADJECTIVES = "ий ого ому им ом".split()  # of surnames whose stem ends in цк or ск
 
 Fields = dict[str, Any]  # of one concept, as in a line of the files
 
@@ -132,9 +138,21 @@ def _concept(name: str, fields: Fields) -> Fields:
     aliases = by_language(fields["aliases"])
     if "code" in fields:
         aliases = _with_cldr(name, fields, aliases)
+    if name.startswith("person:"):
+        aliases = {
+            language: [form for one in listed for form in _forms(one, language)] for language, listed in aliases.items()
+        }
     tidy = {language: _tidied(listed) for language, listed in aliases.items()}
     kept = {language: listed for language, listed in tidy.items() if listed}
     return {**fields, "id": name, "aliases": kept.get(ANY) if list(kept) == [ANY] else kept}
+
+
+def _forms(alias: str, language: str) -> list[str]:
+    """The cases of a surname that is written as a stem; any other alias as it is."""
+    stem = alias.removesuffix("*")
+    if stem == alias or " " in alias or language not in CASES:
+        return [alias]
+    return [stem + ending for ending in (ADJECTIVES if stem.endswith(("цк", "ск", "цьк")) else CASES[language])]
 
 
 def _with_cldr(name: str, fields: Fields, aliases: Mapping[str, list[str]]) -> dict[str, list[str]]:
