@@ -74,6 +74,7 @@ class Daemon:
         self._polling: asyncio.Task[None] | None = None
         self._complained_at = float("-inf")  # monotonic
         self._publish_at = 0.0  # likewise
+        self._catch_up_at = 0.0  # likewise
         self._visits: Visits
         self._subscriber: Subscriber
         self._distributor: distribute.Distributor
@@ -201,6 +202,8 @@ class Daemon:
     async def _catch_up(self) -> None:
         """Apply changed rules to what is stored, in half of the time that there is, and say how far that is."""
         looked, told_at = 0, time.monotonic()
+        if told_at < self._catch_up_at:
+            return
         try:
             while not self._stopping.is_set():
                 began = time.monotonic()
@@ -212,9 +215,11 @@ class Daemon:
                     log.info("changed rules have been applied to %d of what is stored", looked)
                     told_at = time.monotonic()
                 await asyncio.sleep(time.monotonic() - began)
-        except StateError as error:
+        except (StateError, OSError) as error:
+            self._catch_up_at = time.monotonic() + COMPLAINT_SECONDS
             log.error("changed rules were not applied to all that is stored, will try again: %s", error)
         except Exception:
+            self._catch_up_at = time.monotonic() + COMPLAINT_SECONDS
             log.exception("a bug met while changed rules were applied; please report it")
         if looked:
             log.info("changed rules have been applied to %d of what is stored", looked)

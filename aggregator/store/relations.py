@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, tuple_, update
 
@@ -47,7 +48,7 @@ _WAITING = (
 _BETWEEN = or_(relations.c.story.in_(among("stories")), relations.c.other.in_(among("stories")))
 _KNOWN = select(relations.c.story, relations.c.other).where(relations.c.story.in_(among("stories")))
 _PART = delete(relations).where(relations.c.story == bindparam("one"), relations.c.other == bindparam("two"))
-_EVENTS = select(stories.c.id, stories.c.event).where(stories.c.id.in_(among("stories")))
+_EVENTS = select(stories.c.id, stories.c.event, stories.c.founded_at).where(stories.c.id.in_(among("stories")))
 _OF_EVENTS = select(stories.c.event, stories.c.id).where(
     stories.c.event.in_(among("events")), stories.c.id != stories.c.event
 )
@@ -128,7 +129,7 @@ def save(database: Database, found: Mapping[str, Terms]) -> None:
         alike.write(database, connection, found)
         pairs = alike.pairs(connection, found, holders, candidates)
         after = _write_relations(database, connection, found, before, pairs)
-        events = _events(connection, found, pairs)
+        events = _events(connection, found, pairs, {event for event, _ in followers})
         lost = [other for one, other in sorted(followers) if other not in pairs.get(one, {}) and other not in found]
         for chunk in chunks(lost):
             connection.execute(_DOUBT, {"stories": chunk})
@@ -223,16 +224,35 @@ def _with_events(
     return {story: group | {event for other in group if (event := events.get(other))} for story, group in found.items()}
 
 
-def _events(connection: Connection, found: Mapping[str, Terms], pairs: alike.Pairs) -> dict[str, str]:
-    """The event of each story: it stays what it was, as long as they are related; or the likeliest; or a new one."""
-    events = _events_of(connection, chain(found, chain.from_iterable(pairs.values())))
+def _events(
+    connection: Connection, found: Mapping[str, Terms], pairs: alike.Pairs, followed: Collection[str]
+) -> dict[str, str]:
+    """The event of each story: it stays what it was, as long as they are related; or the likeliest; or a new one.
+
+    A story that is an event of its own, and is not `followed`, joins an earlier one: that was not known before.
+    """
+    rows = _stories_of(connection, chain(found, chain.from_iterable(pairs.values())))
+    events = {story: row.event for story, row in rows.items()}
     for story in sorted(found, key=lambda story: (found[story].dated_at, story)):
         firsts = [other for other in pairs.get(story, ()) if events.get(other) == other]
-        if events.get(story) not in (story, *firsts):
+        own = events.get(story)
+        if own == story and story not in followed:
+            earlier = [other for other in firsts if _age(rows[other]) < _age(rows[story])]
+            events[story] = earlier[0] if earlier else story
+        elif own not in (story, *firsts):
             events[story] = firsts[0] if firsts else story
     return {story: events[story] or story for story in found}
 
 
+def _age(row: Any) -> tuple[float, str]:
+    """By which the older one of two stories is told."""
+    return row.founded_at.timestamp() if row.founded_at else 0.0, row.id
+
+
 def _events_of(connection: Connection, ids: Iterable[str]) -> dict[str, str | None]:
+    return {story: row.event for story, row in _stories_of(connection, ids).items()}
+
+
+def _stories_of(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     rows = (connection.execute(_EVENTS, {"stories": chunk}) for chunk in chunks(ids))
-    return {row.id: row.event for some in rows for row in some}
+    return {row.id: row for some in rows for row in some}
