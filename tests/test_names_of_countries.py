@@ -259,6 +259,7 @@ def test_each_country_is_known_by_its_plain_name(language: str, names: str) -> N
     assert unknown == []
 
 
+@pytest.mark.parametrize(
     ("name", "concept", "date", "stands"),
     [
         ("Riek Machar", "country:south-sudan", "2013-01-01", True),
