@@ -1,7 +1,8 @@
 """Which articles are copies of which story? Pure.
 
 An article joins a story whose copy in another source has a link to the same page, any copy of which has the same words,
-or whose lead its text is like. What a person has said of two articles goes before all of that.
+or whose lead its text is like; by its words only a story that was founded within a week of it, or its source could
+hide other articles of these words by an early date. A file of the owner's is dated by its copying: it joins any. What a person has said of two articles goes before all of that.
 Identity is (source, guid): a copy joins a story, it never changes another copy.
 
 What depends on the order in which copies come:
@@ -33,7 +34,8 @@ from aggregator.words import folded
 WINDOW = timedelta(days=3)  # between two copies at one address: some addresses are used again, for other news
 MOST_SILENT = 24  # changes in a row without a newer date: then it is a page that is written anew for each visitor
 RESTLESS = timedelta(days=1)  # between two changes of such a page that are taken because they are news
-SPAN = timedelta(days=7)  # between the first copy of a story and any other that only resembles one
+SPAN = timedelta(days=7)  # between the first copy of a story and any other that has no link to it
+MOST_RIVALS = 20  # with the same words: so many are looked at
 MOST_COPIES = 200  # of a story: what more resembles is a formula
 FULL = 0.8  # of the words of a full text: about as full
 EXCERPT = 100  # words: a shorter text may be an excerpt though it does not break off
@@ -234,6 +236,11 @@ class _Placed:
         for feature in _features(copy):
             insort(self.sharing[feature], copy, key=_seniority)
 
+    def is_founded_near(self, copy: Copy, other: Copy) -> bool:
+        """Whether the story of the other was founded at about the date of a copy."""
+        founder = self.copies.get(other.story or other.key, other)
+        return abs(founder.dated_at - copy.dated_at) <= SPAN
+
     def around(self, copy: Copy) -> Collection[Copy]:
         """All copies of a copy's story."""
         return self.members[copy.story or copy.key].values()
@@ -281,8 +288,14 @@ def _has_room(copy: Copy, around: Collection[Copy]) -> bool:
 
 
 def _same_text(copy: Copy, placed: _Placed) -> Copy | None:
+    if not copy.word_count:
+        return None
     feature = ("text", copy.text_hash) if copy.word_count >= MIN_WORDS else ("text", copy.text_hash, copy.title)
-    return next(iter(placed.sharing.get(feature, ())), None) if copy.word_count else None
+    group: Sequence[Copy] = placed.sharing.get(feature, ())
+    if copy.host is not None:
+        first = bisect_left(group, (copy.dated_at - SPAN, ""), key=_seniority)
+        group = [other for other in group[first : first + MOST_RIVALS] if placed.is_founded_near(copy, other)]
+    return next(iter(group), None)
 
 
 def _same_page(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]]) -> Copy | None:

@@ -40,6 +40,7 @@ from aggregator.outcome import Outcomes, Readings
 from aggregator.readers import Readers
 from aggregator.registry import Source
 from aggregator.relating import Relating
+from aggregator.retag import Progress
 from aggregator.store import Database
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
@@ -99,16 +100,16 @@ class Pipeline:
         self._reload = reload
         self._taken = taken
 
-    def prepare(self) -> None:
+    def prepare(self, progress: Progress = lambda count: None) -> None:
         """Tell the store what the configuration says; what that means for what is stored is left to `catch_up`.
 
         Raises StateError, and OSError where files cannot be withdrawn; whatever it was broken off by, the next call
         does it all.
         """
         self._behind = None
-        self._behind = self._prepared()
+        self._behind = self._prepared(progress)
 
-    def _prepared(self) -> retag.Steps:
+    def _prepared(self, progress: Progress = lambda count: None) -> retag.Steps:
         registry.load()
         now = self._clock()
         for old, new in stored_sources.register(self.database, self.config.sources, now).items():
@@ -125,7 +126,7 @@ class Pipeline:
         link_rules = retag.link_rules(self.config.links)
         if stored_topics.is_outdated(self.database, "links", link_rules):
             stored_topics.forget(self.database, ["links"])
-            retag.compare_all(self.database, self.config.links)
+            retag.compare_all(self.database, self.config.links, progress)
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
@@ -158,7 +159,7 @@ class Pipeline:
         stored_topics.note(self.database, "folds", "done")
         yield 0, 0
 
-    def retag(self, progress: retag.Progress) -> int:
+    def retag(self, progress: Progress) -> int:
         """Prepare, and apply all rules though they have not changed; the number of articles that are cut in another
         way. If that is broken off, the next start does it."""
         stored_topics.forget(self.database, ["rules", "furniture", "folds"])
@@ -189,13 +190,13 @@ class Pipeline:
                 log.info("%s %s", done, wish.article)
         return len(wishes)
 
-    def adopt(self, config: Config) -> None:
+    def adopt(self, config: Config, progress: Progress = lambda count: None) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""
         before = self.config, self.judge, self._outcomes
         self.config, self.judge = config, Judge(config)
         self._outcomes = Outcomes(config, self.database, self.judge)
         try:
-            self.prepare()
+            self.prepare(progress)
         except BaseException:
             self.config, self.judge, self._outcomes = before
             with suppress(StateError, OSError):  # if so, `catch_up` does it

@@ -105,13 +105,14 @@ def link_rules(rules: Rules) -> str:
     return digest([__version__, repr(rules)])
 
 
-def compare_all(database: Database, rules: Rules) -> None:
+def compare_all(database: Database, rules: Rules, progress: Progress) -> None:
     """Have new articles compared with stored ones by these rules. What is in one story stays in it."""
     last = ""
     while batch := stored_articles.links(database, after=last, limit=5 * BATCH):
         found = {key: (dedup.compared(link, rules), before) for key, link, before in batch}
         stored_visits.save_links(database, {key: page for key, (page, before) in found.items() if page != before})
         last = batch[-1][0]
+        progress(0)  # nobody counts these
 
 
 def judge_all(database: Database, judge: Judge, now: datetime) -> Steps:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.dialects import sqlite
 
 from aggregator import config, retag, runtime
 from aggregator.errors import StateError
@@ -448,3 +449,26 @@ async def test_pages_name_what_has_no_title_and_show_the_tags_of_a_link(copied: 
         assert ">(untitled)</a></h2>" in (pages.topic(pipeline.config, pipeline.database, "fairs") or "")
         about = pages.article(pipeline.config, pipeline.database, "https://a.example/9") or ""
         assert "<h1>(untitled)</h1>" in about
+
+
+def test_stories_are_walked_back_along_an_index(database: Database) -> None:
+    """However many have come at once."""
+    if database.is_sqlite:
+        asked = str(stored_articles._OLDER.compile(dialect=sqlite.dialect()))
+        with database.reading() as connection:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", ("2026-01-01", "0", 9, 0)).all())
+        assert "(first_seen_at,key)<(?,?)" in plan
+        assert "TEMP B-TREE" not in plan
+
+
+async def test_stories_that_came_at_once_are_walked_back_each_once(config_directory: Path) -> None:
+    give(only_inbox(config_directory), "market", *range(1, 8))
+    await once(config_directory)
+    with opened(config_directory) as pipeline:
+        walked: list[str] = []
+        last = None
+        while batch := stored_articles.newest_stories(pipeline.database, last, 3):
+            last = batch[-1][0]
+            walked += [name for (_, name), _ in batch]
+        assert walked == sorted(stored_articles.stories(pipeline.database), reverse=True)
+        assert len(walked) == 7

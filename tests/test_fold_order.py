@@ -29,6 +29,7 @@ from aggregator.store import Database, articles, schema, sources, topics, visits
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
+FEED = timedelta(days=30)  # what a feed holds
 TOPIC = "china-russia"
 VIEWED = ("articles", "stories", "tags", "memberships", "sketches", "rulings", "retired")
 on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -110,14 +111,15 @@ class World:
 
     def retag(self) -> int:
         self.now += MINUTE
-        retag.hear_all(self.database, self.config.agencies, self.config.links)
+        for _ in retag.hear_all(self.database, self.config.agencies, self.config.links):
+            pass
         for _ in retag.judge_all(self.database, self.judge, self.now):
             pass
         return self.fold_again()
 
     def items(self) -> dict[str, Item]:
         """What the topic's feed would say now, by item id, newest first; ids are pinned."""
-        found = topics.stories_in(self.database, TOPIC, since=datetime(2000, 1, 1, tzinfo=UTC), limit=99)
+        found = topics.stories_in(self.database, TOPIC, since=NOW - FEED, limit=99)
         authority = self.config.settings.tag_authority
         wanted = {story.id: compose.item_id(authority, story.copies) for story in found if not story.item_id}
         pinned = topics.pin(self.database, wanted) if wanted else {}
@@ -523,6 +525,25 @@ def test_who_copies_guid_link_and_title_changes_nothing_of_the_other(
     assert [(one.title, one.html.partition("<p><small>")[0]) for one in shown] == [
         (item.title, item.html.partition("<p><small>")[0])
     ]
+
+
+def test_who_founded_a_story_does_not_hide_it_by_a_date_that_he_moves(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    world.visit(article("1", WHOLE, "e"))
+    world.visit(article("1", WHOLE, "a"))
+    (before,) = world.items()
+    world.visit(article("1", [*WHOLE, *SPAM[:1]], "e", dated_at=NOW - timedelta(days=900)))
+    assert list(world.items()) == [before]
+    world.retag()
+    assert before in world.items()
+
+
+def test_the_same_words_after_a_year_are_news(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    world.visit(article("1", WHOLE, "a", dated_at=NOW - timedelta(days=300)))
+    assert not world.items()
+    world.visit(article("2", WHOLE, "b"))
+    assert world.item().published_at.replace(microsecond=0) == NOW
 
 
 @pytest.mark.parametrize("added", [3, 30])

@@ -253,7 +253,8 @@ articles = Table(
     Index(None, "story_link"),  # copies
     Index(None, "link"),  # explain; kin
     Index(None, "source", "first_seen_at"),  # kin
-    Index(None, "first_seen_at"),  # what has come of late
+    Index(None, "first_seen_at", "key"),  # what has come of late, in an order
+    Index(None, "language", "first_seen_at"),  # and in one language
 )
 
 sketches = Table(
@@ -309,6 +310,7 @@ stories = Table(
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
     Column("led_at", UtcDateTime, comment="since when this copy leads, if another one did before"),
+    Column("founded_at", UtcDateTime, comment="the date of the article that founded it, as it was then: never moves"),
     Column("event", KEY, comment="the story that was the first to tell of what it tells of; empty: not looked for yet"),
     Column("unrelated", Boolean, nullable=False, server_default=false(), comment="its relations are to be looked for"),
     Index(None, "event"),  # one story of each event

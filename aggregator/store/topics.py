@@ -23,7 +23,7 @@ _PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # th
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
-_FOUNDER = articles.alias("founder")  # dates its story: whoever leads it, its item stays where it is
+_FOUNDER = articles.alias("founder")
 _WANTED: Any = bindparam("wanted", expanding=True)
 _TAKEN = union_all(
     select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
@@ -35,7 +35,7 @@ _STORIES_IN = (
         stories.c.id.label("story_id"),
         stories.c.item_id,
         stories.c.led_at,
-        _FOUNDER.c.dated_at.label("founded_at"),
+        stories.c.founded_at,
         memberships.c.score,
         memberships.c.reasons,
         articles,
@@ -47,22 +47,31 @@ _STORIES_IN = (
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
     .limit(bindparam("limit", type_=Integer()))
 )
-_others, _their_founders = stories.alias(), articles.alias()
+_others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
     _their_founders.c.first_seen_at < _FOUNDER.c.first_seen_at,
     (_their_founders.c.first_seen_at == _FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
 )
+_theirs = memberships.alias("theirs")
+_IS_IN_THE_TOPIC = (
+    select(_theirs.c.story)
+    .where(
+        _theirs.c.topic == bindparam("topic"),
+        _theirs.c.story == _others.c.id,
+        or_(_theirs.c.hidden.is_(False), bindparam("past", type_=Boolean())),
+    )
+    .correlate(_others)
+    .exists()
+)
 _OF_THE_EVENT = (  # others in the topic that go before: the event's first story, else the one that came first
-    select(memberships.c.story)
-    .join(_others, _others.c.id == memberships.c.story)
+    select(_others.c.id)
     .join(_their_founders, _their_founders.c.key == _others.c.id)
     .where(
-        memberships.c.topic == bindparam("topic"),
-        _IS_SHOWN,
         _others.c.event == stories.c.event,
         _others.c.id != stories.c.id,
         or_(_OTHER_IS_FIRST, not_(_IS_FIRST) & _CAME_BEFORE),
+        _IS_IN_THE_TOPIC,
     )
 )
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
@@ -134,7 +143,7 @@ class StoredStory:
     tags: tuple[Tag, ...]
     score: int
     reasons: tuple[str, ...]
-    founded_at: datetime  # the date of the article that founded it: it stays when another copy leads
+    founded_at: datetime  # the date that the article which founded it had then: it stays, whoever leads
     led_at: datetime | None  # since when its lead leads, if another copy did before
     related: tuple[Related, ...] = ()  # the likeliest first
 

@@ -67,7 +67,8 @@ _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", e
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
 _DEPARTED = select(departed).where(departed.c.story.in_(bindparam("stories", expanding=True)))
-_FOUNDED = select(articles.c.dated_at).where(articles.c.key == memberships.c.story).scalar_subquery()
+_TOPICS = select(memberships.c.topic).where(memberships.c.story.in_(bindparam("stories", expanding=True))).distinct()
+_FOUNDED = select(stories.c.founded_at).where(stories.c.id == memberships.c.story).scalar_subquery()
 _DATE = (
     update(memberships)
     .where(
@@ -79,8 +80,11 @@ _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), mem
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
 _OTHER_LEAD = (stories.c.id == bindparam("story")) & (stories.c.lead != bindparam("leading"))
 _LEAD = (
-    update(stories).where(_OTHER_LEAD).values(lead=bindparam("leading"), led_at=bindparam("now", type_=UtcDateTime()))
+    update(stories)
+    .where(_OTHER_LEAD)
+    .values(lead=bindparam("leading"), led_at=bindparam("now", type_=UtcDateTime()), unrelated=True)
 )
+_REREAD = update(stories).where(stories.c.lead.in_(bindparam("leads", expanding=True))).values(unrelated=True)
 
 
 def save(database: Database, lease: Lease, outcome: Outcome) -> None:
@@ -105,7 +109,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             before, after = replace_memberships(database, connection, outcome.memberships, new)
             date_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
-            touch(connection, {membership.topic for membership in before | after} | _topics_of(connection, others))
+            touch(connection, {membership.topic for membership in before | after} | topics_of(connection, others))
 
 
 def save_quiet(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
@@ -138,7 +142,8 @@ def save_judgement(
     leads: Mapping[str, str],
     now: datetime,
 ) -> None:
-    """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story."""
+    """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story; where it
+    is another one than before, the relations of the story are looked for anew."""
     rows = [{"story": story, "leading": leads[story], "now": now} for story in sorted(leads)]
     with database.writing() as connection:
         if rows:
@@ -150,7 +155,8 @@ def save_judgement(
 
 
 def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) -> None:
-    """Articles from which more or less is cut now, each with what it was: what has changed meanwhile stays as it is."""
+    """Articles from which more or less is cut now, each with what it was: what has changed meanwhile stays as it is.
+    The relations of stories that they lead are looked for anew."""
     rows = [
         {"was": before.content_hash, "at": article.key, "folded_title": folded(article.title)}
         | {name: value for name, value in fields_of(article).items() if name in _CUT}
@@ -161,8 +167,10 @@ def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) 
         return
     with database.writing() as connection:
         connection.execute(_RECUT, sorted(rows, key=lambda row: str(row["at"])))
-        stories = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
-        touch(connection, _topics_of(connection, stories))
+        found = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
+        for chunk in chunks(row["at"] for row in rows):
+            connection.execute(_REREAD, {"leads": chunk})
+        touch(connection, topics_of(connection, found))
 
 
 def save_links(database: Database, links: Mapping[str, str | None]) -> None:
@@ -248,12 +256,23 @@ def _save_articles(
 
 
 def save_leads(database: Database, connection: Connection, touched: Iterable[Story], now: datetime) -> None:
-    """Write which copies lead stories, new ones or known ones; and, where it is another one than before, since when."""
+    """Write which copies lead stories, new ones or known ones; and, where it is another one than before, since when.
+
+    The date of a story is written with it, and never again: who founded it could else hide it by an earlier one.
+    """
     ordered = sorted(touched, key=lambda story: story.id)
     if ordered:
         connection.execute(_LEAD, [{"story": story.id, "leading": story.lead, "now": now} for story in ordered])
-        rows = [{"id": story.id, "lead": story.lead, "unrelated": True} for story in ordered]
+        rows = [
+            {"id": story.id, "lead": story.lead, "founded_at": _date_of_founder(story), "unrelated": True}
+            for story in ordered
+        ]
         connection.execute(database.upsert(stories, "unrelated"), rows)
+
+
+def _date_of_founder(story: Story) -> datetime | None:
+    dates = {copy.key: copy.dated_at for copy in story.copies}
+    return dates.get(story.id, min(dates.values(), default=None))
 
 
 def _replace_tags(
@@ -319,7 +338,7 @@ def _departed(connection: Connection, story_ids: Iterable[str]) -> set[tuple[str
 
 
 def date_memberships(connection: Connection, story_ids: Iterable[str]) -> None:
-    """Let the memberships of stories have the dates of the articles that founded these."""
+    """Let the memberships of stories have the dates of these."""
     for chunk in chunks(story_ids):
         connection.execute(_DATE, {"stories": chunk})
 
@@ -328,9 +347,10 @@ def _stories(connection: Connection, keys: Collection[str]) -> Iterable[str]:
     return connection.execute(_STORIES, {"keys": keys}).scalars()
 
 
-def _topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
-    found = (connection.execute(_MEMBERSHIPS, {"stories": chunk}) for chunk in chunks(story_ids))
-    return {row.topic for rows in found for row in rows}
+def topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
+    """The topics of which any of these stories is."""
+    found = (connection.execute(_TOPICS, {"stories": chunk}).scalars() for chunk in chunks(story_ids))
+    return {topic for topics_ in found for topic in topics_}
 
 
 def _in_order(membership: Membership) -> tuple[str, str]:
