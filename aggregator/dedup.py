@@ -2,7 +2,8 @@
 
 An article joins a story whose copy in another source has a link to the same page, any copy of which has the same words,
 or whose lead its text is like; by its words only a story that was founded within a week of it, or its source could
-hide other articles of these words by an early date. A file of the owner's is dated by its copying: it joins any. What a person has said of two articles goes before all of that.
+hide other articles of these words by an early date. A file of the owner's is dated by its copying: it joins any. What a
+person has said of two articles goes before all of that.
 Identity is (source, guid): a copy joins a story, it never changes another copy.
 
 What depends on the order in which copies come:

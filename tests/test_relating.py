@@ -232,6 +232,17 @@ def test_what_many_formulas_share_is_not_looked_up_for_each_of_them(
     assert len(told) < len(names) - 1
 
 
+def test_a_story_alone_in_its_event_joins_an_earlier_one_when_that_is_found(store: Database) -> None:
+    """As where it came before it was known which terms are common."""
+    give(store, "1", "2", "3")
+    save(store, {"1": {}, "2": {}, "3": {}})
+    assert events(store) == {"1": "1", "2": "2", "3": "3"}
+    save(store, {"1": STORM, "2": STORM, "3": STORM})
+    assert events(store) == {"1": "1", "2": "1", "3": "1"}
+    save(store, {"1": STORM})
+    assert events(store)["1"] == "1"
+
+
 def test_topics_of_both_stories_are_published_again(store: Database) -> None:
     give(store, "1", "2")
     save(store, {"1": STORM})

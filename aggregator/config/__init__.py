@@ -125,6 +125,7 @@ def load(
     found = _sources(*source_file, directory.resolve(), state, problems)
     problems += names.unknown_sources(topic_read[0], found.values())
     whole = references.resolved(topic_read[1])
+    problems += references.widened(topic_read[0], topic_read[1].topics, whole)
     problems += references.too_large(topic_read[0], whole)
     if problems:
         raise ConfigError(problems)
