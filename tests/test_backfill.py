@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.dialects import sqlite
 
-from aggregator import config, retag, runtime
+from aggregator import config, daemon, retag, runtime
 from aggregator.errors import StateError
 from aggregator.judge import Judgement
 from aggregator.models import Article
@@ -472,3 +472,32 @@ async def test_stories_that_came_at_once_are_walked_back_each_once(config_direct
             walked += [name for (_, name), _ in batch]
         assert walked == sorted(stored_articles.stories(pipeline.database), reverse=True)
         assert len(walked) == 7
+
+
+@pytest.mark.parametrize("error", [StateError, OSError, ZeroDivisionError])
+async def test_what_is_broken_off_rests_and_is_taken_up_again(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """A trouble that lasts does not fill the log, whose ever it is."""
+    answers = [error, (2, 0), None]
+    called: list[object] = []
+
+    def catch_up(_: Pipeline) -> object:
+        called.append(answers[0])
+        if called[-1] is error:
+            answers.pop(0)
+            raise error
+        return answers.pop(0)
+
+    monkeypatch.setattr(Pipeline, "catch_up", catch_up)
+    loaded = config.load(config_directory, {})
+    with runtime.opened(loaded) as database:
+        running = daemon.Daemon(loaded, database, lambda: loaded)
+        await running._catch_up()
+        await running._catch_up()
+        assert called == [error]
+        monkeypatch.setattr(running, "_catch_up_at", 0.0)
+        await running._catch_up()
+        running._executor.shutdown()
+        running._readers.close()
+    assert called == [error, (2, 0), None]
