@@ -89,9 +89,9 @@ async def test_so_are_stories_and_relations_that_were_to_be_found_anew(
     for name in ("regroup.fold_recent", "store.relations.look_again"):
         monkeypatch.setattr(f"aggregator.{name}", lambda *_, name=name: called.append(name))
     await once(config_directory)
-    assert called == ["regroup.fold_recent", "store.relations.look_again"]
+    assert called[:2] == ["regroup.fold_recent", "store.relations.look_again"]
     await once(config_directory)
-    assert len(called) == 2
+    assert called.count("regroup.fold_recent") == 1
 
 
 def raising(error: type[BaseException]) -> Callable[..., None]:
