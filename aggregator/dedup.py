@@ -163,7 +163,7 @@ def fold(
     for copy in sorted(new, key=lambda copy: (seen_at.get(copy.key, copy.dated_at), *_seniority(copy))):
         before = placed.copies.get(copy.key)
         if before:
-            copy = replace(copy, story=before.story, placement=before.placement)
+            copy = replace(copy, story=before.story, placement=before.placement, chosen=before.chosen)
         else:
             placement = _placement(copy, placed, repeated, evidence)
             rival = placed.copies[placement.rival] if placement.rival else None

@@ -507,6 +507,16 @@ def test_a_better_copy_that_comes_late_takes_the_item_over_in_place(
     assert world.rows(*VIEWED) == stored
 
 
+def test_a_persons_choice_of_lead_stays_though_the_chosen_article_changes(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    world.visit(article("1", WHOLE, dated_at=NOW - MINUTE))
+    world.visit(chosen := article("2", WHOLE, "b", title="China and Russia, as one likes it"))
+    world.wish("lead", chosen.key)
+    assert world.item().title == chosen.title
+    world.visit(changed := article("2", [*WHOLE, *prose("more", 1)], "b", title="China and Russia, changed"))
+    assert world.item().title == changed.title
+
+
 def test_a_copy_that_does_not_lead_changes_no_date_and_no_place(new_world: Callable[..., World]) -> None:
     world = new_world()
     world.visit(article("1", WHOLE))
