@@ -21,7 +21,7 @@ from aggregator import compose, config, near, registry, regroup, retag
 from aggregator.clean import clean
 from aggregator.config import Config
 from aggregator.judge import Judge
-from aggregator.models import Article, Document, Entry, Found, Item, Markup, Reading, Wish
+from aggregator.models import Article, Document, Entry, Found, Item, Markup, Reading, Story, Wish
 from aggregator.outcome import Outcomes
 from aggregator.sources.folder import FolderSource
 from aggregator.sources.http import HttpSource
@@ -396,6 +396,50 @@ def test_what_is_split_off_and_put_back_is_what_it_was(
     assert world.seen() == seen
     world.wish("split", one)
     assert frozenset({one}) in world.partition()
+
+
+def test_large_stories_are_put_together_by_few_words_and_taken_apart_again(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    for letter in "ab":
+        text = prose(f"large {letter}")
+        world.visit(*(article(f"{letter}{number}", text[: 9 - number % 2], letter) for number in range(8)))
+    one, other = sorted(map(sorted, world.partition()))
+    world.wish("merge", one[3], other[5])
+    assert world.partition() == {frozenset([*one, *other])}
+    assert len(world.rows("rulings")["rulings"]) < len(one) + len(other)
+    world.wish("split", one[0])
+    assert world.partition() == {frozenset(one), frozenset(other)}
+    world.wish("merge", other[1], one[1])
+    assert world.partition() == {frozenset([*one, *other])}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_is_folded_again_is_written_in_pieces(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    world = new_world()
+    for number in range(5):
+        text = prose(f"pieces {number}", 12)
+        world.visit(article(f"a{number}", text, "a"))
+        world.visit(article(f"b{number}", [*text[:6], *prose(f"other {number}", 6)], "b"))
+    world.items()
+    seen = world.seen()
+    written: list[int] = []
+    regrouped = regroup.stored_stories.regroup
+
+    def noted(database: Database, gone: set[str], after: Sequence[Story], *more: Any) -> None:
+        written.append(len(after))
+        regrouped(database, gone, after, *more)
+
+    monkeypatch.setattr(regroup.stored_stories, "regroup", noted)
+    monkeypatch.setattr(regroup, "BATCH", batch)
+    with monkeypatch.context() as patch:
+        patch.setattr(near, "ALIKE", 0.3)
+        world.fold_again()
+    assert {len(story) for story in world.partition()} == {2}
+    assert (sum(written), max(written)) == (5, batch)
+    world.fold_again()
+    assert world.seen() == seen
 
 
 def test_an_item_keeps_its_id_though_the_copy_that_it_is_named_for_is_split_off(
