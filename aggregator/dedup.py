@@ -170,7 +170,7 @@ def fold(
             copy = replace(copy, story=rival.story if rival else copy.key, placement=placement)
         placed.add(copy)
         touched.append(copy.story or copy.key)
-    return tuple(_story(identity, placed.members[identity].values()) for identity in dict.fromkeys(touched))
+    return tuple(story(identity, placed.members[identity].values()) for identity in dict.fromkeys(touched))
 
 
 def lead(copies: Iterable[Copy]) -> Copy:
@@ -369,7 +369,8 @@ def _repeated_links(copies: Iterable[Copy]) -> set[tuple[str, str]]:
     return {(source, link) for (source, link), count in counts.items() if link and count > 1}
 
 
-def _story(identity: str, copies: Iterable[Copy]) -> Story:
+def story(identity: str, copies: Iterable[Copy]) -> Story:
+    """The story that these copies are, the most senior first."""
     members = tuple(sorted(copies, key=_seniority))
     return Story(identity, lead(members).key, members)
 

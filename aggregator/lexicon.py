@@ -26,6 +26,7 @@ _AT_ONCE = 10_000  # words: more in one call would hold up other threads
 class Name:
     """A name, taken apart."""
 
+    text: str
     written: tuple[str, ...]
     words: tuple[str, ...]  # loose
     stems: tuple[bool, ...]  # whether endings may follow
@@ -126,7 +127,7 @@ def _take_apart(text: str) -> Name:
     stems = tuple(number in ends for number in range(1, len(written) + 1)) if ends else (False,) * len(written)
     words = tuple(map(loose_once, written))
     core = without_article(words[0]) if words else None
-    return Name(written, words, stems, core, sum(map(len, words)))
+    return Name(text, written, words, stems, core, sum(map(len, words)))
 
 
 name_of = lru_cache(maxsize=4_000)(_take_apart)  # those that come again in news

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,28 @@ import pytest
 from sqlalchemy import select
 
 from aggregator import config, retag, runtime
-from aggregator.pipeline import Pipeline
+from aggregator.errors import StateError
+from aggregator.judge import Judgement
+from aggregator.models import Article
+from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
 from aggregator.store import Database, schema
+from aggregator.store import articles as stored_articles
+from aggregator.store import stories as stored_stories
+from aggregator.store import topics as stored_topics
 from aggregator.web import pages
 from tests.test_pipeline import drop, items, once, only_inbox
 
 RULES = "topics:\n  fairs:\n    title: Fairs\n    {extra}any: [{rules}]\n"
+
+
+@pytest.fixture
+def config_directory(config_directory: Path, new_database: Callable[[], Database]) -> Path:
+    """The shipped configuration with an empty store; on both kinds of database."""
+    settings = config_directory / "aggregator.yaml"
+    url: str = new_database.url  # type: ignore[attr-defined]
+    settings.write_text(re.sub("(?m)^database: .*$", lambda _: f"database: {url}", settings.read_text()))
+    return config_directory
 
 
 def write(directory: Path, *phrases: str, extra: str = "", more: str = "") -> None:
@@ -146,3 +163,222 @@ async def test_latest_stories_come_first(config_directory: Path, monkeypatch: py
         with database.reading() as connection:
             assert list(connection.execute(titles).scalars()) == [f"A market of day {day}" for day in (2, 1, 3)]
     assert order == [1, 2, 3]
+
+
+def opened(directory: Path) -> AbstractContextManager[Pipeline]:
+    """A pipeline of the configuration as it is now."""
+    return piped(config.load(directory, {}))
+
+
+@contextmanager
+def piped(found: config.Config) -> Iterator[Pipeline]:
+    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+        yield Pipeline(found, database, pool, readers)
+
+
+def all_done(pipeline: Pipeline) -> int:
+    """Catch up; the number of steps."""
+    steps = 0
+    while pipeline.catch_up():
+        steps += 1
+    return steps
+
+
+async def test_rules_reverted_while_they_are_applied_are_applied_again(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retag, "BATCH", 2)
+    inbox = only_inbox(config_directory)
+    write(config_directory, "harvest")
+    give(inbox, "harvest", *range(1, 6))
+    await once(config_directory)
+    before = config.load(config_directory, {})
+    write(config_directory, "market")
+    (config_directory / "agencies.yaml").write_text("agencies: {}\n")
+    (config_directory / "links.yaml").write_text("tracking: [via]\n")
+    after = config.load(config_directory, {})
+    with piped(before) as pipeline:
+        pipeline.prepare()
+        assert pipeline.catch_up() is None
+        pipeline.adopt(after)
+        while len(memberships(pipeline.database)) == 5:
+            assert pipeline.catch_up()
+        pipeline.adopt(before)
+        assert all_done(pipeline)
+        assert [row.hidden for row in memberships(pipeline.database)] == [False] * 5
+        assert pipeline.catch_up() is None
+
+
+async def test_a_topic_that_was_gone_for_a_moment_has_its_stories_again(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    more = "  markets:\n    title: Markets\n    any: [{phrase: market}]\n"
+    write(config_directory, "harvest", more=more)
+    give(inbox, "market", 1, 2)
+    await once(config_directory)
+    before = config.load(config_directory, {})
+    write(config_directory, "harvest")
+    after = config.load(config_directory, {})
+    with piped(before) as pipeline:
+        pipeline.prepare()
+        pipeline.adopt(after)
+        pipeline.adopt(before)
+        all_done(pipeline)
+        pipeline.publish()
+    assert len(shown(config_directory, "markets")) == 2
+
+
+async def test_a_refused_reload_leaves_the_store_as_it_was(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = only_inbox(config_directory)
+    more = "  markets:\n    title: Markets\n    any: [{phrase: market}]\n"
+    write(config_directory, "harvest", more=more)
+    give(inbox, "market", 1, 2)
+    await once(config_directory)
+    before = config.load(config_directory, {})
+    write(config_directory, "harvest")
+    after = config.load(config_directory, {})
+    with piped(before) as pipeline:
+        pipeline.prepare()
+        for broken in ("aggregator.publish.withdraw", "aggregator.store.topics.touch_all_if"):  # before, and behind
+            with monkeypatch.context() as patch, pytest.raises(PermissionError):
+                patch.setattr(broken, failing(PermissionError))
+                pipeline.adopt(after)
+            assert pipeline.config is before
+            all_done(pipeline)
+            assert len(memberships(pipeline.database)) == 2
+            assert stored_topics.counts(pipeline.database).keys() == before.topics.keys()
+
+
+def failing(error: type[BaseException], times: int = 1) -> Callable[..., None]:
+    """Something that fails so many times, and does nothing after that."""
+    left = iter(range(times))
+
+    def it(*_: object, **__: object) -> None:
+        if next(left, None) is not None:
+            raise error
+
+    return it
+
+
+async def test_an_outage_is_no_end_of_catching_up(config_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retag, "BATCH", 2)
+    inbox = only_inbox(config_directory)
+    write(config_directory, "harvest")
+    give(inbox, "market", *range(1, 6))
+    await once(config_directory)
+    write(config_directory, "market")
+    with opened(config_directory) as pipeline:
+        pipeline.prepare()
+        assert pipeline.catch_up()
+        with monkeypatch.context() as patch:
+            patch.setattr("aggregator.store.articles.newest_stories", failing(StateError, 9))
+            patch.setattr("aggregator.store.sources.register", failing(StateError, 9))
+            for _ in range(3):
+                with pytest.raises(StateError):
+                    pipeline.catch_up()
+        all_done(pipeline)
+        assert [row.hidden for row in memberships(pipeline.database)] == [False] * 5
+
+
+async def test_a_bug_in_one_article_stops_no_other(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox = only_inbox(config_directory)
+    write(config_directory, "harvest")
+    give(inbox, "market", *range(1, 4))
+    await once(config_directory)
+    write(config_directory, "market")
+    with opened(config_directory) as pipeline:
+        judge = pipeline.judge.judge
+
+        def broken(article: Article) -> Judgement:
+            if article.title == "A market of day 2":
+                raise ZeroDivisionError
+            return judge(article)
+
+        monkeypatch.setattr(pipeline.judge, "judge", broken)
+        pipeline.prepare()
+        all_done(pipeline)
+        assert len(memberships(pipeline.database)) == 2
+        assert "please report it" in caplog.text
+        pipeline.prepare()
+        assert pipeline.catch_up() is None
+
+
+async def test_a_step_is_some_articles_however_many_copies_a_story_has(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retag, "BATCH", 2)
+    inbox = only_inbox(config_directory)
+    write(config_directory, "harvest")
+    for number in range(7):
+        said = f"URL: https://a.example/{number}\nDate: 2026-11-01\nA market is held\n\n"
+        drop(inbox, f"{number}.txt", (said + "The market of the town was held today. " * 9).encode())
+    await once(config_directory)
+    write(config_directory, "market")
+    sizes = []
+    with opened(config_directory) as pipeline:
+        by_keys = stored_articles.by_keys
+
+        def counted(database: Database, keys: Collection[str]) -> dict[str, Article]:
+            sizes.append(len(keys))
+            return by_keys(database, keys)
+
+        monkeypatch.setattr(stored_articles, "by_keys", counted)
+        pipeline.prepare()
+        all_done(pipeline)
+        assert sizes == [1, 2, 2, 2]
+        assert len(memberships(pipeline.database)) == 1
+
+
+async def test_a_new_topic_whose_filling_was_broken_off_is_filled(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    write(config_directory, "harvest")
+    give(inbox, "market", *range(1, 9))
+    await once(config_directory)
+    more = "  markets:\n    title: Markets\n    limit: 7\n    backfill: 2\n    any: [{phrase: market}]\n"
+    write(config_directory, "harvest", more=more)
+    with opened(config_directory) as pipeline:
+        pipeline.prepare()
+        assert pipeline.catch_up()
+    await once(config_directory)
+    assert len(shown(config_directory, "markets")) == 7
+
+
+async def test_a_mended_typo_brings_back_what_the_feed_has_shown(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    write(config_directory, "market", extra="backfill: 1")
+    give(inbox, "market", *range(1, 6))
+    await once(config_directory)
+    before = items(config_directory, "fairs")
+    give(inbox, "harvest", *range(1, 6))
+    write(config_directory, "marhet", extra="backfill: 1")
+    await once(config_directory)
+    assert shown(config_directory) == []
+    write(config_directory, "market", "harvest", extra="backfill: 1")
+    await once(config_directory)
+    assert set(shown(config_directory)) == {"A harvest of day 5", *(f"A market of day {day}" for day in range(1, 6))}
+    assert [item for item in items(config_directory, "fairs") if "market" in item["title"]] == before
+
+
+async def test_what_is_merged_with_something_hidden_stays_in_the_feed(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    write(config_directory, "harvest", extra="backfill: 0")
+    give(inbox, "market", 1)
+    await once(config_directory)
+    write(config_directory, "harvest", "market", extra="backfill: 0")
+    await once(config_directory)
+    assert shown(config_directory) == []
+    give(inbox, "market", 2)
+    await once(config_directory)
+    assert shown(config_directory) == ["A market of day 2"]
+    with opened(config_directory) as pipeline:
+        one, other = stored_articles.with_originals(pipeline.database, limit=2)
+        stored_stories.wish(pipeline.database, "merge", one.key, other.key, utc_now())
+        pipeline.prepare()
+        assert pipeline.fulfil() == 1
+        pipeline.publish()
+        (left,) = memberships(pipeline.database)
+        assert left.hidden is False
+    assert len(shown(config_directory)) == 1

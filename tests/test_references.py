@@ -66,13 +66,13 @@ topics:
 
 def test_a_rule_is_used_by_name(directory: Path) -> None:
     found = load(directory, NAMED)
-    assert topics_of(found, "China has a rail line. China wants more.") == ["china-rail", "anything-but"]
-    assert topics_of(found, "China has a rail line. China wants more. A goal.") == []
+    assert topics_of(found, "China has a rail line. China wants more. China pays.") == ["china-rail", "anything-but"]
+    assert topics_of(found, "China has a rail line. China wants more. China pays. A goal.") == []
     assert topics_of(found, "A rail goal.") == ["anything-but"]
 
 
 def test_an_answer_names_the_rule(directory: Path) -> None:
-    article = Article("k", "s", "g", "News", "China has a rail line. China wants more.", "", "", NOW)
+    article = Article("k", "s", "g", "News", "China has a rail line. China wants more. China pays.", "", "", NOW)
     verdict = Judge(load(directory, NAMED)).explain(article).verdicts["china-rail"]
     assert [part.rule for part in verdict.parts[0].parts] == ["rule china", "rule rail"]
     assert reasons(verdict)[1] == "phrase “rail” in text: once"
@@ -93,13 +93,28 @@ EXTENDED = """topics:
 
 def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_not_say(directory: Path) -> None:
     found = load(directory, EXTENDED)
-    assert topics_of(found, "A train in China. China likes it.") == ["china", "china-rail", "china-trains"]
-    assert topics_of(found, "A rail in China. China likes it.") == ["china", "china-rail"]
-    assert topics_of(found, "A train in China. China likes it. For sport.") == []
-    assert topics_of(found, "A train in Russia. Russia likes it.") == []
+    assert topics_of(found, "A train in China. China likes it. China pays.") == ["china", "china-rail", "china-trains"]
+    assert topics_of(found, "A rail in China. China likes it. China pays.") == ["china", "china-rail"]
+    assert topics_of(found, "A train in China. China likes it. China pays. For sport.") == []
+    assert topics_of(found, "A train in Russia. Russia likes it. Russia pays.") == []
     assert [topic.limit for topic in found.topics.values()] == [7, 9, 9]
     assert {topic.max_age for topic in found.topics.values()} == {timedelta(days=30)}
     assert found.topics["china-trains"].language == ("en",)
+
+
+STRICT = """topics:
+  china: {title: China, any: [country:china], language: [en, fr], min_independent_sources: 3, max_age: 7d, private: true}
+  rail: {title: Rail, extends: china, language: [fr, de], min_independent_sources: 1, max_age: 30d}
+  trains: {title: Trains, extends: rail, min_independent_sources: 4, max_age: 2d}
+"""
+
+
+def test_a_topic_that_extends_another_may_be_stricter_and_not_laxer(directory: Path) -> None:
+    found = load(directory, STRICT).topics
+    assert [found[slug].language for slug in ("rail", "trains")] == [("fr",), ("fr",)]
+    assert [found[slug].min_independent_sources for slug in ("rail", "trains")] == [3, 4]
+    assert [found[slug].horizon.days for slug in ("rail", "trains")] == [7, 2]
+    assert [topic.private for topic in found.values()] == [True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +149,18 @@ def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_no
             "topics:\n  t: {title: T, extends: u}\n  u: {title: U, extends: t}\n",
             "3:17: this goes in a circle: t → u → t",
             id="topics in a circle",
+        ),
+        pytest.param(
+            "topics:\n  c: {title: C, any: [country:china], private: true}\n"
+            "  t: {title: T, extends: c, private: false}\n",
+            "3:29: 'c', which this topic extends, is private, and so must this one be",
+            id="extends what is private",
+        ),
+        pytest.param(
+            "topics:\n  c: {title: C, any: [country:china], language: [en]}\n"
+            "  t: {title: T, extends: c, language: [fr]}\n",
+            "3:29: nothing is in both: 'c', which this topic extends, is in en",
+            id="extends with another language",
         ),
         pytest.param(
             "rules:\n  a: {near: [country:china, country:rusia]}\ntopics:\n  t: {title: T, any: [country:china]}\n",
@@ -208,6 +235,15 @@ def test_names_that_stand_for_a_million_rules_are_refused(directory: Path) -> No
     (found,) = problems(directory, text)
     assert found.startswith("17:3: with all that it names, this topic has ")
     assert found.endswith(" rules: more than 5,000")
+
+
+def test_many_concepts_by_themselves_are_refused_since_every_two_are_a_rule(directory: Path) -> None:
+    listed = "".join(f"  country:c{n}: {{label: C{n}, aliases: [Cland{n}]}}\n" for n in range(110))
+    (directory / "concepts" / "more.yaml").write_text(f"concepts:\n{listed}")
+    text = "topics:\n  t: {{title: T, all: [{}]}}\n"
+    assert load(directory, text.format(", ".join(f"country:c{n}" for n in range(90))))
+    (found,) = problems(directory, text.format(", ".join(f"country:c{n}" for n in range(110))))
+    assert found == "2:3: with all that it names, this topic has 6,106 rules: more than 5,000"
 
 
 def test_a_thousand_names_in_a_row_are_refused(directory: Path) -> None:

@@ -1,8 +1,8 @@
 """`about: country:china` — the article is about it, not just mentions it.
 
 `min` is the least score; the default is the bound at which a concept written by itself counts, too. The title of the
-article counts most, then its first words, then how often and how widely the text names it: see `taggers/concepts.py`.
-A publisher's own category that names the concept makes it about it, at just that bound.
+article counts most, then how often the text names it, then how early, then how it compares with others of its kind: see
+`taggers/concepts.py`. A publisher's own category that names the concept makes it about it, at just that bound.
 """
 
 from typing import ClassVar

@@ -23,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 metadata = MetaData(
@@ -253,6 +254,7 @@ articles = Table(
     Index(None, "link"),  # explain; kin
     Index(None, "source", "first_seen_at"),  # kin
     Index(None, "first_seen_at"),  # what has come of late
+    Index(None, "language", "first_seen_at"),  # and in one language
 )
 
 sketches = Table(
@@ -375,6 +377,9 @@ topics = Table(
     Column("changes", Integer, nullable=False, comment="counts up whenever something in the topic changes"),
     Column("published_changes", Integer, nullable=False, comment="the count that the published files show"),
     Column("expires_at", UtcDateTime, comment="when the oldest item becomes too old for the feed"),
+    Column(
+        "filled", Boolean, nullable=False, server_default=true(), comment="false: new, and the past not yet looked at"
+    ),
 )
 
 memberships = Table(
@@ -394,6 +399,15 @@ memberships = Table(
     Column("dated_at", UtcDateTime, comment="of the article that founded the story"),
     Index(None, "story"),  # the topics of a story
     Index(None, "topic", "dated_at"),  # the latest stories of a topic
+)
+
+departed = Table(  # what a feed has shown, and shows again if it comes back
+    "departed",
+    metadata,
+    Column("topic", String(64), ForeignKey("topics.slug", ondelete="CASCADE"), primary_key=True),
+    Column("story", KEY, ForeignKey("stories.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "story"),  # deleted with it
+    sqlite_with_rowid=False,
 )
 
 settings = Table(

@@ -14,7 +14,7 @@ from aggregator.store.articles import article_of, chunks, tag_of
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, retired, sources, stories, tags, topics
 from aggregator.store.settings import put, value_of
-from aggregator.store.visits import touch
+from aggregator.store.visits import membership_of, touch
 
 # What each publication asks is built here, once: to build a statement takes longer than to execute it.
 _CHANGED = or_(topics.c.changes != topics.c.published_changes, topics.c.expires_at <= bindparam("now"))
@@ -47,22 +47,31 @@ _STORIES_IN = (
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
     .limit(bindparam("limit", type_=Integer()))
 )
-_others, _their_founders = stories.alias(), articles.alias()
+_others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
     _their_founders.c.first_seen_at < _FOUNDER.c.first_seen_at,
     (_their_founders.c.first_seen_at == _FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
 )
+_theirs = memberships.alias("theirs")
+_IS_IN_THE_TOPIC = (
+    select(_theirs.c.story)
+    .where(
+        _theirs.c.topic == bindparam("topic"),
+        _theirs.c.story == _others.c.id,
+        or_(_theirs.c.hidden.is_(False), bindparam("past", type_=Boolean())),
+    )
+    .correlate(_others)
+    .exists()
+)
 _OF_THE_EVENT = (  # others in the topic that go before: the event's first story, else the one that came first
-    select(memberships.c.story)
-    .join(_others, _others.c.id == memberships.c.story)
+    select(_others.c.id)
     .join(_their_founders, _their_founders.c.key == _others.c.id)
     .where(
-        memberships.c.topic == bindparam("topic"),
-        _IS_SHOWN,
         _others.c.event == stories.c.event,
         _others.c.id != stories.c.id,
         or_(_OTHER_IS_FIRST, not_(_IS_FIRST) & _CAME_BEFORE),
+        _IS_IN_THE_TOPIC,
     )
 )
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
@@ -144,14 +153,19 @@ class StoredStory:
 
 
 def register(database: Database, slugs: Iterable[str], rules_hash: str, now: datetime) -> bool:
-    """Make the table say which topics there are. True when the rules are not those that the store was judged by."""
-    rows = [{"slug": slug, "created_at": now, "changes": 1, "published_changes": 0} for slug in sorted(slugs)]
+    """Make the table say which topics there are. True when the rules are not those that the whole store was judged by;
+    from then on it is judged by none, until `note_rules`."""
+    fresh = {"created_at": now, "changes": 1, "published_changes": 0, "filled": False}
+    rows = [{"slug": slug} | fresh for slug in sorted(slugs)]
     with database.writing() as connection:
         gone = select(topics.c.slug).where(topics.c.slug.not_in([row["slug"] for row in rows]))
         connection.execute(delete(memberships).where(memberships.c.topic.in_(gone)))
         connection.execute(delete(topics).where(topics.c.slug.not_in([row["slug"] for row in rows])))
         connection.execute(database.insert(topics).values(rows).on_conflict_do_nothing())
-        return value_of(connection, "rules") != rules_hash
+        is_outdated = value_of(connection, "rules") != rules_hash
+        if is_outdated:
+            put(database, connection, "rules", "")
+        return is_outdated
 
 
 def note_rules(database: Database, rules_hash: str, **others: str) -> None:
@@ -159,13 +173,14 @@ def note_rules(database: Database, rules_hash: str, **others: str) -> None:
     with database.writing() as connection:
         for name, value in {"rules": rules_hash, **others}.items():
             put(database, connection, name, value)
+        connection.execute(update(topics).values(filled=True))
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
 
 
-def forget_rules(database: Database) -> None:
-    """Have the whole store judged, and cut, though no rule has changed."""
+def forget(database: Database, names: Iterable[str]) -> None:
+    """Remember that these things are not, or no longer, wholly done by any rules."""
     with database.writing() as connection:
-        for name in ("rules", "furniture"):
+        for name in sorted(names):
             put(database, connection, name, "")
 
 
@@ -275,10 +290,10 @@ def settle(database: Database, most: Mapping[str, int]) -> dict[str, int]:
     return shown
 
 
-def new_since(database: Database, start: datetime) -> set[str]:
-    """The topics that were made then, or later."""
+def unfilled(database: Database) -> set[str]:
+    """The topics that are new: the whole store has not been judged since they were made."""
     with database.reading() as connection:
-        return set(connection.execute(select(topics.c.slug).where(topics.c.created_at >= start)).scalars())
+        return set(connection.execute(select(topics.c.slug).where(topics.c.filled.is_(False))).scalars())
 
 
 def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, dict[str, Membership]]:
@@ -287,8 +302,7 @@ def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, 
     with database.reading() as connection:
         for chunk in chunks(story_ids):
             for row in connection.execute(_MEMBERSHIPS_OF, {"stories": chunk}):
-                facts = row.topic, row.story, row.score, tuple(row.reasons), row.rules
-                found[row.story][row.topic] = Membership(*facts)
+                found[row.story][row.topic] = membership_of(row)
     return found
 
 
