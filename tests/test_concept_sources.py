@@ -104,9 +104,9 @@ def test_an_alias_of_any_language_is_claimed_in_each() -> None:
 
 
 def test_a_mistake_is_found_at_its_place(tmp_path: Path) -> None:
-    path = tmp_path / "people.yaml"
-    path.write_text("concepts:\n  person:a:\n    label: A\n    aliases: {ru: [Иван Петр*, То*]}\n")
-    assert TOOL["problems"](TOOL["read"](path))[0].startswith("people.yaml:4:32: ru 'То*'")
+    path = tmp_path / "organisations.yaml"
+    path.write_text("concepts:\n  org:a:\n    label: A\n    aliases: {ru: [Иван Петр*, То*]}\n")
+    assert TOOL["problems"](TOOL["read"](path))[0].startswith("organisations.yaml:4:32: ru 'То*'")
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_mistake_is_found_at_its_place(tmp_path: Path) -> None:
     ],
 )
 def test_aliases_are_tidied(tmp_path: Path, written: list[str], kept: list[str]) -> None:
-    path = tmp_path / "people.yaml"
+    path = tmp_path / "organisations.yaml"
     aliases = {"ru": written, "en": ["Omsk"]}
-    source = {"concepts": {"person:a": {"label": "A", "aliases": aliases}}}
+    source = {"concepts": {"org:a": {"label": "A", "aliases": aliases}}}
     path.write_text(yaml.safe_dump(source, allow_unicode=True))
     assert TOOL["read"](path)[0]["aliases"].get("ru", []) == kept

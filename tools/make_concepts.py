@@ -33,7 +33,7 @@ FILES = ("countries", "organisations", "people", "subjects")
 FIELDS = ("id", "label", "code", "aliases", "guards", "stands_for")
 SHORTEST_STEM = 3  # letters before a *
 ANY = "any"
-# Endings of surnames, of one form by their stem: Путин*, but not Путинцева; Лавров*, but not Лавровый.
+# What a surname that is written as a stem may end in: Путин* is found in Путину, but not in Путинцева.
 CASES = {
     "ru": " а у ом ем е ым ы ой и ю я ей".split(" "),
     "uk": " а у ом ем о е им і и ою ій ові еві ю я єм".split(" "),
