@@ -20,7 +20,6 @@ from aggregator.models import Article
 from aggregator.reach import EVERYWHERE, Reach, reaches
 from aggregator.sentences import sentences
 from aggregator.spelling import loose, pieces
-from aggregator.words import folded
 
 MAX_READ = 100_000  # characters of a text, some forty pages: what stands behind hardly tells more, and takes its time
 LEDE_WORDS = 70  # of the body: what a desk calls the lede, and a paragraph more
@@ -52,7 +51,7 @@ class Features:
     paragraphs: tuple[int, ...]  # the word each paragraph of the text begins with
     sentences: tuple[int, ...]  # likewise
     concepts: Mapping[str, tuple[Hit, ...]]  # by concept id
-    phrases: Mapping[str, tuple[Hit, ...]]  # by folded phrase
+    phrases: Mapping[str, tuple[Hit, ...]]  # by `phrase_key`
     stand_ins: Mapping[str, Mapping[str, tuple[Hit, ...]]]  # by concept id, then by that of what stands for it
 
     @property
@@ -194,8 +193,8 @@ def _phrases(phrases: Iterable[str]) -> Iterator[tuple[str, _Meaning]]:
 
 
 def phrase_key(phrase: str) -> str:
-    """What a phrase is called in `Features.phrases`."""
-    return folded(phrase)
+    """What a phrase is called in `Features.phrases`: its loose words."""
+    return " ".join(filter(None, loose(pieces(phrase))))
 
 
 def sentence_texts(article: Article) -> list[str]:

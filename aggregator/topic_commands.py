@@ -16,8 +16,6 @@ from aggregator.commands import failing_well, progress, reading
 if TYPE_CHECKING:
     from aggregator.config import Config
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
 
 class Since(click.ParamType):  # type: ignore[type-arg]  # generic for type checkers only
     """A time ago, as settings have it: 30d, 12h."""
@@ -114,10 +112,11 @@ def draft(directory: Path | None, name: str, files: tuple[Path, ...], title: str
     with failing_well():
         from aggregator import config as configuration
         from aggregator import drafting, explain
+        from aggregator.config.topics import SLUG
         from aggregator.errors import DocumentError
         from aggregator.judge import Judge
 
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(SLUG, name):
             raise click.BadParameter("a topic's name has small letters, digits and hyphens", param_hint="NAME")
         config = configuration.load(configuration.find(directory))
         by_file = {file: explain.read_file(file, config) for file in files}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator import lexicon
 from aggregator.config import Concept
 from aggregator.features import MAX_READ, Features, Hit, Vocabulary, sentence_texts
 from aggregator.models import Article
@@ -85,6 +86,14 @@ def test_a_phrase_reaches_over_what_stands_in_it() -> None:
 def test_nothing_is_half_in_the_title() -> None:
     features = read("States of mind", title="United")
     assert features.concepts == {}
+
+
+def test_of_a_name_so_many_occurrences_are_found_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "MOST", 3)
+    assert {name: len(hits) for name, hits in read("China " * 5 + "Russia").concepts.items()} == {
+        "country:china": 3,
+        "country:russia": 1,
+    }
 
 
 def test_of_a_huge_text_the_beginning_is_read() -> None:

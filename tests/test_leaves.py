@@ -274,3 +274,34 @@ def test_one_name_is_not_two_things(within: str) -> None:
     assert not holds("Ada spoke.", CHINA, person)
     assert holds("Ada spoke in China.", CHINA, person)
     assert holds("Ada spoke in Russia.", CHINA, RUSSIA)
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        pytest.param({"phrase": "Iran", "in": "category"}, True, id="behind an apostrophe"),
+        pytest.param({"phrase": "d'Ormesson", "in": "author"}, True, id="with an apostrophe"),
+        pytest.param({"words": ["Ормессон", "елка"], "in": "author"}, True, id="letters written for each other"),
+        pytest.param({"phrase": "100 20x", "in": "category"}, True, id="percent signs are none of an address"),
+        pytest.param({"phrase": "100 x", "in": "category"}, False, id="nor read as such"),
+        pytest.param({"phrase": "guerre pétrole", "in": "url"}, True, id="those of an address are"),
+        pytest.param({"regex": "尾", "in": "lede"}, False, id="the lede ends within a text without spaces"),
+        pytest.param({"regex": "首(文){69}$", "in": "lede"}, True, id="at its last word"),
+        pytest.param({"regex": "首.*尾", "in": "text"}, True, id="the text does not"),
+    ],
+)
+def test_fields_beside_the_text_are_compared_as_the_text_is(rule: dict[str, Any], holds: bool) -> None:
+    article = replace(
+        ARTICLE,
+        text=f"首{'文' * 300}尾",
+        link="https://a.example/guerre-p%C3%A9trole",
+        authors=("Jean d’Ormesson", "Ормессон Ёлка"),
+        categories=(Category("Guerre en l'Iran"), Category("100%20x")),
+    )
+    assert verdict(rule, article).holds is holds
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "—", "'"])
+def test_a_phrase_without_a_letter_is_refused(mark: str) -> None:
+    with pytest.raises(ValidationError, match="no letter and no digit"):
+        verdict({"phrase": mark, "in": "author"})

@@ -173,6 +173,11 @@ def test_a_topic_that_extends_another_may_be_stricter_and_not_laxer(directory: P
             id="unknown concept in mentions",
         ),
         pytest.param(
+            "topics:\n  t: {title: T, any: [{tag: country:chnia}]}\n",
+            "2:24: unknown concept 'country:chnia' (did you mean 'country:china'?)",
+            id="unknown concept as a tag",
+        ),
+        pytest.param(
             "topics:\n  t: {title: T, any: [{source: exmple wire}]}\n",
             "2:24: no source has the name, id or label 'exmple wire' (did you mean 'Example Wire'?)",
             id="unknown source",
@@ -216,6 +221,21 @@ def test_a_wrong_name_is_an_error_with_its_place(directory: Path, text: str, exp
     found = problems(directory, text)
     assert len(found) == 1
     assert found[0].startswith(expected)
+
+
+def test_a_tag_that_is_no_concept_may_be_anything(directory: Path) -> None:
+    for tag in ("category:foreign-policy", "Foreign policy", "note: this", "country: news"):
+        assert load(directory, f"topics:\n  t: {{title: T, any: [{{tag: '{tag}'}}]}}\n")
+
+
+def test_new_concepts_are_defined_beside_the_configuration_wherever_the_topics_stand(directory: Path) -> None:
+    load(directory, "topics:\n  t: {title: T, any: [country:china]}\n")
+    (directory / "new").mkdir()
+    other = directory / "new" / "topics.yaml"
+    other.write_text("topics:\n  t: {title: T, any: [animal:yak]}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(directory, {}, topic_file=other)
+    assert caught.value.problems[0].endswith(f"define new ones in {directory}/concepts/")
 
 
 def test_a_kind_of_rule_that_is_not_known_gets_a_suggestion(directory: Path) -> None:

@@ -149,7 +149,16 @@ async def test_rules_that_never_hold_or_always_are_named(
 
 
 def test_of_few_stories_nothing_is_said() -> None:
-    assert firing._idle([Rule("any", "x", 0)], firing.ENOUGH - 1) == ((), ())
+    assert firing._idle([Rule("any", "x", 0, firing.ENOUGH - 1)]) == ((), ())
+
+
+def test_a_rule_is_judged_by_the_stories_in_which_it_was_asked() -> None:
+    seldom, always, never = (
+        Rule("any", "x", 0, firing.ENOUGH - 1),
+        Rule("any", "y", firing.ENOUGH, firing.ENOUGH),
+        Rule("any", "z", 0, firing.ENOUGH),
+    )
+    assert firing._idle([seldom, always, never]) == ((never,), (always,))
 
 
 def test_with_many_topics_rules_are_tried_on_fewer_stories() -> None:

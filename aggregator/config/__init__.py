@@ -113,7 +113,7 @@ def load(
         problems,
         environment,
         also=lambda file: (
-            *names.unknown_concepts(file, known),
+            *names.unknown_concepts(file, known, directory / "concepts"),
             *names.unknown_rules(file),
             *references.circles(file),
         ),

@@ -10,8 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aggregator.case import Case, scored
-from aggregator.config.topics import ABOUT
-from aggregator.leaves._answers import Concept
+from aggregator.config.topics import ABOUT, Named
 from aggregator.models import Verdict
 from aggregator.registry import Leaf
 
@@ -22,7 +21,7 @@ class About(Leaf):
     KEY: ClassVar[str] = "about"
     CONCEPTS: ClassVar[tuple[str, ...]] = ("about",)
 
-    about: Concept
+    about: Named
     min: int = Field(ABOUT, ge=1, le=100, description=f"The least score: 40 is a main subject, {ABOUT} one of several.")
 
     def judge(self, case: Case) -> Verdict:

@@ -13,8 +13,9 @@ from typing import Annotated, ClassVar
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from aggregator.case import Case, mentioned, worded
+from aggregator.config.topics import Named
 from aggregator.features import Hit, phrase_key
-from aggregator.leaves._answers import Concept, Count, Phrase, answer, times
+from aggregator.leaves._answers import Count, Phrase, answer, times
 from aggregator.leaves._stretches import stretches
 from aggregator.models import Verdict
 from aggregator.registry import Leaf, Options
@@ -28,7 +29,7 @@ class NearPhrase(Options):
 
 
 Item = Annotated[
-    Annotated[Concept, Tag("concept")] | Annotated[NearPhrase, Tag("NearPhrase")],
+    Annotated[Named, Tag("concept")] | Annotated[NearPhrase, Tag("NearPhrase")],
     Discriminator(lambda value: "concept" if isinstance(value, str) else "NearPhrase"),
 ]
 _WITHIN = r"^(sentence|paragraph|[1-9]\d{0,2} words?)$"
