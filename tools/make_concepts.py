@@ -51,10 +51,8 @@ class Placed(str):
 
 class _Loader(yaml.CSafeLoader):  # three times as fast as the one in Python
     def construct_placed(self, node: yaml.ScalarNode) -> Placed:
-        text = Placed(self.construct_scalar(node))
         mark = node.start_mark
-        text.place = f"{Path(mark.name).name}:{mark.line + 1}:{mark.column + 1}"
-        return text
+        return _placed(self.construct_scalar(node), f"{Path(mark.name).name}:{mark.line + 1}:{mark.column + 1}")
 
 
 _Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_placed)
@@ -150,9 +148,16 @@ def _concept(name: str, fields: Fields) -> Fields:
 def _forms(alias: str, language: str) -> list[str]:
     """The cases of a surname that is written as a stem; any other alias as it is."""
     stem = alias.removesuffix("*")
-    if stem == alias or " " in alias or language not in CASES:
+    if stem == alias or " " in alias or language not in CASES or len(stem) < SHORTEST_STEM:
         return [alias]
-    return [stem + ending for ending in (ADJECTIVES if stem.endswith(("цк", "ск", "цьк")) else CASES[language])]
+    endings = ADJECTIVES if stem.endswith(("цк", "ск", "цьк")) else CASES[language]
+    return [_placed(stem + ending, _place(alias)) for ending in endings]
+
+
+def _placed(text: str, place: str) -> Placed:
+    placed = Placed(text)
+    placed.place = place
+    return placed
 
 
 def _with_cldr(name: str, fields: Fields, aliases: Mapping[str, list[str]]) -> dict[str, list[str]]:
