@@ -25,6 +25,7 @@ from aggregator.sniff import describe, media_type
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import relations as stored_relations
+from aggregator.store import topics as stored_topics
 
 STANDARD_INPUT = "-"
 MAX_INPUT = 50_000_000  # bytes of it
@@ -44,6 +45,7 @@ class Trace:
     judgement: Judgement
     credit: Credit | None = None  # whose text it is
     related: tuple[Related, ...] = ()  # other stories about the same event
+    hidden: frozenset[str] = frozenset()  # topics whose feeds do not show it, as it is from the past
     stored_as: tuple[tuple[str, str], ...] = ()  # of a file: keys of the articles that are stored of it, and sources
 
 
@@ -110,7 +112,8 @@ def traces(
             story = copies[0].story or found.key
             related = stored_relations.of(database, [story], stored_relations.MOST)[story]
             judgement = judge.explain(found, slugs)
-            yield Trace(f"stored, from {found.source}", found, copies, judgement, credit, related)
+            hidden = stored_topics.hiding(database, story)
+            yield Trace(f"stored, from {found.source}", found, copies, judgement, credit, related, hidden)
 
 
 def _given(path: Path, config: Config) -> tuple[str, list[Article]]:
@@ -189,9 +192,13 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
         answer = f"in, score {verdict.score}" if verdict.holds else f"not in: {decided.rule}: {decided.value}"
         yield f"  topic     {slug}: {answer}"
         yield from (f"              {line}" for line in _tree(verdict, 0))
-        if verdict.holds and trace.copies:
-            private = config.topics[slug].private
-            yield f"              published in {compose.urls(slug, config.settings.base_url, private=private)['atom']}"
+        if verdict.holds and slug in trace.hidden:
+            yield "              on its page only: it was there before the rules that found it, see `backfill`"
+        elif verdict.holds and trace.copies:
+            topic = config.topics[slug]
+            unless = ", unless another story of its event is" if topic.stories == "one-per-event" else ""
+            address = compose.urls(slug, config.settings.base_url, private=topic.private)["atom"]
+            yield f"              published in {address}{unless}"
 
 
 def facts(trace: Trace) -> dict[str, Any]:

@@ -60,6 +60,8 @@ def expression(pattern: str, *, ignore_case: bool = False) -> Expression:
     """A pattern as a person writes it, checked. Raises ValueError that says what to do."""
     if len(pattern) > MAX_LENGTH:
         raise ValueError(f"a regex has at most {MAX_LENGTH:,} characters")
+    if not pattern.isprintable():
+        raise ValueError(r"a regex has no control characters: in YAML write it in single quotes, '\bword\b'")
     flags = "(?i)" if ignore_case else ""
     exact, loose = (flags + "".join(_translated(pattern, is_loose=is_loose)) for is_loose in (False, True))
     try:

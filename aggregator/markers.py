@@ -70,7 +70,10 @@ class Markers:
                     opening.setdefault(first, []).append((others, kind))
                 else:
                     inside.setdefault(others[0].split()[0], []).append((others, kind))
-        beginnings = {run[: space + 1] for run in opening for space in range(1, len(run)) if run[space] == " "}
+        # No set: in each process it would be in another order, and the rules would seem to be others.
+        beginnings = dict.fromkeys(
+            run[: space + 1] for run in opening for space in range(1, len(run)) if run[space] == " "
+        )
         return cls(whole, labels, opening, inside, beginnings)
 
     def kinds(self, line: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.dialects import sqlite
 
-from aggregator import config, daemon, retag, runtime
+from aggregator import config, daemon, explain, retag, runtime
 from aggregator.errors import StateError
 from aggregator.judge import Judgement
 from aggregator.models import Article
@@ -72,6 +72,16 @@ async def test_what_other_rules_find_in_the_past_is_shown_up_to_a_number_and_kep
     loaded = config.load(config_directory, {})
     with runtime.opened(loaded) as database:  # for people everything is there
         assert len(re.findall("<h2>", pages.topic(loaded, database, "fairs") or "")) == 10
+
+    with runtime.opened(loaded) as database:
+        said = {
+            bool(trace.hidden): "\n".join(explain.lines(trace, loaded))
+            for copies in stored_articles.stories(database).values()
+            for trace in explain.traces(copies[0].key, loaded, database)
+        }
+    assert "published in" not in said[True]
+    assert "on its page only" in said[True]
+    assert "published in" in said[False]
 
     give(inbox, "market", 9)  # what comes as news is shown, whatever was hidden before
     await once(config_directory)

@@ -86,3 +86,8 @@ def test_memory_that_runs_out_while_matching_hides_nothing(text: str, monkeypatc
 def test_what_no_automaton_can_do_quickly_is_done_in_linear_time() -> None:
     assert expression("(a+)+$").search("a" * 100_000 + "b") is None
     assert expression(r"(?:\w|é)*é!").search("é" * 50_000) is None
+
+
+def test_a_regex_in_double_quotes_is_found_out() -> None:
+    with pytest.raises(ValueError, match="single quotes"):
+        expression("\bword\b")

@@ -1,5 +1,8 @@
 """Newer rules, applied to what is stored: what is cut, what it is about, what is published."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,8 @@ from aggregator import config, runtime
 from aggregator.models import Article
 from aggregator.store import articles
 from tests.test_pipeline import drop, feed, items, once, only_inbox
+
+ROOT = Path(__file__).parent.parent
 
 PROSE = (
     "China and Russia signed an agreement on rail freight on Monday, after two years of talks.\n\n"
@@ -176,3 +181,29 @@ async def test_agencies_that_are_named_later_are_one_voice_in_the_past(config_di
     (config_directory / "agencies.yaml").write_text("agencies: {}\n")
     await once(config_directory)
     assert [one["id"] for one in items(config_directory, "rail")] == [item["id"]]
+
+
+RULES = """
+from pathlib import Path
+from aggregator import config, retag
+from aggregator.judge import Judge
+found = config.load(Path("config"), {})
+print(Judge(found).rules_hash, repr(found.markers), retag.voice_rules(found.agencies, found.links))
+print(retag.link_rules(found.links))
+"""
+
+
+def test_rules_are_the_same_in_each_process() -> None:
+    """Else everything that is stored would be judged anew at each start."""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", RULES],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1

@@ -304,6 +304,13 @@ def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, 
     return found
 
 
+def hiding(database: Database, story: str) -> frozenset[str]:
+    """The topics that a story belongs to, and whose feeds do not show it, as changed rules have found it in the past."""
+    hidden = select(memberships.c.topic).where(memberships.c.story == story, memberships.c.hidden.is_not(False))
+    with database.reading() as connection:
+        return frozenset(connection.execute(hidden).scalars())
+
+
 def dates(database: Database, since: datetime) -> dict[str, list[datetime]]:
     """The dates of each topic's stories since then."""
     found: dict[str, list[datetime]] = defaultdict(list)
