@@ -65,10 +65,10 @@ LAYERS = [
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
     ["preview", "firing", "drafting"],
-    ["web", "subscriptions"],
+    ["web", "subscriptions", "service", "starting", "health"],
     ["daemon"],
     ["commands"],
-    ["topic_commands", "token_commands"],
+    ["topic_commands", "token_commands", "database_commands"],
     ["cli"],
 ]
 PURE = [
