@@ -16,7 +16,9 @@ from aggregator.words import UNSPACED
 SHORT = 3  # characters: longer names are written with and without spaces (국제 형사 재판소)
 
 _MARKS = r"、，,。．.；;：:！!？?（）()「」『』【】《》〈〉〔〕“”\"…—―～~/／|｜\[\]｡､｢｣"
-_IN_TEXT = re.compile(rf"(?<=[{UNSPACED}])(?:[^\S\n]*+(?P<mark>[{_MARKS}])[{_MARKS}\s]*+|[^\S\n]++)(?=[{UNSPACED}])")
+_MARK = re.compile(f"[{_MARKS}]")
+_CHARACTER = re.compile(f"[{UNSPACED}]")
+_IN_TEXT = re.compile(rf"[{_MARKS}\s]++")
 _IN_NAME = re.compile(rf"(?P<mark>[{_MARKS}])\s+|\s+|(?<=[{UNSPACED}])[{_MARKS}·・‧-]+(?=[{UNSPACED}])")
 
 
@@ -36,10 +38,19 @@ _REACHING = {Gap.SPACE: Gap.SPACE, Gap.MARK: Gap.SPACE, Gap.SENTENCE: Gap.MARK} 
 def parts(passage: str) -> Iterator[tuple[Gap, list[str]]]:
     """The words of a passage, each run of them with the gap before it."""
     gap, begun = Gap.NOTHING, 0
-    for found in _IN_TEXT.finditer(passage) if not passage.isascii() else ():
-        yield gap, pieces(passage[begun : found.start()])
-        gap, begun = Gap.MARK if found["mark"] else Gap.SPACE, found.end()
+    for found in _IN_TEXT.finditer(passage, 1) if _CHARACTER.search(passage) else ():
+        beside = _CHARACTER.match(passage, found.start() - 1) and _CHARACTER.match(passage, found.end())
+        if beside and (kind := _kind(found[0])):
+            yield gap, pieces(passage[begun : found.start()])
+            gap, begun = kind, found.end()
     yield gap, pieces(passage[begun:])
+
+
+def _kind(between: str) -> Gap:
+    """What stands between two characters; a line may end anywhere."""
+    if _MARK.search(between):
+        return Gap.MARK
+    return Gap.NOTHING if "\n" in between else Gap.SPACE
 
 
 def reaches_over(name: str, place: int, gap: Gap) -> bool:
