@@ -23,6 +23,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TypeVar
 
 from aggregator import publication, publish, registry, regroup, retag, schedule
@@ -121,7 +122,7 @@ class Pipeline:
         publish.withdraw(public, self.config.public)
         publish.withdraw(topics.keys() - public, self.config.private)
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
-        behind = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
+        steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
         if stored_topics.is_outdated(self.database, "links", link_rules):
             stored_topics.forget(self.database, ["links"])
@@ -134,7 +135,7 @@ class Pipeline:
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
         missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
         stored_topics.republish(self.database, missing)
-        return behind
+        return chain(steps, self._folded_again())
 
     def catch_up(self) -> tuple[int, int] | None:
         """Apply changed rules to a little more of what is stored: how many articles or stories were looked at, and how
@@ -149,17 +150,24 @@ class Pipeline:
             self._behind = None  # an iterator that has raised is at its end
             raise
 
+    def _folded_again(self) -> retag.Steps:
+        """What `retag` asks for beside what newer rules do: copies and relations of late are looked for anew."""
+        if stored_topics.is_outdated(self.database, "folds", ""):
+            return
+        regroup.fold_recent(self.database, self.judge, self._clock())
+        self._relating.forget(self._clock())
+        stored_topics.note(self.database, "folds", "done")
+        yield 0, 0
+
     def retag(self, progress: Progress) -> int:
         """Prepare, and apply all rules though they have not changed; the number of articles that are cut in another
         way. If that is broken off, the next start does it."""
-        stored_topics.forget(self.database, ["rules", "furniture"])
+        stored_topics.forget(self.database, ["rules", "furniture", "folds"])
         self.prepare()
         changed = 0
         while step := self.catch_up():
             progress(step[0])
             changed += step[1]
-        regroup.fold_recent(self.database, self.judge, self._clock())
-        self._relating.forget(self._clock())
         return changed
 
     def relate(self) -> int:

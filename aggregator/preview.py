@@ -75,7 +75,7 @@ def _why_not(slug: str, story: Story, lead: Article, judge: Judge) -> str:
         return "there is no such topic any more"
     verdict = judge.explain(lead, [slug]).verdicts[slug]
     if verdict.holds:
-        voices = origins.independent(copy.voice or copy.source for copy in story.copies)
+        voices = origins.independent_in(story.copies)
         return f"{voices} independent sources, of {judge.topics[slug].min_independent_sources} that are wanted"
     decided = topics.deciding(verdict)
     return f"{decided.rule}: {decided.value}"

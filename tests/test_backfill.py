@@ -4,13 +4,15 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.dialects import sqlite
 
-from aggregator import config, retag, runtime
+from aggregator import config, daemon, retag, runtime
 from aggregator.errors import StateError
 from aggregator.judge import Judgement
 from aggregator.models import Article
@@ -382,3 +384,120 @@ async def test_what_is_merged_with_something_hidden_stays_in_the_feed(config_dir
         (left,) = memberships(pipeline.database)
         assert left.hidden is False
     assert len(shown(config_directory)) == 1
+
+
+@pytest.fixture
+async def copied(config_directory: Path) -> Path:
+    """Two stories of November 2026: one of day 1, led by a copy of day 5 that its source calls better; one of day 3."""
+    inbox, other = only_inbox(config_directory), config_directory.parent / "var" / "other"
+    other.mkdir()
+    (config_directory / "sources.yaml").write_text(
+        'sources:\n  - {folder: "{state}/inbox", name: Post}\n  - {folder: "{state}/other", name: Post, rank: 1}\n'
+    )
+    write(config_directory, "unheard")
+    for folder, day, said in ((inbox, 1, "held"), (inbox, 3, "closed"), (other, 5, "held")):
+        text = f"A market is {said}\n\n" + f"The market of the harbour town was {said} today. " * 9
+        drop(folder, f"{day}.txt", text.encode())
+        os.utime(folder / f"{day}.txt", (1_793_413_600 + day * 86_400, 1_793_413_600 + day * 86_400))
+        await once(config_directory)
+    return config_directory
+
+
+async def test_the_newest_stories_are_those_that_were_founded_last(copied: Path) -> None:
+    write(copied, "market", extra="backfill: 1")
+    await once(copied)
+    assert shown(copied) == ["A market is closed"]
+    with opened(copied) as pipeline:
+        found = stored_topics.dates(pipeline.database, datetime(2026, 11, 2, tzinfo=UTC))
+        assert [date.day for date in found["fairs"]] == [3]
+        number, newest = stored_topics.counts(pipeline.database)["fairs"]
+        assert number == 2
+        assert newest and newest.day == 3
+        page = pages.topic(pipeline.config, pipeline.database, "fairs") or ""
+        assert re.findall(r'<time datetime="2026-11-0(\d)', page) == ["3", "1"]
+
+
+async def test_all_count_the_same_voices(copied: Path) -> None:
+    """Articles of an earlier version, in two sources of one name: it is not known who speaks in them."""
+    write(copied, "market")
+    await once(copied)
+    with opened(copied) as pipeline:
+        with pipeline.database.writing() as connection:
+            connection.execute(update(schema.articles).values(voice=""))
+        stored_topics.republish(pipeline.database, ["fairs"])
+        pipeline.publish()
+        told = [item["content_html"] for item in items(copied, "fairs") if "held" in item["title"]]
+        page = pages.topic(pipeline.config, pipeline.database, "fairs") or ""
+        (story,) = (one for one in memberships(pipeline.database) if one.dated_at.day == 1)
+        about = pages.article(pipeline.config, pipeline.database, story.story) or ""
+        assert ["2 independent sources" in text for text in (*told, page, about)] == [True] * 3
+
+
+async def test_pages_name_what_has_no_title_and_show_the_tags_of_a_link(copied: Path) -> None:
+    drop(
+        copied.parent / "var" / "inbox",
+        "9.txt",
+        b"Title: China and Japan\nURL: https://a.example/9\n\nThe market of China.",
+    )
+    write(copied, "market")
+    await once(copied)
+    with opened(copied) as pipeline:
+        about = pages.article(pipeline.config, pipeline.database, "https://a.example/9") or ""
+        assert "<td>China</td>" in about
+        with pipeline.database.writing() as connection:
+            connection.execute(update(schema.articles).values(title=""))
+        assert ">(untitled)</a></h2>" in (pages.topic(pipeline.config, pipeline.database, "fairs") or "")
+        about = pages.article(pipeline.config, pipeline.database, "https://a.example/9") or ""
+        assert "<h1>(untitled)</h1>" in about
+
+
+def test_stories_are_walked_back_along_an_index(database: Database) -> None:
+    """However many have come at once."""
+    if database.is_sqlite:
+        asked = str(stored_articles._OLDER.compile(dialect=sqlite.dialect()))
+        with database.reading() as connection:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", ("2026-01-01", "0", 9, 0)).all())
+        assert "(first_seen_at,key)<(?,?)" in plan
+        assert "TEMP B-TREE" not in plan
+
+
+async def test_stories_that_came_at_once_are_walked_back_each_once(config_directory: Path) -> None:
+    give(only_inbox(config_directory), "market", *range(1, 8))
+    await once(config_directory)
+    with opened(config_directory) as pipeline:
+        walked: list[str] = []
+        last = None
+        while batch := stored_articles.newest_stories(pipeline.database, last, 3):
+            last = batch[-1][0]
+            walked += [name for (_, name), _ in batch]
+        assert walked == sorted(stored_articles.stories(pipeline.database), reverse=True)
+        assert len(walked) == 7
+
+
+@pytest.mark.parametrize("error", [StateError, OSError, ZeroDivisionError])
+async def test_what_is_broken_off_rests_and_is_taken_up_again(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """A trouble that lasts does not fill the log, whose ever it is."""
+    answers = [error, (2, 0), None]
+    called: list[object] = []
+
+    def catch_up(_: Pipeline) -> object:
+        called.append(answers[0])
+        if called[-1] is error:
+            answers.pop(0)
+            raise error
+        return answers.pop(0)
+
+    monkeypatch.setattr(Pipeline, "catch_up", catch_up)
+    loaded = config.load(config_directory, {})
+    with runtime.opened(loaded) as database:
+        running = daemon.Daemon(loaded, database, lambda: loaded)
+        await running._catch_up()
+        await running._catch_up()
+        assert called == [error]
+        monkeypatch.setattr(running, "_catch_up_at", 0.0)
+        await running._catch_up()
+        running._executor.shutdown()
+        running._readers.close()
+    assert called == [error, (2, 0), None]

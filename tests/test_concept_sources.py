@@ -104,9 +104,9 @@ def test_an_alias_of_any_language_is_claimed_in_each() -> None:
 
 
 def test_a_mistake_is_found_at_its_place(tmp_path: Path) -> None:
-    path = tmp_path / "people.yaml"
-    path.write_text("concepts:\n  person:a:\n    label: A\n    aliases: {ru: [Иван Петр*, То*]}\n")
-    assert TOOL["problems"](TOOL["read"](path))[0].startswith("people.yaml:4:32: ru 'То*'")
+    path = tmp_path / "organisations.yaml"
+    path.write_text("concepts:\n  org:a:\n    label: A\n    aliases: {ru: [Иван Петр*, То*]}\n")
+    assert TOOL["problems"](TOOL["read"](path))[0].startswith("organisations.yaml:4:32: ru 'То*'")
 
 
 def test_the_surname_of_a_person_has_the_endings_of_its_cases(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_two_countries_in_one_word_stand_before_what_two_have() -> None:
     ],
 )
 def test_aliases_are_tidied(tmp_path: Path, written: list[str], kept: list[str]) -> None:
-    path = tmp_path / "people.yaml"
+    path = tmp_path / "organisations.yaml"
     aliases = {"ru": written, "en": ["Omsk"]}
     source = {"concepts": {"org:a": {"label": "A", "aliases": aliases}}}
     path.write_text(yaml.safe_dump(source, allow_unicode=True))

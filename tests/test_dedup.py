@@ -38,10 +38,6 @@ def partition(stories: tuple[Story, ...]) -> set[frozenset[str]]:
     return {frozenset(member.key for member in story.copies) for story in stories}
 
 
-AT_A: dict[str, object] = {"host": "a.example"}
-AT_B: dict[str, object] = {"host": "b.example"}
-
-
 def folds(*copies: Copy) -> bool:
     return len(fold(copies, ())) == 1
 
@@ -52,11 +48,14 @@ def folds(*copies: Copy) -> bool:
         pytest.param(copy("1", "a", "t"), copy("2", "b", "t"), True, id="text, two sources"),
         pytest.param(copy("1", "a", "t"), copy("2", "a", "t"), True, id="text, one source"),
         pytest.param(
-            copy("1", "a", "t", **AT_A), copy("2", "b", "t", **AT_B, dated_at=NOW - SPAN), True, id="text, in the span"
+            copy("1", "a", "t", host="a.example"),
+            copy("2", "b", "t", host="b.example", dated_at=NOW - SPAN),
+            True,
+            id="text, in the span",
         ),
         pytest.param(
-            copy("1", "a", "t", **AT_A),
-            copy("2", "b", "t", **AT_B, dated_at=NOW - SPAN - timedelta(seconds=1)),
+            copy("1", "a", "t", host="a.example"),
+            copy("2", "b", "t", host="b.example", dated_at=NOW - SPAN - timedelta(seconds=1)),
             False,
             id="text, outside the span",
         ),
@@ -102,12 +101,12 @@ def test_a_link_that_a_source_repeats_folds_nothing() -> None:
 
 def test_a_file_joins_what_has_its_words_at_any_distance() -> None:
     """It is dated by its copying."""
-    past = fold([copy("1", "a", "t", **AT_A, dated_at=NOW - 9 * SPAN)], ())[0].copies
+    past = fold([copy("1", "a", "t", host="a.example", dated_at=NOW - 9 * SPAN)], ())[0].copies
     assert len(fold([copy("2", "b", "t")], past)[0].copies) == 2
 
 
 def test_the_same_words_again_and_again_do_not_make_a_chain() -> None:
-    copies = [copy(str(day), "a", "t", **AT_A, dated_at=NOW + timedelta(days=day)) for day in range(0, 50, 5)]
+    copies = [copy(str(day), "a", "t", host="a.example", dated_at=NOW + timedelta(days=day)) for day in range(0, 50, 5)]
     assert {tuple(one.key for one in story.copies) for story in fold(copies, ())} == {
         (str(day), str(day + 5)) for day in range(0, 50, 10)
     }

@@ -1,7 +1,6 @@
 """Stories about one event are linked in the store, on both databases, and shown together; they stay stories."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
@@ -21,6 +20,7 @@ from aggregator.models import Story, Terms
 from aggregator.relating import LEAST, Relating
 from aggregator.store import (
     Database,
+    alike,
     articles,
     frequencies,
     relations,
@@ -165,8 +165,8 @@ def test_an_event_holds_together_however_many_tell_of_it(
     store: Database, monkeypatch: pytest.MonkeyPatch, common: int
 ) -> None:
     monkeypatch.setattr(relations, "MOST", 2)
-    monkeypatch.setattr(relations, "COMMON", common)
-    monkeypatch.setattr(relations, "LATEST", 3)
+    monkeypatch.setattr(alike, "COMMON", common)
+    monkeypatch.setattr(alike, "LATEST", 3)
     names = [str(number) for number in range(1, 13)]
     give(store, *names)
     for name in reversed(names):  # the likeliest of each are those that came last
@@ -181,8 +181,8 @@ def test_an_event_holds_together_however_many_tell_of_it(
 
 
 def test_many_that_come_together_join_the_event_that_is_there(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relations, "COMMON", 3)
-    monkeypatch.setattr(relations, "LATEST", 2)
+    monkeypatch.setattr(alike, "COMMON", 3)
+    monkeypatch.setattr(alike, "LATEST", 2)
     names = [str(number) for number in range(1, 13)]
     give(store, *names)
     for begin in (0, 4, 8):
@@ -214,15 +214,15 @@ def test_terms_that_another_process_has_written_meanwhile_are_replaced(store: Da
     give(store, "1")
     with store.writing() as connection:
         for weight in (0.2, 0.3):
-            relations._write_terms(store, connection, {key("1"): Terms(key("1"), NOW, {"ada": weight})})
+            alike.write(store, connection, {key("1"): Terms(key("1"), NOW, {"ada": weight})})
     assert [row[3] for row in everything(store)[0]] == [300]
 
 
 def test_what_many_formulas_share_is_not_looked_up_for_each_of_them(
     store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relations, "COMMON", 3)
-    monkeypatch.setattr(relations, "LATEST", 2)
+    monkeypatch.setattr(alike, "COMMON", 3)
+    monkeypatch.setattr(alike, "LATEST", 2)
     names = [str(number) for number in range(1, 9)]
     give(store, *names)
     for number, name in enumerate(names):
@@ -285,8 +285,8 @@ def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
 def test_terms_that_many_have_are_not_looked_up_beside_the_rarest(
     store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relations, "COMMON", 3)
-    monkeypatch.setattr(relations, "RAREST", 3)
+    monkeypatch.setattr(alike, "COMMON", 3)
+    monkeypatch.setattr(alike, "RAREST", 3)
     names = [str(number) for number in range(1, 7)]
     give(store, *names)
     known = {"president": 0.9}  # that tells a story's event from no other's
@@ -302,7 +302,7 @@ def test_terms_that_many_have_are_not_looked_up_beside_the_rarest(
 def test_what_everybody_tells_of_is_found_though_its_terms_are_common(
     store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relations, "COMMON", 3)
+    monkeypatch.setattr(alike, "COMMON", 3)
     names = [str(number) for number in range(1, 7)]
     give(store, *names)
     save(store, dict.fromkeys(names, STORM))
@@ -515,25 +515,25 @@ async def test_all_that_waits_is_related_without_a_publication(
     st.lists(st.tuples(vectors, st.integers(-80, 80)), min_size=2, max_size=5),
     st.booleans(),
 )
-@settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=50, suppress_health_check=list(HealthCheck), deadline=None)
 def test_the_store_finds_what_the_rule_says(
-    tmp_path_factory: pytest.TempPathFactory, found: list[tuple[dict[str, float], int]], crowded: bool
+    store: Database, found: list[tuple[dict[str, float], int]], crowded: bool
 ) -> None:
     pairs = list(permutations(range(len(found)), 2))
     likenesses = [related_words.likeness(found[one][0], found[other][0]) for one, other in pairs]
     assume(all(abs(how_much - related_words.LIKENESS) > 0.01 for how_much in likenesses))  # the store rounds weights
     terms = {str(n): Terms(str(n), NOW + hours * HOUR, weights) for n, (weights, hours) in enumerate(found)}
     candidates = {story: set(terms) for story in terms} if crowded else {}  # asked in two ways
-    directory = tmp_path_factory.mktemp("store")
-    with closing(Database("sqlite", directory)) as store, store.writing() as connection:
-        relations._write_terms(store, connection, terms)
-        stored = relations._pairs(connection, terms, set(), candidates)
-    alike = {
+    with store.writing() as connection:
+        alike.write(store, connection, terms)
+        stored = alike.pairs(connection, terms, {}, candidates)
+        alike.forget(connection, terms)
+    expected = {
         (str(one), str(other))
         for one, other in pairs
         if related_words.are_related(found[one][0], found[other][0], (found[one][1] - found[other][1]) * HOUR)
     }
-    assert {(one, other) for one, group in stored.items() for other in group} == alike
+    assert {(one, other) for one, group in stored.items() for other in group} == expected
 
 
 def test_a_language_is_learned_again_when_looking_again_was_broken_off(

@@ -84,7 +84,9 @@ def stories(found: Iterable[Document]) -> Iterator[StoredStory]:
             continue
         for article in {article.key: article for article in articles}.values():
             copies = (
-                StoredCopy(article.key, article.dated_at, "", Attribution("Wire & Co", document.url, article.link)),
+                StoredCopy(
+                    article.key, article.dated_at, "", "s", Attribution("Wire & Co", document.url, article.link)
+                ),
             )
             tags = JUDGE.judge(article).all_tags
             identity = compose.item_id("example.org,2026", copies)

@@ -253,7 +253,7 @@ articles = Table(
     Index(None, "story_link"),  # copies
     Index(None, "link"),  # explain; kin
     Index(None, "source", "first_seen_at"),  # kin
-    Index(None, "first_seen_at"),  # what has come of late
+    Index(None, "first_seen_at", "key"),  # what has come of late, in an order
     Index(None, "language", "first_seen_at"),  # and in one language
 )
 

@@ -82,6 +82,7 @@ _COPIES = (
         articles.c.key,
         articles.c.dated_at,
         articles.c.voice,
+        articles.c.source,
         sources.c.name,
         sources.c.url,
         articles.c.link,
@@ -91,22 +92,16 @@ _COPIES = (
     .order_by(articles.c.dated_at, articles.c.key)
 )
 _MEMBERSHIPS_OF = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_WAITING = select(memberships.c.topic).where(memberships.c.hidden.is_(None)).distinct()
 _UNDECIDED = (
     select(memberships.c.story)
-    .join(stories, stories.c.id == memberships.c.story)
-    .join(articles, articles.c.key == stories.c.lead)
     .where(memberships.c.topic == bindparam("topic"), memberships.c.hidden.is_(None))
-    .order_by(articles.c.dated_at.desc(), stories.c.id)
+    .order_by(memberships.c.dated_at.desc(), memberships.c.story)
 )
 _OF_UNDECIDED = update(memberships).where(memberships.c.topic == bindparam("in"), memberships.c.hidden.is_(None))
 _SHOW = _OF_UNDECIDED.where(memberships.c.story.in_(bindparam("ids", expanding=True))).values(hidden=False)
 _HIDE = _OF_UNDECIDED.values(hidden=True)
-_DATES = (
-    select(memberships.c.topic, articles.c.dated_at)
-    .join(stories, stories.c.id == memberships.c.story)
-    .join(articles, articles.c.key == stories.c.lead)
-    .where(articles.c.dated_at >= bindparam("since"))
-)
+_DATES = select(memberships.c.topic, memberships.c.dated_at).where(memberships.c.dated_at >= bindparam("since"))
 _LATEST = (
     select(stories.c.lead)
     .join(articles, articles.c.key == stories.c.id)
@@ -133,6 +128,7 @@ class StoredCopy:
     key: str
     dated_at: datetime
     voice: str
+    source: str
     attribution: Attribution
 
 
@@ -277,17 +273,19 @@ def stories_in(
 def settle(database: Database, most: Mapping[str, int]) -> dict[str, int]:
     """Decide which of the stories that other rules have found in the past are shown in the feed of each topic: the
     newest, at most so many. Answers with how many are shown now, by topic."""
-    shown: dict[str, int] = {}
-    for slug, limit in most.items():
-        with database.writing() as connection:
-            waiting = list(connection.execute(_UNDECIDED, {"topic": slug}).scalars())
-            for chunk in chunks(waiting[:limit]):
-                connection.execute(_SHOW, {"in": slug, "ids": chunk})
-            if waiting:
-                connection.execute(_HIDE, {"in": slug})
-                touch(connection, [slug])
-                shown[slug] = len(waiting[:limit])
-    return shown
+    with database.reading() as connection:
+        undecided = sorted(most.keys() & set(connection.execute(_WAITING).scalars()))
+    return {slug: _settle(database, slug, most[slug]) for slug in undecided}
+
+
+def _settle(database: Database, slug: str, most: int) -> int:
+    with database.writing() as connection:
+        newest = list(connection.execute(_UNDECIDED.limit(most), {"topic": slug}).scalars())
+        for chunk in chunks(newest):
+            connection.execute(_SHOW, {"in": slug, "ids": chunk})
+        connection.execute(_HIDE, {"in": slug})
+        touch(connection, [slug])
+    return len(newest)
 
 
 def unfilled(database: Database) -> set[str]:
@@ -324,9 +322,8 @@ def latest(database: Database, limit: int) -> list[str]:
 def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
     """How many stories each topic has, and the date of its newest."""
     statement = (
-        select(topics.c.slug, func.count(memberships.c.story), func.max(articles.c.dated_at))
+        select(topics.c.slug, func.count(memberships.c.story), func.max(memberships.c.dated_at))
         .outerjoin(memberships, memberships.c.topic == topics.c.slug)
-        .outerjoin(articles, articles.c.key == memberships.c.story)
         .group_by(topics.c.slug)
     )
     with database.reading() as connection:
@@ -335,8 +332,8 @@ def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
 
 def _copies(connection: Connection, story_ids: list[str]) -> dict[str, tuple[StoredCopy, ...]]:
     found: dict[str, list[StoredCopy]] = defaultdict(list)
-    for story, key, dated_at, voice, *facts in connection.execute(_COPIES, {"stories": story_ids}):
-        found[story].append(StoredCopy(key, dated_at, voice, Attribution(*facts)))
+    for story, key, dated_at, voice, source, *facts in connection.execute(_COPIES, {"stories": story_ids}):
+        found[story].append(StoredCopy(key, dated_at, voice, source, Attribution(*facts)))
     return {story: tuple(group) for story, group in found.items()}
 
 

@@ -25,3 +25,5 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_departed_story", "departed", ["story"])
+    op.drop_index("ix_articles_first_seen_at", "articles")
+    op.create_index("ix_articles_first_seen_at_key", "articles", ["first_seen_at", "key"])
