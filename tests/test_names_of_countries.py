@@ -183,6 +183,7 @@ zh | 高中日语老师，当中日期有误 | | -china -japan
 zh | 美中不足的是价格偏高，其中韩语版未出 | | -china -united-states -south-korea
 zh | 其中俄海军和其中美海军各三艘 | | -china
 zh | 精美日历和完美日记 | | -japan -united-states
+zh | 中俄举行会谈，中美重启对话 | china russia united-states |
 zh | 中美经贸磋商与俄中合作 | china united-states russia |
 zh | 中日韓領導人會議，美韓同盟 | china japan south-korea united-states |
 ja | 露天風呂、毎日英語 | | -russia -japan
