@@ -305,7 +305,7 @@ def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, 
 
 
 def hiding(database: Database, story: str) -> frozenset[str]:
-    """The topics that a story belongs to, and whose feeds do not show it, as changed rules have found it in the past."""
+    """The topics to which a story belongs whose feeds do not show it: changed rules have found it in the past."""
     hidden = select(memberships.c.topic).where(memberships.c.story == story, memberships.c.hidden.is_not(False))
     with database.reading() as connection:
         return frozenset(connection.execute(hidden).scalars())
