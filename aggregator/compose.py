@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from aggregator import origins, registry, tagging
 from aggregator.agencies import Agencies
 from aggregator.config import Settings, Topic
-from aggregator.models import Attribution, Feed, Item
+from aggregator.models import Attribution, Category, Feed, Item, Tag
 from aggregator.store.topics import StoredCopy, StoredStory
 from aggregator.urls import written
 from aggregator.words import digest, folded
 
 MOST_RELATED = 5  # stories named in an item
+MOST_REASONS = 10
 
 
 def item_id(authority: str, copies: Iterable[StoredCopy]) -> str:
@@ -32,7 +33,7 @@ def compose(
     agencies: Agencies,
 ) -> Feed:
     """The feed of a topic. `item_ids` by story id; `created_at` dates a feed that has no items yet."""
-    items = tuple(_told_apart(_item(story, item_ids[story.id], settings.base_url, agencies) for story in stories))
+    items = tuple(_told_apart(_item(story, item_ids[story.id], topic, settings, agencies) for story in stories))
     languages = {item.language for item in items}
     return Feed(
         id=f"tag:{settings.tag_authority}:topic/{slug}",
@@ -59,8 +60,8 @@ def urls(slug: str, base_url: str, *, private: bool = False, token: str = "") ->
     return {name: f"{base_url}feeds/{place}{slug}.{kind.extension}" for name, kind in registry.formats().items()}
 
 
-def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) -> Item:
-    lead = story.lead
+def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, agencies: Agencies) -> Item:
+    lead, base_url = story.lead, settings.base_url
     page = our_page(base_url, lead.key)
     others = [copy for copy in story.copies if copy.key != lead.key]
     first = next(copy for copy in story.copies if copy.key == lead.key)
@@ -71,12 +72,13 @@ def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) 
         Attribution(one.title or "(untitled)", None, one.link or our_page(base_url, one.article))
         for one in story.related
     )
+    why = story.reasons[:MOST_REASONS] if topic.reasons == "footer" else ()
     published_at = _instant(story.founded_at, identity)
     updated_at = max(_instant(date, identity) for date in (lead.updated_at, story.led_at, story.founded_at) if date)
     return Item(
         id=identity,
         title=lead.title or "(untitled)",
-        html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related)}",
+        html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related, why)}",
         summary=lead.summary or lead.title or "(untitled)",
         published_at=published_at,
         updated_at=updated_at,
@@ -88,7 +90,7 @@ def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) 
         independent=independent,
         related=tuple(map(_written, related)),
         authors=lead.authors,
-        tags=tagging.about(story.tags),
+        categories=tuple(_categories(story, topic, settings.tag_authority)),
         enclosures=tuple(replace(one, url=written(one.url)) for one in lead.enclosures),
         thumbnail=lead.thumbnail and written(lead.thumbnail),
         comments=lead.comments and written(lead.comments),
@@ -97,6 +99,21 @@ def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) 
         reasons=story.reasons,
         score=story.score,
     )
+
+
+def _categories(story: StoredStory, topic: Topic, authority: str) -> Iterator[Category]:
+    """What the story is about; and, where the topic wants it so, why it is here. Schemes are tag: URIs of ours."""
+    for tag in tagging.about(story.tags):
+        yield _category(tag, authority)
+    if topic.reasons == "categories":
+        yield from (Category(reason, f"tag:{authority}:reasons", reason) for reason in story.reasons[:MOST_REASONS])
+
+
+def _category(tag: Tag, authority: str) -> Category:
+    """A concept under its id, or a publisher's own word."""
+    if tag.concept.startswith("category:"):
+        return Category(tag.label)
+    return Category(tag.concept, f"tag:{authority}:concepts", tag.label)
 
 
 def _instant(date: datetime, identity: str) -> datetime:
@@ -133,6 +150,7 @@ def _credit(
     also: Sequence[Attribution],
     independent: int,
     related: Sequence[Attribution],
+    why: Sequence[str],
 ) -> str:
     """Lines in the body: most readers do not show a feed's source elements."""
     told = [f"Source: {_anchor(origin.name, link)}{f' ({html.escape(agency)})' if agency else ''}"]
@@ -143,6 +161,8 @@ def _credit(
     lines = [f"<p><small>{' · '.join(told)}</small></p>"]
     if related:
         lines.append(f"<p><small>Related: {'; '.join(_anchor(one.name, one.link) for one in related)}</small></p>")
+    if why:
+        lines.append(f"<p><small>Why: {html.escape('; '.join(why))}</small></p>")
     return "\n".join(lines)
 
 

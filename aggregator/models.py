@@ -535,7 +535,7 @@ class Item:
     independent: int = 1  # sources that tell it: reprints of one agency's text count once
     related: tuple[Attribution, ...] = ()  # stories about the same event, under their titles
     authors: tuple[str, ...] = ()
-    tags: tuple[Tag, ...] = ()
+    categories: tuple[Category, ...] = ()  # concepts, with a scheme of ours; words of publishers, without
     enclosures: tuple[Enclosure, ...] = ()
     thumbnail: str | None = None
     comments: str | None = None

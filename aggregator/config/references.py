@@ -1,7 +1,7 @@
 """Rules that are used by name, and topics that extend topics: what they stand for.
 
 A topic that extends another holds where the other does and its own rules hold as well. It takes over `language`,
-`max_age`, `min_independent_sources`, `stories`, `related` and `limit` where it says nothing of them.
+`max_age`, `min_independent_sources`, `stories`, `related`, `reasons` and `limit` where it says nothing of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from aggregator.config.yamlfile import Location, YamlFile
 MAX_RULES = 5_000  # in one topic, when all names are followed
 MAX_DEPTH = 40  # of rules in rules, where names lead
 
-_INHERITED = ("language", "max_age", "min_independent_sources", "stories", "related", "limit")
+_INHERITED = ("language", "max_age", "min_independent_sources", "stories", "related", "reasons", "limit")
 
 
 def circles(file: YamlFile) -> Iterator[str]:

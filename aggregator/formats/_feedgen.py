@@ -58,8 +58,8 @@ def _add(out: FeedGenerator, item: Item) -> None:
     entry.updated(item.updated_at)
     for name in item.authors or (item.origin.name,):
         entry.author(name=name)
-    for tag in item.tags:
-        entry.category(term=tag.concept, label=tag.label)
+    for one in item.categories:
+        entry.category(term=one.term, label=one.label or one.term, **({"scheme": one.scheme} if one.scheme else {}))
     if item.origin.source_url:
         entry.source(url=item.origin.source_url, title=item.origin.name)
     if item.enclosures:
@@ -119,10 +119,16 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
             entry.remove(author)
         for name in self.item.authors or (self.item.origin.name,):
             etree.SubElement(entry, f"{{{DC}}}creator").text = name
-        for title in entry.findall("title"):
-            title.text = _untagged(title.text)
+        for text in (*entry.findall("title"), *entry.findall("category")):
+            text.text = _untagged(text.text)
         for description in entry.findall("description"):  # readers take it for HTML
             description.text = html.escape(self.item.summary, quote=False)
+        if self.item.language:
+            etree.SubElement(entry, f"{{{DC}}}language").text = self.item.language
+        for enclosure in self.item.enclosures[1:]:  # RSS has one at most
+            facts = {"type": enclosure.media_type, "fileSize": str(enclosure.length or "")}
+            given = {name: value for name, value in facts.items() if value}
+            etree.SubElement(entry, f"{{{MEDIA}}}content", url=enclosure.url, **given)
         address, words = _licence(self.item)
         if address:
             etree.SubElement(entry, f"{{{CC}}}license").text = address
