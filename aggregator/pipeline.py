@@ -100,9 +100,10 @@ class Pipeline:
     def prepare(self) -> None:
         """Tell the store what the configuration says; what that means for what is stored is left to `catch_up`.
 
-        Raises StateError; whatever it was broken off by, the next call does it all.
+        Raises ConfigError, StateError; whatever it was broken off by, the next call does it all.
         """
         registry.load()
+        publication.check_authority(self.config, self.database)
         now = self._clock()
         for old, new in stored_sources.register(self.database, self.config.sources, now).items():
             log.info("%s: what it had is now that of %s, to which it has moved", old, new)

@@ -6,7 +6,8 @@ Repeats what the store says, so it can be cut off and done again.
 from datetime import datetime, timedelta
 
 from aggregator import compose, publish
-from aggregator.config import Config
+from aggregator.config import Config, yamlfile
+from aggregator.errors import ConfigError
 from aggregator.models import Subscriber
 from aggregator.store import Database
 from aggregator.store import subscribers as stored_subscribers
@@ -15,6 +16,23 @@ from aggregator.store.topics import DirtyTopic
 from aggregator.words import digest
 
 ALWAYS = timedelta(days=365)  # a hub of others is remembered for that long after a publication
+
+
+def check_authority(config: Config, database: Database) -> None:
+    """Refuse another `tag_authority` than that by which feeds were named before: readers would take each for a new one.
+    Raises ConfigError, StateError."""
+    settings = config.settings
+    known = stored_topics.noted(database, "tag_authority")
+    if known not in (None, settings.tag_authority, settings.former_tag_authority):
+        file = yamlfile.load(config.directory / "aggregator.yaml")
+        message = (
+            f"tag_authority is {settings.tag_authority}, but was {known} so far, and the ids of all feeds and of new"
+            f" items would change: readers take them for new ones. Write {known} again, or, if new ids are meant, also"
+            f" `former_tag_authority: {known}`"
+        )
+        raise ConfigError([file.problem(("tag_authority",), message)])
+    if known != settings.tag_authority:
+        stored_topics.note(database, "tag_authority", settings.tag_authority)
 
 
 def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: datetime) -> int:

@@ -185,6 +185,12 @@ def is_outdated(database: Database, name: str, value: str) -> bool:
         return value_of(connection, name) != value
 
 
+def noted(database: Database, name: str) -> str | None:
+    """What was remembered under a name."""
+    with database.reading() as connection:
+        return value_of(connection, name)
+
+
 def note(database: Database, name: str, value: str) -> None:
     """Remember by which rules something was done that is not published."""
     with database.writing() as connection:
