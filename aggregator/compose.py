@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from aggregator import origins, registry, tagging
 from aggregator.agencies import Agencies
 from aggregator.config import Settings, Topic
-from aggregator.models import Attribution, Category, Feed, Item, Tag
+from aggregator.models import Attribution, Category, Feed, Item, Tag, Withdrawn
 from aggregator.store.topics import StoredCopy, StoredStory
 from aggregator.urls import written
 from aggregator.words import digest, folded
@@ -58,6 +58,39 @@ def urls(slug: str, base_url: str, *, private: bool = False, token: str = "") ->
     there for those who have none."""
     place = "".join(f"{part}/" for part in ("private" if private else "", token) if part)
     return {name: f"{base_url}feeds/{place}{slug}.{kind.extension}" for name, kind in registry.formats().items()}
+
+
+def page_urls(slug: str, number: int, base_url: str) -> dict[str, str]:
+    """Where a page of a topic's archive is served, by format name."""
+    return urls(f"{slug}/archive/{number}", base_url)
+
+
+def page(feed: Feed, slug: str, number: int, before: int | None, base_url: str) -> Feed:
+    """A feed as a page of its own archive (RFC 5005 §4), with the page before it."""
+    own, previous = page_urls(slug, number, base_url), page_urls(slug, before, base_url) if before else {}
+    return replace(feed, urls=own, current=feed.urls, previous=previous, hubs=())
+
+
+def with_withdrawn(feed: Feed, gone: Iterable[Withdrawn], base_url: str) -> Feed:
+    """The feed with what was withdrawn from it, as items that say so: for formats that have no other way."""
+    items = tuple(_withdrawn(one, feed, base_url) for one in gone)
+    return replace(feed, withdrawn=items, updated_at=max([feed.updated_at, *(item.updated_at for item in items)]))
+
+
+def _withdrawn(one: Withdrawn, feed: Feed, base_url: str) -> Item:
+    page = our_page(base_url, one.lead)
+    link = written(one.link or page)
+    return Item(
+        id=one.item_id,
+        title=f"[Withdrawn] {one.title or '(untitled)'}",
+        html=f"<p>This item is no more. Its story is told in {_anchor(one.told_as or '(untitled)', link)}.</p>",
+        summary=f"This item is no more. Its story is told in: {one.told_as or '(untitled)'}",
+        published_at=_instant(one.dated_at, one.item_id),
+        updated_at=_instant(one.withdrawn_at, one.item_id),
+        link=link,
+        trace=page,
+        origin=Attribution(feed.title, None, None),
+    )
 
 
 def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, agencies: Agencies) -> Item:

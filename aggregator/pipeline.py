@@ -126,7 +126,7 @@ class Pipeline:
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
         missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
-        stored_topics.republish(self.database, missing)
+        stored_topics.republish(self.database, missing, archives=True)
 
     def catch_up(self) -> tuple[int, int] | None:
         """Apply changed rules to a little more of what is stored: how many articles or stories were looked at, and how
@@ -299,7 +299,10 @@ class Pipeline:
         """Bring the published files of every changed topic up to date. Answers with the number of changed files."""
         while self.relate():
             pass
-        return sum(self.publish_topic(dirty) for dirty in self.dirty())
+        changed = 0
+        while dirty := self.dirty():  # more than once where archives are long
+            changed += sum(map(self.publish_topic, dirty))
+        return changed
 
     def dirty(self) -> list[stored_topics.DirtyTopic]:
         """The topics whose published files are out of date."""

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from conftest import free_port
 
 from aggregator import config, publish, runtime
 from aggregator.config import Config
@@ -18,6 +17,7 @@ from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.web import front, published, serve
 from aggregator.web.limits import Limits
+from tests.postgresql_server import free_port
 
 FEED = "/feeds/energy.atom"
 

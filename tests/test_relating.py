@@ -150,7 +150,7 @@ def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
             plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
             assert "ix_stories_unrelated" in plan
             asked = str(topics._STORIES_IN.compile(dialect=sqlite.dialect()))
-            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", ("one", "2026-01-01", 9, 0)).all())
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", ("one", 0, "2026-01-01", 9, 0)).all())
             assert "ix_memberships_topic_dated_at" in plan
         else:
             keys = "SELECT indexdef FROM pg_indexes WHERE indexname = 'pk_terms'"

@@ -12,9 +12,9 @@ from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 
 import pytest
-from conftest import free_port
 
 from aggregator import publish, registry, websub
+from tests.postgresql_server import free_port
 
 NGINX = shutil.which("nginx") or next(filter(os.path.exists, ["/usr/sbin/nginx"]), None)
 TEXT = (Path(__file__).parent.parent / "docs" / "serving.md").read_text()

@@ -12,7 +12,6 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from click.testing import CliRunner
-from conftest import free_port
 
 from aggregator import config, runtime, tokens
 from aggregator.cli import main
@@ -24,6 +23,7 @@ from aggregator.store import Database
 from aggregator.store import tokens as stored_tokens
 from aggregator.web import serve
 from aggregator.web.serve import application
+from tests.postgresql_server import free_port
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 

@@ -13,11 +13,14 @@ def render(feed: Feed) -> bytes:
         "title": feed.title,
         "home_page_url": feed.page,
         "feed_url": feed.urls["jsonfeed"],
+        "next_url": feed.previous.get("jsonfeed"),
         "description": feed.description,
         "language": feed.language,
         "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
     }
     items = [_given(_item(item)) for item in feed.items]  # required, even where there are none
+    for item in feed.withdrawn:
+        items.append(_given(_item(item)) | {"_aggregator": {"about": item.trace, "withdrawn": True}})
     return json.dumps(_given(document) | {"items": items}, ensure_ascii=False).encode() + b"\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from aggregator.models import Membership, Story, Wish
-from aggregator.store import relations
+from aggregator.store import pages, relations, withdrawals
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
@@ -57,9 +57,11 @@ def regroup(
     with database.writing() as connection:
         connection.execute(_PLACE, sorted(places, key=lambda row: str(row["at"])))
         touched: set[str] = set()
+        pages.touch(connection, {*gone, *(story.id for story in after)})
         relations.hand_over(connection, {key: story for key, story in found_in.items() if key in gone})
         for chunk in chunks(gone):
             connection.execute(_RETIRE, {"ids": chunk})
+            withdrawals.note(connection, chunk, now)
             left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
             touched.update(connection.execute(left).scalars())
             relations.forget(connection, chunk)
@@ -68,6 +70,7 @@ def regroup(
         for chunk in chunks(story.id for story in after):
             connection.execute(_RESTORE, {"ids": chunk})
             connection.execute(_UNRETIRE, {"ids": chunk})
+            withdrawals.forget(connection, chunk)
         old, new = replace_memberships(database, connection, memberships_by_story)
         date_memberships(connection, (story.id for story in after))
         touch(connection, touched | {membership.topic for membership in old | new})

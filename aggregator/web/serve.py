@@ -102,6 +102,7 @@ def application(
             web.get(f"/topics/{_PLACE}", private_topic),
             web.get("/articles/{key:[0-9a-f]{32}}", article),
             web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
+            web.get(r"/feeds/{slug:[a-z0-9-]+}/archive/{number:[0-9]+}.{extension:[a-z]+}", feed),
             web.get("/healthz", healthz),
             web.get("/metrics", counters),
         ]
