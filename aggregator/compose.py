@@ -13,6 +13,7 @@ from aggregator.store.topics import StoredCopy, StoredStory
 from aggregator.urls import written
 from aggregator.words import digest, folded
 
+LIST = "topics.opml"  # of all topics; beside the folder of feeds
 MOST_RELATED = 5  # stories named in an item
 MOST_REASONS = 10
 

@@ -114,6 +114,7 @@ class Pipeline:
         topics = self.config.topics
         public = {slug for slug, topic in topics.items() if not topic.private}
         publish.withdraw(public, self.config.public)
+        publication.publish_list(self.config)
         publish.withdraw(topics.keys() - public, self.config.private)
         self._behind = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)

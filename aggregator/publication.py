@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from aggregator import archive, compose, publish
+from aggregator import archive, compose, opml, publish
 from aggregator.config import Config, Topic, yamlfile
 from aggregator.errors import ConfigError
 from aggregator.models import Feed, Subscriber
+from aggregator.opml import Outline
 from aggregator.store import Database
 from aggregator.store import pages as stored_pages
 from aggregator.store import subscribers as stored_subscribers
@@ -41,6 +42,15 @@ def check_authority(config: Config, database: Database) -> None:
         raise ConfigError([file.problem(("tag_authority",), message)])
     if known != settings.tag_authority:
         stored_topics.note(database, "tag_authority", settings.tag_authority)
+
+
+def publish_list(config: Config) -> bool:
+    """Write the list of all topics that everybody may read, as OPML; False if it was there already. Raises OSError."""
+    base_url = config.settings.base_url
+    public = ((slug, topic) for slug, topic in config.topics.items() if not topic.private)
+    outlines = [Outline(compose.urls(slug, base_url)["atom"], topic.title) for slug, topic in public]
+    path = publish.folder(config.public).parent / compose.LIST
+    return publish.replace(path, opml.write(outlines, f"Topics of {base_url}"))
 
 
 def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: datetime) -> int:

@@ -23,6 +23,7 @@ MEMORY_BYTES = 64_000_000  # of bodies; more are read from the disk each time
 
 _ALWAYS = (("Vary", "Accept-Encoding"), ("X-Content-Type-Options", "nosniff"))
 _OF_PAGES = (("Cache-Control", f"public, max-age={PAGE_MAX_AGE_SECONDS}"), *_ALWAYS)
+_LIST_TYPE = "text/x-opml; charset=utf-8"
 _UNTOLD = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex"))
 
 _PAGE = re.compile(r"/feeds/([a-z0-9][a-z0-9-]{0,63})/archive/([1-9][0-9]{0,8})\.([a-z]{1,10})")
@@ -144,6 +145,8 @@ class Published:
 
 
 def _public(config: Config) -> Iterator[tuple[str, Place]]:
+    headers_of_list = (("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS)
+    yield f"/{compose.LIST}", Place(str(config.public / compose.LIST), _LIST_TYPE, headers_of_list)
     for slug in (slug for slug, topic in config.topics.items() if not topic.private):
         for name, url in compose.urls(slug, config.settings.base_url).items():
             kind, file = registry.formats()[name], f"{slug}.{registry.formats()[name].extension}"
