@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 _LEAST = 3  # words: two words in capitals may be two names
 # Names that are ordinary words of a language written in Latin letters once their capitals are lost.
 _WORDS = frozenset(
-    "aid brown bush car chad cole cook da de do dr es et eu grant hun hunt ice in is it jersey la lai le lima long man"
-    " mars may nice no pa pole poles polish reading sa se si so son swede swedes to trump turkey un us who xi".split()
+    "aid apple brown bush car catar chad cole cook da dania de do dr es et eu fed gana grant hun hunt ice in"
+    " intel is it jersey la lai le lima long mali man mars may meta nice no pa pole poles polish reading sa se"
+    " shell si so son swede swedes temer to trump turkey un us who xi".split()
 )
 
 

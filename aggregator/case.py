@@ -5,13 +5,14 @@ authors. Rules say which terms they need; see `registry.Leaf.needs`.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from aggregator.features import LEDE_WORDS, MAX_READ, Features, Hit, sentence_texts
+from aggregator.features import LEDE_WORDS, MAX_READ, Features, Hit, phrase_key, sentence_texts
 from aggregator.models import Article, Tag
 from aggregator.spelling import pieces
 from aggregator.words import folded
@@ -53,7 +54,7 @@ class Case:
         return self.memo[key]
 
     def hits(self, item: str, where: Place = "text", *, is_phrase: bool = False) -> tuple[Hit, ...]:
-        """Where a concept, or a folded phrase, stands in the title, the lede (the title with it), or anywhere."""
+        """Where a concept, or a phrase, by its key,, stands in the title, the lede (the title with it), or anywhere."""
         found = (self.features.phrases if is_phrase else self.features.concepts).get(item, ())
         if where == "text":
             return found
@@ -61,16 +62,19 @@ class Case:
         return tuple(hit for hit in found if features.in_title(hit) or (where == "lede" and features.in_lede(hit)))
 
     def count(self, phrase: str, where: Place) -> int:
-        """How often a folded phrase stands in a field."""
+        """How often a phrase, by its key, stands in a field."""
         if where in IN_TEXT:
             return len(self.hits(phrase, where, is_phrase=True))
         return sum(f" {value} ".count(f" {phrase} ") for value in self.values(where))
 
     def values(self, where: Place) -> tuple[str, ...]:
-        """The authors, the address, or the categories, each as folded words."""
-        found: tuple[str, ...] = self.once(
-            ("values", where), lambda: tuple(folded(unquote(value)) for value in self.written(where).splitlines())
-        )
+        """The authors, the address, or the categories, each as loose words: see `phrase_key`."""
+
+        def read() -> tuple[str, ...]:
+            written = self.written(where)
+            return tuple(map(phrase_key, (unquote(written) if where == "url" else written).splitlines()))
+
+        found: tuple[str, ...] = self.once(("values", where), read)
         return found
 
     def written(self, where: Place) -> str:
@@ -114,7 +118,7 @@ def labelled(label: str) -> str:
 
 
 def worded(phrase: str, where: Place) -> str:
-    """The term of a folded phrase in a field; outside the text, of its first word."""
+    """The term of a phrase, by its key, in a field; outside the text, of its first word."""
     return f"phrase {phrase}" if where in IN_TEXT else f"{where} {phrase.partition(' ')[0]}"
 
 
@@ -154,13 +158,22 @@ def _written(article: Article, where: Place) -> str:
 
 
 def _lede(text: str) -> str:
-    """A text up to the piece without spaces in which the last word of its lede stands."""
-    count = 0
+    """A text as far as its lede goes."""
+    left = LEDE_WORDS
     for piece in _TOKEN.finditer(text):
-        count += len(pieces(piece[0]))
-        if count >= LEDE_WORDS:
-            return text[: piece.end()]
+        count = len(pieces(piece[0]))
+        if count >= left:
+            return text[: piece.start() + _reach(piece[0], left)]
+        left -= count
     return text
+
+
+def _reach(piece: str, most: int) -> int:
+    """How many characters of a piece without spaces hold so many words."""
+    end = most
+    while end < len(piece) and len(pieces(piece[:end])) <= most:
+        end *= 2
+    return bisect_right(range(min(end, len(piece)) + 1), most, key=lambda length: len(pieces(piece[:length]))) - 1
 
 
 def _span(sentence: str, first: int, last: int) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG)."""
 
-import asyncio
 import json
 import logging
 import shutil
@@ -14,6 +13,7 @@ import click
 
 from aggregator import __version__
 from aggregator.commands import config_of, failing_well, progress, reading
+from aggregator.database_commands import db
 from aggregator.errors import AggregatorError
 from aggregator.token_commands import token
 from aggregator.topic_commands import topics
@@ -23,7 +23,12 @@ if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.models import Visit
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    no_args_is_help=True,
+    epilog="Exit codes: 0 good; 1 failure; 2 wrong use of the command line; 78 bad configuration.",
+)
 @click.version_option(__version__, prog_name="aggregator")
 @click.option(
     "--config",
@@ -37,13 +42,15 @@ if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
 def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
     """News by subject: reads feeds and files, folds copies into stories, publishes topics as feeds.
 
-    Example: aggregator --config /etc/aggregator run
+    Without a command, but with an option: run. Example: aggregator --config /etc/aggregator run
     """
     context.obj = directory
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("aggregator").setLevel(logging.DEBUG if verbose else logging.INFO)
+    if context.invoked_subcommand is None:
+        context.invoke(run)
 
 
 @main.command()
@@ -54,6 +61,8 @@ def run(directory: Path | None) -> None:
     SIGHUP reloads the configuration. Example: aggregator run
     """
     with failing_well():
+        import asyncio
+
         from aggregator import runtime
         from aggregator.daemon import Daemon
 
@@ -64,6 +73,37 @@ def run(directory: Path | None) -> None:
 
 
 @main.command()
+@click.argument("new", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--state", default="var", help="Where database and published files are to be; relative to DIR.")
+def init(new: Path, state: str) -> None:
+    """Write a configuration to start from into DIR, with comments and samples. What is there is never replaced.
+
+    Example: aggregator init ~/news && aggregator --config ~/news run
+    """
+    with failing_well():
+        from aggregator import starting
+
+        files = starting.write(new, state)
+        click.echo(f"{len(files)} files written to {new}; begin with {new / 'sources.yaml'} and {new / 'topics.yaml'}")
+        click.echo(f"then: aggregator --config {new} run")
+
+
+@main.command()
+@click.option("--url", help="Ask there, and not at `listen`.")
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for an answer.")
+@click.pass_obj
+def healthcheck(directory: Path | None, url: str | None, timeout: float) -> None:
+    """Ask the running daemon how it is: exit code 0 if it says that all is well, else 1.
+
+    Example, in a container: aggregator healthcheck
+    """
+    with failing_well():
+        from aggregator import health
+
+        click.echo(health.asked(url or health.own_url(directory), timeout))
+
+
+@main.command()
 @click.pass_obj
 def once(directory: Path | None) -> None:
     """Visit every source, publish what changed, and exit.
@@ -71,6 +111,8 @@ def once(directory: Path | None) -> None:
     Example, from cron: aggregator once
     """
     with failing_well():
+        import asyncio
+
         from aggregator import runtime
 
         config = config_of(directory)
@@ -203,7 +245,7 @@ main.add_command(token)
 def stories() -> None:
     """Say which articles are copies of one article, and which copy is shown: a person's word outlives all findings.
 
-    `explain` shows the copies of a story with their keys, and why each is there.
+    `explain` shows the copies of a story with their keys, and why each is there. Example: aggregator stories split KEY
     """
 
 
@@ -286,6 +328,8 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
     Feeds that are there already are left as they are. Example: aggregator import subscriptions.opml
     """
     with failing_well():
+        import asyncio
+
         from aggregator import config as configuration
         from aggregator import subscriptions
         from aggregator.errors import AppendError
@@ -349,6 +393,8 @@ def discover(directory: Path | None, url: str, as_json: bool) -> None:
     Example: aggregator discover https://example.org/
     """
     with failing_well():
+        import asyncio
+
         from aggregator import config as configuration
         from aggregator import discover as discovering
         from aggregator.fetch import Fetcher
@@ -366,3 +412,6 @@ def discover(directory: Path | None, url: str, as_json: bool) -> None:
             discovering.show(found)
         if not found.feeds:
             sys.exit(1)
+
+
+main.add_command(db)

@@ -75,21 +75,35 @@ def progress(
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress, _logging_above():
-        task = progress.add_task(doing, total=total)
-        files = progress.add_task("reading files", total=None, visible=False)
+    with Progress(console=Console(stderr=True), transient=True) as bars, _logging_above():
+        task = bars.add_task(doing, total=total)
+        files = bars.add_task("reading files", total=None, visible=False)
 
         def step(what: Any) -> None:
-            progress.advance(task, what if isinstance(what, int) else 1)
+            bars.advance(task, what if isinstance(what, int) else 1)
             done(what)
 
         def taken(documents: int, left: int) -> None:
-            seen = progress.tasks[files]
+            seen = bars.tasks[files]
             if left or seen.visible:
                 completed = seen.completed + documents
-                progress.update(files, completed=completed, total=completed + left, visible=True)
+                bars.update(files, completed=completed, total=completed + left, visible=True)
 
         yield step, taken
+
+
+@contextmanager
+def stepping(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing in a pipe. What is given is told how much is done, and of how much."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(doing, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, a
     first = next(copy for copy in story.copies if copy.key == lead.key)
     origin, agency = first.attribution, _agency(first, agencies)
     also = tuple(dict.fromkeys(copy.attribution for copy in others if copy.attribution != origin))
-    independent = origins.independent(copy.voice or f"source:{copy.attribution.name}" for copy in story.copies)
+    independent = origins.independent_in(story.copies)
     related = tuple(
         Attribution(one.title or "(untitled)", None, one.link or our_page(base_url, one.article))
         for one in story.related

@@ -23,10 +23,11 @@ from aggregator.config import Config
 from aggregator.errors import AggregatorError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.housekeeping import keep_house
-from aggregator.notify import notify
+from aggregator.notify import is_listening, notify, passed_sockets, reloading
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
 from aggregator.runtime import TICK_SECONDS, Visits, executor
+from aggregator.service import Service
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
@@ -73,9 +74,12 @@ class Daemon:
         self._polling: asyncio.Task[None] | None = None
         self._complained_at = float("-inf")  # monotonic
         self._publish_at = 0.0  # likewise
+        self._catch_up_at = 0.0  # likewise
         self._visits: Visits
         self._subscriber: Subscriber
         self._distributor: distribute.Distributor
+        self._service = Service(self._pipeline, lambda: self._visits.under_way, self._readers.overdue)
+        self._telling: list[asyncio.Task[None]] = []
 
     @property
     def config(self) -> Config:
@@ -89,7 +93,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         if self._database.is_sqlite:
             stored_sources.release_all(self._database)
-        await self._pipeline.in_executor(self._pipeline.prepare)
+        await self._pipeline.in_executor(lambda: self._pipeline.prepare(self._service.progress))
         _settle_memory()
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick came while the last one ran is no news
         scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
@@ -97,20 +101,32 @@ class Daemon:
             Fetcher(self.config.settings.fetch) as fetcher,
             Fetcher(distribute.outbound(self.config.settings)) as callbacks,
             self._distributing(distribute.Distributor(self._pipeline, fetcher, callbacks)) as distributor,
-            serve.running(lambda: self.config, self._database, self._pipeline, self._stopping.is_set, distributor),
+            serve.running(
+                lambda: self.config,
+                self._database,
+                self._pipeline,
+                self._stopping.is_set,
+                distributor,
+                passed_sockets(),
+            ),
         ):
             self._visits = Visits(self._pipeline, fetcher)
             self._subscriber = Subscriber(self._pipeline, fetcher)
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
             scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
-            for job in (self._poll, self._publish, self._look_after_folders, self._catch_up):
+            for job in (self._poll, self._publish, self._look_after_folders, self._catch_up, self._relate):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
-            notify("READY=1", f"STATUS={len(self.config.sources)} sources, {len(self.config.topics)} topics")
+            self._service.ready()
+            if is_listening():
+                self._telling = [loop.create_task(self._service.tell_status())]
+                self._telling.append(loop.create_task(self._service.feed_watchdog()))
             ready(self.config)
             await self._stopping.wait()
+            for task in self._telling:
+                task.cancel()
             notify("STOPPING=1")
             scheduler.pause()
             await self._end()
@@ -125,11 +141,10 @@ class Daemon:
                 called = set()
             await self._visits.start_due()
         except StateError as error:
-            if time.monotonic() - self._complained_at > COMPLAINT_SECONDS and not self._stopping.is_set():
-                self._complained_at = time.monotonic()
-                log.error("nothing is visited while that is so: %s", error)
+            self._complain("nothing is visited while that is so: %s", error)
         finally:
             self._called |= called
+            self._service.pulse.beat("visits")
 
     def _make_due(self, sources: Collection[str]) -> None:
         self._called.update(sources)
@@ -187,6 +202,8 @@ class Daemon:
     async def _catch_up(self) -> None:
         """Apply changed rules to what is stored, in half of the time that there is, and say how far that is."""
         looked, told_at = 0, time.monotonic()
+        if told_at < self._catch_up_at:
+            return
         try:
             while not self._stopping.is_set():
                 began = time.monotonic()
@@ -198,25 +215,59 @@ class Daemon:
                     log.info("changed rules have been applied to %d of what is stored", looked)
                     told_at = time.monotonic()
                 await asyncio.sleep(time.monotonic() - began)
-        except StateError as error:
+        except (StateError, OSError) as error:
+            self._catch_up_at = time.monotonic() + COMPLAINT_SECONDS
             log.error("changed rules were not applied to all that is stored, will try again: %s", error)
         except Exception:
+            self._catch_up_at = time.monotonic() + COMPLAINT_SECONDS
             log.exception("a bug met while changed rules were applied; please report it")
         if looked:
             log.info("changed rules have been applied to %d of what is stored", looked)
 
+    async def _relate(self) -> None:
+        """Find what tells of the same event as what waits for it, in half of the time that there is."""
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                if not await self._relate_some():
+                    break
+            except StateError as error:
+                self._complain("nothing is related while that is so: %s", error)
+                break
+            await asyncio.sleep(time.monotonic() - began)
+
+    async def _relate_some(self) -> int:
+        """How many stories were looked at; none after a bug of ours, which does not keep anything from publication."""
+        try:
+            return await self._pipeline.in_executor(self._pipeline.relate)
+        except StateError:
+            raise
+        except Exception:
+            log.exception("a bug met while related stories were looked for; please report it")
+            return 0
+
+    def _complain(self, message: str, error: StateError) -> None:
+        """Once a minute, and not on the way to the end."""
+        if time.monotonic() - self._complained_at > COMPLAINT_SECONDS and not self._stopping.is_set():
+            self._complained_at = time.monotonic()
+            log.error(message, error)
+
     async def _publish(self) -> None:
         """Topic by topic, so that nobody waits for all; most of the time is left for what is to be published next."""
         began = time.monotonic()
+        self._service.pulse.beat("publication")
         if began < self._publish_at:
             return
         changed = 0
         try:
             await self._pipeline.in_executor(self._pipeline.fulfil)
-            await self._pipeline.in_executor(self._pipeline.relate)
+            await self._relate_some()  # what has just come is published with its relations
             for dirty in await self._pipeline.in_executor(self._pipeline.dirty):
                 changed += await self._pipeline.in_executor(partial(self._pipeline.publish_topic, dirty))
+                self._service.pulse.beat("publication")
         except (StateError, OSError) as error:
+            if self._stopping.is_set():
+                return
             log.error("nothing published, will try again: %s", error)
             return
         self._publish_at = time.monotonic() + PUBLISH_REST * (time.monotonic() - began)
@@ -236,22 +287,22 @@ class Daemon:
 
     async def _reload_config(self) -> None:
         """Use the new configuration if all of it is good; else go on with the old one and say why."""
-        notify("RELOADING=1")
+        reloading()
         before = self.config.settings
         try:
             config = await asyncio.to_thread(self._reload)
-            await self._pipeline.in_executor(lambda: self._pipeline.adopt(config))
+            await self._pipeline.in_executor(lambda: self._pipeline.adopt(config, self._service.progress))
             gc.unfreeze()
             _settle_memory()
         except (AggregatorError, OSError) as error:
             log.error("configuration refused, the old one stays in use:\n%s", error)
-            notify("READY=1", "STATUS=configuration refused, the old one is in use")
+            self._service.refused(error)
             return
         changed = [name for name in FIXED if attrgetter(name)(before) != attrgetter(name)(config.settings)]
         if changed:
             log.warning("restart to let the new %s take effect", " and ".join(changed))
         log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
-        notify("READY=1", f"STATUS=reloaded: {len(config.sources)} sources, {len(config.topics)} topics")
+        self._service.reloaded()
 
     async def _look_after_folders(self) -> None:
         await self._watch.look(self.config.sources)

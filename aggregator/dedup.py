@@ -2,6 +2,12 @@
 
 An article joins a story whose copy in another source has a link to the same page, any copy of which has the same words,
 or whose lead its text is like. What a person has said of two articles goes before all of that.
+
+- By its words it joins only what was founded within a week of it: a source could else hide other articles of these
+  words by an early date. A file of the owner's is dated by its copying, and joins whatever has its words.
+- A link is believed where one of the two is on its own page, or title or texts agree. It takes a newcomer to the page,
+  never the page, or what has the newcomer's words, to a story of other articles: see `_joins_page` and `_is_guest`.
+
 Identity is (source, guid): a copy joins a story, it never changes another copy.
 
 What depends on the order in which copies come:
@@ -12,7 +18,7 @@ What depends on the order in which copies come:
   senior of the stories that were there before it, and moves nobody: a source could else, with the words of one article
   and the address of another, put together what others have written, and hide one of the two. So stories that come in
   another order may be parted otherwise, but what is in one story is always linked by copies.
-- `regroup.fold_recent` decides as if all copies came at once: whatever the order was, its answer is the same.
+- `regroup.fold_recent` decides anew in the order in which articles were first seen, which no source can claim.
 """
 
 from bisect import bisect_left, insort
@@ -21,6 +27,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import islice
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from aggregator import links, urls
@@ -33,7 +41,8 @@ from aggregator.words import folded
 WINDOW = timedelta(days=3)  # between two copies at one address: some addresses are used again, for other news
 MOST_SILENT = 24  # changes in a row without a newer date: then it is a page that is written anew for each visitor
 RESTLESS = timedelta(days=1)  # between two changes of such a page that are taken because they are news
-SPAN = timedelta(days=7)  # between the first copy of a story and any other that only resembles one
+SPAN = timedelta(days=7)  # between the first copy of a story and any other that has no link to it
+MOST_RIVALS = 20  # with the same words, or link: so many are looked at
 MOST_COPIES = 200  # of a story: what more resembles is a formula
 FULL = 0.8  # of the words of a full text: about as full
 EXCERPT = 100  # words: a shorter text may be an excerpt though it does not break off
@@ -136,26 +145,32 @@ def compared(link: str | None, rules: links.Rules | None = None) -> str | None:
     return page if page and urls.names_a_page(page) else None
 
 
-def fold(new: Sequence[Copy], past: Sequence[Copy], evidence: Evidence = NONE) -> tuple[Story, ...]:
+def fold(
+    new: Sequence[Copy],
+    past: Sequence[Copy],
+    evidence: Evidence = NONE,
+    seen_at: Mapping[str, datetime] = MappingProxyType({}),
+) -> tuple[Story, ...]:
     """The stories that the new copies belong to, whole: with the copies that were there before.
 
     `past` holds every copy of every story that shares a key, link or text with a new one, or one of whose copies may be
-    like one. A copy that is in a story stays in it, whatever its new text says.
+    like one. A copy that is in a story stays in it, whatever its new text says. `seen_at`: when those articles were
+    first seen that did not come at once.
     """
     placed = _Placed(past)
     repeated = _repeated_links({copy.key: copy for copy in (*past, *new)}.values())
     touched: list[str] = []
-    for copy in sorted(new, key=_seniority):
+    for copy in sorted(new, key=lambda copy: (seen_at.get(copy.key, copy.dated_at), *_seniority(copy))):
         before = placed.copies.get(copy.key)
         if before:
-            copy = replace(copy, story=before.story, placement=before.placement)
+            copy = replace(copy, story=before.story, placement=before.placement, chosen=before.chosen)
         else:
             placement = _placement(copy, placed, repeated, evidence)
             rival = placed.copies[placement.rival] if placement.rival else None
             copy = replace(copy, story=rival.story if rival else copy.key, placement=placement)
         placed.add(copy)
         touched.append(copy.story or copy.key)
-    return tuple(_story(identity, placed.members[identity].values()) for identity in dict.fromkeys(touched))
+    return tuple(story(identity, placed.members[identity].values()) for identity in dict.fromkeys(touched))
 
 
 def lead(copies: Iterable[Copy]) -> Copy:
@@ -234,6 +249,11 @@ class _Placed:
         for feature in _features(copy):
             insort(self.sharing[feature], copy, key=_seniority)
 
+    def is_founded_near(self, copy: Copy, other: Copy) -> bool:
+        """Whether the story of the other was founded at about the date of a copy."""
+        founder = self.copies.get(other.story or other.key, other)
+        return abs(founder.dated_at - copy.dated_at) <= SPAN
+
     def around(self, copy: Copy) -> Collection[Copy]:
         """All copies of a copy's story."""
         return self.members[copy.story or copy.key].values()
@@ -254,7 +274,10 @@ def _placement(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]], evid
         return Placement("person", rival.key, evidence.likeness(copy, rival))
     rivals = [
         (other, rule)
-        for other, rule in ((_same_text(copy, placed), "text"), (_same_page(copy, placed, repeated), "link"))
+        for other, rule in (
+            (_same_text(copy, placed, evidence), "text"),
+            (_same_page(copy, placed, repeated, evidence), "link"),
+        )
         if other and evidence.allows(copy, placed.around(other))
     ]
     if rivals:
@@ -280,19 +303,64 @@ def _has_room(copy: Copy, around: Collection[Copy]) -> bool:
     return len(around) < MOST_COPIES and abs(copy.dated_at - min(around, key=_seniority).dated_at) <= SPAN
 
 
-def _same_text(copy: Copy, placed: _Placed) -> Copy | None:
+def _same_text(copy: Copy, placed: _Placed, evidence: Evidence) -> Copy | None:
+    if not copy.word_count:
+        return None
     feature = ("text", copy.text_hash) if copy.word_count >= MIN_WORDS else ("text", copy.text_hash, copy.title)
-    return next(iter(placed.sharing.get(feature, ())), None) if copy.word_count else None
+    group: Sequence[Copy] = placed.sharing.get(feature, ())
+    if copy.host is not None:
+        first = bisect_left(group, (copy.dated_at - SPAN, ""), key=_seniority)
+        group = [other for other in group[first : first + MOST_RIVALS] if placed.is_founded_near(copy, other)]
+    return next((other for other in group[:MOST_RIVALS] if not _is_guest(other, copy, placed, evidence)), None)
 
 
-def _same_page(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]]) -> Copy | None:
+def _is_guest(other: Copy, copy: Copy, placed: _Placed, evidence: Evidence) -> bool:
+    """Whether a copy is in its story only for a link to another's page, where other words are: who has its words, and
+    is not of that page, does not belong there."""
+    if not other.link or other.link == copy.link or _is_trusted(other):
+        return False
+    hosts = (one for one in placed.around(other) if one.link == other.link and _is_at_home(one))
+    host = min(hosts, key=_seniority, default=None)
+    return host is not None and not _agree(other, host, evidence)
+
+
+def _same_page(copy: Copy, placed: _Placed, repeated: set[tuple[str, str]], evidence: Evidence) -> Copy | None:
     if not copy.link or (copy.source, copy.link) in repeated:
         return None
-    for other in placed.sharing.get(("link", copy.link), ()):
-        near = abs(other.dated_at - copy.dated_at) <= WINDOW
-        if near and other.source != copy.source and (other.source, copy.link) not in repeated:
-            return other
-    return None
+    near = (
+        other
+        for other in placed.sharing.get(("link", copy.link), ())
+        if abs(other.dated_at - copy.dated_at) <= WINDOW
+        and other.source != copy.source
+        and (other.source, copy.link) not in repeated
+    )
+    return next((one for one in islice(near, MOST_RIVALS) if _joins_page(copy, one, placed, evidence)), None)
+
+
+def _joins_page(copy: Copy, other: Copy, placed: _Placed, evidence: Evidence) -> bool:
+    """Whether a copy with a link to the page of another one joins its story.
+
+    It does where the other is on its own page. The page itself comes to who links to it, and of nobody's page one comes
+    to another of the same title, only where no other articles are in that story; else texts have to agree.
+    """
+    if _is_trusted(other):
+        return True
+    is_alone = all(one.link == copy.link for one in placed.around(other))
+    is_believed = _is_trusted(copy) or (copy.title and copy.title == other.title)
+    return (is_alone and bool(is_believed)) or _agree(copy, other, evidence)
+
+
+def _is_trusted(copy: Copy) -> bool:
+    """Whether the link of a copy is its own: to the site of its source, or from a folder of the owner's."""
+    return copy.host is None or _is_at_home(copy)
+
+
+def _agree(one: Copy, other: Copy, evidence: Evidence) -> bool:
+    """Whether texts say the same."""
+    if one.text_hash == other.text_hash:
+        return True
+    likeness = evidence.likeness(one, other)
+    return likeness is not None and likeness.is_copy
 
 
 def _repeated_links(copies: Iterable[Copy]) -> set[tuple[str, str]]:
@@ -301,7 +369,8 @@ def _repeated_links(copies: Iterable[Copy]) -> set[tuple[str, str]]:
     return {(source, link) for (source, link), count in counts.items() if link and count > 1}
 
 
-def _story(identity: str, copies: Iterable[Copy]) -> Story:
+def story(identity: str, copies: Iterable[Copy]) -> Story:
+    """The story that these copies are, the most senior first."""
     members = tuple(sorted(copies, key=_seniority))
     return Story(identity, lead(members).key, members)
 

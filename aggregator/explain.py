@@ -141,6 +141,8 @@ def failing_examples(config: Config) -> Iterator[str]:
         except DocumentError as error:
             yield f"{place}: {error}"
             continue
+        if not articles:
+            yield f"{place}: topic '{slug}': there is no article in {example}, so nothing can be said of it"
         for article in articles:
             verdict = judge.explain(article, [slug]).verdicts[slug]
             if verdict.holds != (side == "match"):

@@ -22,7 +22,10 @@ _MEMORY_TOGETHER = 64 << 20  # bytes, likewise
 
 _FLAGS = re.compile(r"\(\?[imsU-]+\)")
 _NAMED = re.compile(r"\\(?:[pP]\{[^}]*\}|[pP].|x\{[^}]*\}|.)", re.DOTALL)
-_COUNT = re.compile(r"(?<![\\pPx])\{\d+(?:,\d*)?\}")
+# What is escaped, and [...], are kept: braces in them count nothing.
+_COUNT = re.compile(
+    rf"(?P<kept>{_NAMED.pattern}|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*+\])|\{{\d+(?:,\d*)?\}}", re.DOTALL
+)
 _POSIX = re.compile(r"\[:\^?\w+:\]")
 _WORD = r"\p{L}\p{M}\p{N}_"
 _ASCII_WORD = "0-9A-Za-z_"
@@ -60,7 +63,9 @@ def expression(pattern: str, *, ignore_case: bool = False) -> Expression:
     flags = "(?i)" if ignore_case else ""
     exact, loose = (flags + "".join(_translated(pattern, is_loose=is_loose)) for is_loose in (False, True))
     try:
-        counted = _compiled(loose).programsize - _compiled(_COUNT.sub("", loose)).programsize
+        counted = (
+            _compiled(loose).programsize - _compiled(_COUNT.sub(lambda found: found["kept"] or "", loose)).programsize
+        )
         _compiled(exact)
     except re2.error as error:
         raise ValueError(_said(error, pattern)) from None

@@ -14,12 +14,12 @@ from aggregator import capitals
 from aggregator.capitals import Uniform
 from aggregator.config import Concept
 from aggregator.config.concepts import shipped
+from aggregator.gaps import Gap, parts, reaches_over
 from aggregator.lexicon import STEM, Lexicon, Occurrence
 from aggregator.models import Article
 from aggregator.reach import EVERYWHERE, Reach, reaches
 from aggregator.sentences import sentences
 from aggregator.spelling import loose, pieces
-from aggregator.words import folded
 
 MAX_READ = 100_000  # characters of a text, some forty pages: what stands behind hardly tells more, and takes its time
 LEDE_WORDS = 70  # of the body: what a desk calls the lede, and a paragraph more
@@ -31,6 +31,11 @@ class Hit:
 
     start: int
     end: int
+
+    @property
+    def inside(self) -> range:
+        """The words that stand behind another word of it."""
+        return range(self.start + 1, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Features:
     paragraphs: tuple[int, ...]  # the word each paragraph of the text begins with
     sentences: tuple[int, ...]  # likewise
     concepts: Mapping[str, tuple[Hit, ...]]  # by concept id
-    phrases: Mapping[str, tuple[Hit, ...]]  # by folded phrase
+    phrases: Mapping[str, tuple[Hit, ...]]  # by `phrase_key`
     stand_ins: Mapping[str, Mapping[str, tuple[Hit, ...]]]  # by concept id, then by that of what stands for it
 
     @property
@@ -80,13 +85,15 @@ class Vocabulary:
 
     def read(self, article: Article) -> Features:
         """The article's words and everything this vocabulary knows in them."""
-        written, title_length, paragraphs, begun, lost = _read_words(article)
+        written, title_length, paragraphs, begun, gaps, lost = _read_words(article)
         phrases: dict[str, list[Hit]] = defaultdict(list)
         named: list[_Named] = []
         for found in self._find(loose(written)):
             hit, meaning = Hit(found.start, found.end), found.meaning
             if hit.start < title_length < hit.end:
                 continue  # half in the title, half in the text
+            if any(at in gaps and not reaches_over(found.name.text, at - hit.start, gaps[at]) for at in hit.inside):
+                continue
             if meaning.phrase is not None:
                 if hit not in phrases[meaning.phrase][-1:]:
                     phrases[meaning.phrase].append(hit)
@@ -186,8 +193,8 @@ def _phrases(phrases: Iterable[str]) -> Iterator[tuple[str, _Meaning]]:
 
 
 def phrase_key(phrase: str) -> str:
-    """What a phrase is called in `Features.phrases`."""
-    return folded(phrase)
+    """What a phrase is called in `Features.phrases`: its loose words."""
+    return " ".join(filter(None, loose(pieces(phrase))))
 
 
 def sentence_texts(article: Article) -> list[str]:
@@ -196,22 +203,37 @@ def sentence_texts(article: Article) -> list[str]:
     return [sentence for paragraph in paragraphs for sentence in sentences(paragraph) if pieces(sentence)]
 
 
-def _read_words(article: Article) -> tuple[list[str], int, list[int], list[int], dict[int, Uniform]]:
-    """The words, how many are the title's, with which the paragraphs and the sentences begin, and paragraphs whose
-    capitals are lost, by their number; -1 is the title."""
-    title = pieces(article.title)
-    written, paragraphs, begun = list(title), [], []
+def _read_words(article: Article) -> tuple[list[str], int, list[int], list[int], dict[int, Gap], dict[int, Uniform]]:
+    """The words, how many are the title's, with which the paragraphs and the sentences begin, what parts words, by the
+    word behind it, and paragraphs whose capitals are lost, by their number; -1 is the title."""
+    written: list[str] = []
+    paragraphs: list[int] = []
+    begun: list[int] = []
+    gaps = _add(article.title, written)
+    title_length = len(written)
     lost = {-1: Uniform(article.title)} if capitals.are_lost(article.title) else {}
     for number, paragraph in enumerate(article.text[:MAX_READ].split("\n\n")):
         if capitals.are_lost(paragraph):
             lost[number] = Uniform(paragraph)
         paragraphs.append(len(written))
         for sentence in sentences(paragraph):
-            found = pieces(sentence)
-            if found:
-                begun.append(len(written))
-                written.extend(found)
-    return written, len(title), paragraphs, begun, lost
+            before = len(written)
+            within = _add(sentence, written)
+            if len(written) > before:
+                gaps[before] = Gap.PARAGRAPH if before == paragraphs[-1] else Gap.SENTENCE
+                gaps |= within
+                begun.append(before)
+    return written, title_length, paragraphs, begun, gaps, lost
+
+
+def _add(passage: str, written: list[str]) -> dict[int, Gap]:
+    """Adds the words of a passage; the gaps within it."""
+    gaps = {}
+    for gap, words in parts(passage):
+        if gap and words:
+            gaps[len(written)] = gap
+        written.extend(words)
+    return gaps
 
 
 def _longest(found: list[_Named]) -> Iterator[_Named]:

@@ -24,11 +24,12 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a topic, in how many stories it held."""
+    """A rule of a topic, in how many stories it was asked, and in how many it held."""
 
     under: str  # all, any or none
     rule: str  # as `Verdict.rule`
     held: int
+    asked: int  # the second way in which a pair may hold is asked only where the first does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class TopicStatistics:
     stories: int
     weeks: tuple[int, ...]  # stories, of the week that ends now last
     tried: int  # stories on which its rules were tried
-    never: tuple[Rule, ...]  # rules that held in none of them
-    always: tuple[Rule, ...]  # rules that held in all of them
+    never: tuple[Rule, ...]  # rules that held in none in which they were asked
+    always: tuple[Rule, ...]  # rules that held in all of those
 
 
 def statistics(
@@ -50,14 +51,14 @@ def statistics(
     dates = stored_topics.dates(database, now - WEEKS * timedelta(days=7))
     keys = stored_topics.latest(database, sample_size(len(judge.topics)))
     held: dict[str, Counter[tuple[str, str]]] = {slug: Counter() for slug in judge.topics}
-    seen: dict[str, dict[tuple[str, str], None]] = {slug: {} for slug in judge.topics}
+    asked: dict[str, Counter[tuple[str, str]]] = {slug: Counter() for slug in judge.topics}
     tried = 0
     for start in range(0, len(keys), BATCH):
         for article in stored_articles.by_keys(database, keys[start : start + BATCH]).values():
             tried += 1
             for slug, verdict in judge.explain(article, shows=False).verdicts.items():
                 answers = dict(_leaves(verdict, "all"))
-                seen[slug] |= dict.fromkeys(answers)
+                asked[slug].update(answers.keys())
                 held[slug].update(key for key, holds in answers.items() if holds)
         progress(min(BATCH, len(keys) - start))
     return {
@@ -65,7 +66,7 @@ def statistics(
             counts.get(slug, (0, None))[0],
             _by_week(dates.get(slug, []), now),
             tried,
-            *_idle([Rule(*key, held[slug][key]) for key in seen[slug]], tried),
+            *_idle([Rule(*key, held[slug][key], count) for key, count in asked[slug].items()]),
         )
         for slug in judge.topics
     }
@@ -76,10 +77,9 @@ def sample_size(topics: int) -> int:
     return min(SAMPLE, max(ENOUGH, MOST_JUDGEMENTS // max(1, topics)))
 
 
-def _idle(rules: list[Rule], tried: int) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    if tried < ENOUGH:
-        return (), ()
-    return tuple(rule for rule in rules if not rule.held), tuple(rule for rule in rules if rule.held == tried)
+def _idle(rules: list[Rule]) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    known = [rule for rule in rules if rule.asked >= ENOUGH]
+    return tuple(rule for rule in known if not rule.held), tuple(rule for rule in known if rule.held == rule.asked)
 
 
 def _leaves(verdict: Verdict, under: str) -> Iterator[tuple[tuple[str, str], bool]]:
@@ -102,9 +102,9 @@ def lines(found: Mapping[str, TopicStatistics]) -> Iterator[str]:
     for slug, one in found.items():
         yield f"{slug:{width}}  {chart(one.weeks)}  {one.weeks[-1]} this week, {one.stories} in all"
         for rule in one.never:
-            yield f"  never held, in {one.tried} stories: {plain(rule.rule)} (under {rule.under})"
+            yield f"  never held, in {rule.asked} stories: {plain(rule.rule)} (under {rule.under})"
         for rule in one.always:
-            yield f"  held in each of {one.tried} stories: {plain(rule.rule)} (under {rule.under})"
+            yield f"  held in each of {rule.asked} stories: {plain(rule.rule)} (under {rule.under})"
 
 
 def chart(numbers: tuple[int, ...]) -> str:

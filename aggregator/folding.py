@@ -69,7 +69,8 @@ def _copy(article: Article, source: Source, config: Config) -> Copy:
 def among(
     database: Database, copies: Sequence[Copy], rulings: stored_rulings.Rulings | None = None
 ) -> tuple[Story, ...]:
-    """The stories of some copies as if they came together and for the first time, and nothing else were there.
+    """The stories of some copies as if they came anew, in the order in which they were first seen, and nothing else
+    were there: whatever dates they claim, a newcomer puts nothing together that was there before it.
 
     `rulings`: a person's, if other ones than are stored.
     """
@@ -80,7 +81,9 @@ def among(
         rulings = stored_rulings.of(database, sketches.keys())
     alike = _alike(_sharing_among(sketches), {copy.key: copy for copy in copies})
     evidence = dedup.Evidence(alike, texts.likeness, rulings)
-    return dedup.fold([replace(copy, story=None, placement=Placement("first")) for copy in copies], (), evidence)
+    seen_at = {key: article.first_seen_at for key, article in stored_articles.known(database, sketches.keys()).items()}
+    anew = [replace(copy, story=None, placement=Placement("first")) for copy in copies]
+    return dedup.fold(anew, (), evidence, seen_at)
 
 
 def _sharing(database: Database, sketches: stored_sketches.Sketches) -> dict[str, dict[str, int]]:

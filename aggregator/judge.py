@@ -33,7 +33,7 @@ class Judgement:
 
     def memberships(self, story: Story) -> tuple[Membership, ...]:
         """The topics of a story that this article leads."""
-        voices = origins.independent(copy.voice or copy.source for copy in story.copies)
+        voices = origins.independent_in(story.copies)
         return tuple(
             Membership(
                 slug,

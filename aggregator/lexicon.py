@@ -6,6 +6,7 @@ which particles are joined, the longest fixed part is looked for; where it is fo
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from aggregator.spelling import is_ending, is_particles, loose_once, pieces_once
 _Meaning = TypeVar("_Meaning")
 
 STEM = "*"  # behind a word: any ending may follow
+MOST = 5_000  # occurrences of one name: a text of forty pages that has more is made of nothing else
 _AT_ONCE = 10_000  # words: more in one call would hold up other threads
 
 
@@ -26,6 +28,7 @@ _AT_ONCE = 10_000  # words: more in one call would hold up other threads
 class Name:
     """A name, taken apart."""
 
+    text: str
     written: tuple[str, ...]
     words: tuple[str, ...]  # loose
     stems: tuple[bool, ...]  # whether endings may follow
@@ -99,14 +102,21 @@ class Lexicon(Generic[_Meaning]):
         self._automaton = BytesAhoCorasick(patterns) if patterns else None
 
     def find(self, words: Sequence[str]) -> Iterator[Occurrence[_Meaning]]:
-        """Each name in these loose words, in the order of the words at which it was found; names may overlap."""
+        """Each name in these loose words, in the order of the words at which it was found; names may overlap.
+
+        Of each anchor the first `MOST` are looked at.
+        """
         if self._automaton is None:
             return
         buffer = _buffer(words)
         position = last = 0
+        met: Counter[int] = Counter()
         for pattern, _, end in self._automaton.find_matches_as_indexes(buffer, overlapping=True):  # by their ends
             last += buffer.count(b" ", position, end - 1)
             position = end - 1
+            met[pattern] += 1
+            if met[pattern] > MOST:
+                continue
             for number in range(self._of_pattern[pattern], self._of_pattern[pattern + 1]):
                 name = name_of(self._texts[number])
                 start = last - self._lengths[number]
@@ -126,7 +136,7 @@ def _take_apart(text: str) -> Name:
     stems = tuple(number in ends for number in range(1, len(written) + 1)) if ends else (False,) * len(written)
     words = tuple(map(loose_once, written))
     core = without_article(words[0]) if words else None
-    return Name(written, words, stems, core, sum(map(len, words)))
+    return Name(text, written, words, stems, core, sum(map(len, words)))
 
 
 name_of = lru_cache(maxsize=4_000)(_take_apart)  # those that come again in news

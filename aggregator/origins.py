@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from aggregator import links, urls
@@ -83,6 +84,21 @@ def _publisher(said: "_Said", rules: links.Rules) -> str:
     if told and (not host or rules.redirects(host)):
         host = told
     return rules.site(host) if host else f"source:{article.source}"
+
+
+class Spoken(Protocol):
+    """A copy of a story: who speaks in it, and in which source it stands."""
+
+    @property
+    def voice(self) -> str: ...  # empty: of a version that did not ask
+
+    @property
+    def source(self) -> str: ...
+
+
+def independent_in(copies: Iterable[Spoken]) -> int:
+    """How many independent voices tell a story."""
+    return independent(copy.voice or f"source:{copy.source}" for copy in copies)
 
 
 def independent(voices: Iterable[str]) -> int:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -29,3 +30,10 @@ def names(folder: str) -> list[str]:
     """The YAML files in a folder of the package's data, in order."""
     files = (resources.files("aggregator") / "data" / folder).iterdir()
     return sorted(f"{folder}/{file.name}" for file in files if file.name.endswith(".yaml"))
+
+
+def shipped(folder: str) -> Path:
+    """The folder "config" or "seeds", as it is shipped: in a checkout it lies beside the package, else inside."""
+    package = Path(str(resources.files("aggregator")))
+    inside = package / "shipped" / folder
+    return inside if inside.is_dir() else package.parent / folder

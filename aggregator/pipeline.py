@@ -20,8 +20,10 @@ import time
 from asyncio import get_running_loop, to_thread
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TypeVar
 
 from aggregator import publication, publish, registry, regroup, retag, schedule
@@ -38,6 +40,7 @@ from aggregator.outcome import Outcomes, Readings
 from aggregator.readers import Readers
 from aggregator.registry import Source
 from aggregator.relating import Relating
+from aggregator.retag import Progress
 from aggregator.store import Database
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
@@ -86,7 +89,7 @@ class Pipeline:
         self.outage = Outage()
         self._outcomes = Outcomes(config, database, self.judge)
         self._relating = Relating(database)
-        self._behind: retag.Steps = iter(())
+        self._behind: retag.Steps | None = iter(())  # None: prepare again
         self._executor = executor
         self._documents = Documents(database, readers, self.in_executor)
         endings = Endings(database, lambda: self._outcomes, self.outage)
@@ -97,11 +100,16 @@ class Pipeline:
         self._reload = reload
         self._taken = taken
 
-    def prepare(self) -> None:
+    def prepare(self, progress: Progress = lambda count: None) -> None:
         """Tell the store what the configuration says; what that means for what is stored is left to `catch_up`.
 
-        Raises ConfigError, StateError; whatever it was broken off by, the next call does it all.
+        Raises ConfigError, StateError, and OSError where files cannot be withdrawn; whatever it was broken off by, the
+        next call does it all.
         """
+        self._behind = None
+        self._behind = self._prepared(progress)
+
+    def _prepared(self, progress: Progress = lambda count: None) -> retag.Steps:
         registry.load()
         publication.check_authority(self.config, self.database)
         now = self._clock()
@@ -110,16 +118,17 @@ class Pipeline:
         fixed = (source.every for source in self.config.sources.values() if source.every)
         longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
-        outdated = stored_topics.register(self.database, self.config.topics, self.judge.rules_hash, now)
         topics = self.config.topics
         public = {slug for slug, topic in topics.items() if not topic.private}
         publish.withdraw(public, self.config.public)
         publication.publish_list(self.config)
         publish.withdraw(topics.keys() - public, self.config.private)
-        self._behind = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
+        outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
+        steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
         if stored_topics.is_outdated(self.database, "links", link_rules):
-            retag.compare_all(self.database, self.config.links)
+            stored_topics.forget(self.database, ["links"])
+            retag.compare_all(self.database, self.config.links, progress)
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
@@ -128,27 +137,39 @@ class Pipeline:
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
         missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
         stored_topics.republish(self.database, missing, archives=True)
+        return chain(steps, self._folded_again())
 
     def catch_up(self) -> tuple[int, int] | None:
         """Apply changed rules to a little more of what is stored: how many articles or stories were looked at, and how
-        many articles are cut in another way; None where all is done. Raises StateError; then it begins again."""
+        many articles are cut in another way; None where all is done. Whatever it raises, as `prepare` does, the next
+        call begins again."""
+        behind = self._behind
         try:
-            return next(self._behind, None)
-        except StateError:
-            self.prepare()
+            if behind is None:
+                behind = self._behind = self._prepared()
+            return next(behind, None)
+        except BaseException:
+            self._behind = None  # an iterator that has raised is at its end
             raise
 
-    def retag(self, progress: retag.Progress) -> int:
+    def _folded_again(self) -> retag.Steps:
+        """What `retag` asks for beside what newer rules do: copies and relations of late are looked for anew."""
+        if stored_topics.is_outdated(self.database, "folds", ""):
+            return
+        regroup.fold_recent(self.database, self.judge, self._clock())
+        self._relating.forget(self._clock())
+        stored_topics.note(self.database, "folds", "done")
+        yield 0, 0
+
+    def retag(self, progress: Progress) -> int:
         """Prepare, and apply all rules though they have not changed; the number of articles that are cut in another
         way. If that is broken off, the next start does it."""
-        stored_topics.forget_rules(self.database)
+        stored_topics.forget(self.database, ["rules", "furniture", "folds"])
         self.prepare()
         changed = 0
         while step := self.catch_up():
             progress(step[0])
             changed += step[1]
-        regroup.fold_recent(self.database, self.judge, self._clock())
-        self._relating.forget(self._clock())
         return changed
 
     def relate(self) -> int:
@@ -171,15 +192,17 @@ class Pipeline:
                 log.info("%s %s", done, wish.article)
         return len(wishes)
 
-    def adopt(self, config: Config) -> None:
+    def adopt(self, config: Config, progress: Progress = lambda count: None) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""
-        before = self.config, self.judge, self._outcomes, self._behind
+        before = self.config, self.judge, self._outcomes
         self.config, self.judge = config, Judge(config)
         self._outcomes = Outcomes(config, self.database, self.judge)
         try:
-            self.prepare()
+            self.prepare(progress)
         except BaseException:
-            self.config, self.judge, self._outcomes, self._behind = before
+            self.config, self.judge, self._outcomes = before
+            with suppress(StateError, OSError):  # if so, `catch_up` does it
+                self.prepare()  # the store may have been told of the other one
             raise
 
     def now(self) -> datetime:

@@ -45,7 +45,7 @@ def diff(database: Database, judge: Judge, since: datetime, progress: Callable[[
     found = {slug: TopicDiff() for slug in judge.topics}
     last = ""
     while batch := stored_articles.stories(database, after=last, limit=BATCH, since=since):
-        stories = [Story(story, dedup.lead(copies).key, tuple(copies)) for story, copies in batch.items()]
+        stories = [dedup.story(name, copies) for name, copies in batch.items()]
         leads = stored_articles.by_keys(database, [story.lead for story in stories])
         known = stored_topics.memberships_of(database, batch.keys())
         for story in stories:
@@ -75,7 +75,7 @@ def _why_not(slug: str, story: Story, lead: Article, judge: Judge) -> str:
         return "there is no such topic any more"
     verdict = judge.explain(lead, [slug]).verdicts[slug]
     if verdict.holds:
-        voices = origins.independent(copy.voice or copy.source for copy in story.copies)
+        voices = origins.independent_in(story.copies)
         return f"{voices} independent sources, of {judge.topics[slug].min_independent_sources} that are wanted"
     decided = topics.deciding(verdict)
     return f"{decided.rule}: {decided.value}"

@@ -27,6 +27,7 @@ from aggregator.reader_process import BUG, MAX_FRAME, NO_MEMORY, REFUSED, packed
 from aggregator.reading import Request
 
 IDLE_SECONDS = 60.0  # without work: then a process is ended
+LATE_SECONDS = 30.0  # after the end of a document's time: by then whoever waits for it has been told
 START_SECONDS = 30.0  # more than a process ever needs to start: its first document has so much more time
 
 _STOPPING = "not read: the daemon is stopping"
@@ -76,6 +77,13 @@ class Readers:
             self._all.difference_update(tired)
         for process in tired:
             process.end()
+
+    def overdue(self) -> list[str]:
+        """What reads for longer than it may though it was to be ended then, in words: nobody will hear of it again."""
+        now = time.monotonic()
+        with self._lock:
+            late = sum(process.ends_at + LATE_SECONDS < now for process in self._all)
+        return [f"{late} reader processes that should have ended"] if late else []
 
     def close(self) -> None:
         """End all processes, also those at work: whoever waits for one is told so by a StateError."""
@@ -140,6 +148,7 @@ class _Process:
         """Raises StateError."""
         self._options = options
         self.used_at = time.monotonic()
+        self.ends_at = float("inf")  # monotonic: when the document that is being read is given up
         self._starts = True  # it has read nothing yet
         self._is_late = False
         try:
@@ -158,6 +167,7 @@ class _Process:
         timer = Timer(seconds, self._give_up)
         timer.daemon = True
         timer.start()
+        self.ends_at = time.monotonic() + seconds
         try:
             for part in (document, request):
                 self._channel.send_bytes(packed(part))
@@ -173,6 +183,7 @@ class _Process:
         finally:
             timer.cancel()
             self._starts = False
+            self.ends_at = float("inf")
         self.used_at = time.monotonic()
         read: Reading = replace(found, articles=tuple(articles))
         return read

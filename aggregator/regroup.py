@@ -5,7 +5,8 @@ that of the first one. So what is taken apart and put together again, or the oth
 keeps its id, and with it the id of its item, as long as the article that founded it is in it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from aggregator.store import articles as stored_articles
 from aggregator.store import rulings as stored_rulings
 from aggregator.store import stories as stored_stories
 
+BATCH = 50  # stories, in one transaction: others wait for a fraction of a second
 RECENT = timedelta(days=10)  # since an article was first seen: its copies have come, and may still come
 
 
@@ -39,8 +41,7 @@ def fulfil(database: Database, judge: Judge, wish: Wish, now: datetime) -> None:
     if wish.kind == "split":
         stored_rulings.say(database, _parted(database, wish.article, copies), same=False, now=now)
     elif wish.kind == "merge":
-        pairs = ((one.key, other.key) for one in copies for other in others)
-        stored_rulings.say(database, pairs, same=True, now=now)
+        stored_rulings.say(database, _joined(database, wish, copies, others), same=True, now=now)
     elif copies:
         stored_stories.choose(database, copies[0].story or "", wish.article)
         copies = stored_articles.story_of(database, wish.article)
@@ -57,17 +58,61 @@ def fold_again(database: Database, judge: Judge, copies: Iterable[Copy], now: da
     found = [_named(story, before.keys(), seen_at) for story in folding.among(database, list(known.values()))]
     leads_before = stored_stories.leads(database, before.keys())
     changed = [story for story in found if leads_before.get(story.id) != story.lead or _is_new(story, before)]
-    if changed:
-        leads = stored_articles.by_keys(database, [story.lead for story in changed])
-        memberships = {story.id: judge.judge(leads[story.lead]).memberships(story) for story in changed}
-        gone = before.keys() - {story.id for story in found}
-        stored_stories.regroup(database, gone, changed, memberships, now)
+    names = {story.id for story in found}
+    for some, touched in _batches(changed, before):
+        leads = stored_articles.by_keys(database, [story.lead for story in some])
+        memberships = {story.id: judge.judge(leads[story.lead]).memberships(story) for story in some}
+        stored_stories.regroup(database, touched - names, some, memberships, now)
     return len(changed)
+
+
+def _batches(changed: Sequence[Story], before: Mapping[str, Sequence[Copy]]) -> Iterator[tuple[list[Story], set[str]]]:
+    """Stories that can be written together, about `BATCH` at a time, with the names of those their copies come from:
+    no copy of these is in another batch."""
+    some: list[Story] = []
+    touched: set[str] = set()
+    for stories, names in _apart(changed, before):
+        some += stories
+        touched |= names
+        if len(some) >= BATCH:
+            yield some, touched
+            some, touched = [], set()
+    if some:
+        yield some, touched
+
+
+def _apart(changed: Sequence[Story], before: Mapping[str, Sequence[Copy]]) -> Iterator[tuple[list[Story], set[str]]]:
+    """The stories that exchange copies with each other, with the names of those they come from."""
+    name_of = {copy.key: name for name, copies in before.items() for copy in copies}
+    names_of = {story.id: {name_of[copy.key] for copy in story.copies} for story in changed}
+    left = {story.id: story for story in changed}
+    heirs: dict[str, list[str]] = defaultdict(list)
+    for story, names in names_of.items():
+        for name in names:
+            heirs[name].append(story)
+    while left:
+        found, touched, asked = [], set[str](), [next(iter(left))]
+        while asked:
+            one = left.pop(asked.pop(), None)
+            if one:
+                found.append(one)
+                touched |= names_of[one.id]
+                asked += [heir for name in names_of[one.id] for heir in heirs.pop(name, ())]
+        yield found, touched
 
 
 def fold_recent(database: Database, judge: Judge, now: datetime) -> int:
     """Decide anew which of the articles of the last days belong together; how many stories are others now."""
     return fold_again(database, judge, stored_articles.recent_copies(database, now - RECENT), now)
+
+
+def _joined(database: Database, wish: Wish, copies: Sequence[Copy], others: Sequence[Copy]) -> set[tuple[str, str]]:
+    """The pairs of which a person says by a merge that they are copies of each other: enough to hold all together, and
+    those of which the contrary was said."""
+    keys, other_keys = {copy.key for copy in copies}, {copy.key for copy in others}
+    enough = {(wish.article, key) for key in other_keys} | {(key, wish.other or "") for key in keys}
+    said = stored_rulings.of(database, keys)
+    return enough | {(min(pair), max(pair)) for pair in said if pair & keys and pair & other_keys and not said[pair]}
 
 
 def _parted(database: Database, article: str, copies: Sequence[Copy]) -> set[tuple[str, str]]:
@@ -79,11 +124,12 @@ def _parted(database: Database, article: str, copies: Sequence[Copy]) -> set[tup
     keys = {copy.key for copy in copies}
     rulings = stored_rulings.of(database, keys)
     merged = {key for pair, same in rulings.items() if same and article in pair for key in pair - {article}} & keys
-    kept = {pair: same for pair, same in rulings.items() if len(pair & merged) != 1}
-    stories = folding.among(database, copies, kept) if merged else ()
+    apart = {pair: same for pair, same in rulings.items() if not same}
+    stories = folding.among(database, copies, apart) if merged else ()
     groups = ({copy.key for copy in story.copies} for story in stories)
     own = next((group for group in groups if article in group and not group & merged), {article})
-    taken_back = {(one, other) for one in own for other in merged if rulings.get(frozenset((one, other)))}
+    crossing = (pair for pair, same in rulings.items() if same and pair <= keys and len(pair & own) == 1)
+    taken_back = {(min(pair), max(pair)) for pair in crossing}
     return taken_back | {(article, key) for key in keys - own}
 
 

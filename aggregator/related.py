@@ -27,7 +27,7 @@ def frequencies(articles: Iterable[Sequence[str]]) -> Counter[str]:
     """In how many articles each term comes; from the folded words of each article, its title and text together."""
     counts: Counter[str] = Counter()
     for words in articles:
-        counts.update(set(terms(words[:MOST_WORDS])))
+        counts.update({term for term in terms(words[:MOST_WORDS]) if 1 < len(term) <= MAX_TERM})
     return counts
 
 

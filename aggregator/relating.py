@@ -8,24 +8,30 @@ How common terms are is learned from the latest articles of each language, and l
 there are few, their relations are found anew as well.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from aggregator import related
+from aggregator.errors import StateError
 from aggregator.models import Article, Frequencies, Terms
-from aggregator.related import WINDOW
+from aggregator.related import MOST_WORDS, WINDOW
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import frequencies as stored_frequencies
 from aggregator.store import relations as stored_relations
 from aggregator.words import folds, words
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 100  # stories: a fifth of a second
 SAMPLE = 500  # articles of a language from which is learned how common its terms are
 ENOUGH = 250  # below that it is learned badly, docs/quality.md: what was found is looked for anew
 LEAST = 30  # below that everything seems rare, and anything related
+MORE = 10  # articles that come at least until it is learned anew
+MOST_CHARACTERS = 200_000  # of a text
 RENEWED = 10  # times `SAMPLE` articles that come until it is learned anew
 
 
@@ -37,13 +43,16 @@ class Relating:
         self._known: dict[str, Frequencies] = {}  # by language
 
     def relate(self, now: datetime) -> int:
-        """Find the relations of some stories that wait for it; how many these were. Raises StateError."""
+        """Find the relations of some stories that wait for it, the latest first; how many these were. One that meets a
+        bug of ours stays without. Raises StateError."""
         waiting = stored_relations.waiting(self._database, AT_ONCE)
         leads = stored_articles.by_keys(self._database, [one.lead for one in waiting])
-        new = Counter(_language(leads[one.lead]) for one in waiting if one.is_new)
-        for language, number in sorted(new.items()):
-            self._learn(language, number, now)
-        stored_relations.save(self._database, {one.story: self._terms(leads[one.lead]) for one in waiting})
+        stories = {one.story: leads[one.lead] for one in waiting if one.lead in leads}
+        new = Counter(_language(stories[one.story]) for one in waiting if one.is_new and one.story in stories)
+        for language in sorted({_language(lead) for lead in stories.values()}):
+            self._learn(language, new[language], now)
+        self._save(stories)
+        stored_relations.leave(self._database, {one.story: one.lead for one in waiting if one.story not in stories})
         return len(waiting)
 
     def forget(self, now: datetime) -> None:
@@ -55,17 +64,34 @@ class Relating:
     def _learn(self, language: str, new: int, now: datetime) -> None:
         """Learn how common terms are, unless that was done when not much less was there."""
         known = self._of(language)
-        if known.seen + new < max(1, known.articles if known.articles < SAMPLE else RENEWED * SAMPLE):
-            self._known[language] = replace(known, seen=known.seen + new)
-            stored_frequencies.note_seen(self._database, language, known.seen + new)
+        enough = max(MORE, known.articles if known.articles < SAMPLE else RENEWED * SAMPLE)
+        if known.articles and known.seen + new < enough:
+            if new:
+                self._known[language] = replace(known, seen=known.seen + new)
+                stored_frequencies.note_seen(self._database, language, known.seen + new)
             return
         texts = stored_frequencies.sample(self._database, language, SAMPLE)
         counts = related.frequencies([*title, *text] for title, text in map(_words, texts))
         learned = Frequencies(len(texts), 0, {term: count for term, count in counts.items() if count > 1})
+        if known.articles < ENOUGH:  # first: a process that ends in between looks again when it learns again
+            stored_relations.look_again(self._database, now - WINDOW, language)
         stored_frequencies.put(self._database, language, learned)
         self._known[language] = learned
-        if known.articles < ENOUGH:
-            stored_relations.look_again(self._database, now - WINDOW, language)
+
+    def _save(self, leads: Mapping[str, Article]) -> None:
+        """Save the relations of stories, by their leads; where that meets a bug, of each by itself."""
+        try:
+            stored_relations.save(self._database, {story: self._terms(lead) for story, lead in leads.items()})
+        except StateError:
+            raise
+        except Exception:
+            if len(leads) > 1:
+                for story, lead in leads.items():
+                    self._save({story: lead})
+                return
+            for story, lead in leads.items():
+                log.exception("a bug met while stories related to %s were looked for; please report it", story)
+                stored_relations.leave(self._database, {story: lead.key})
 
     def _of(self, language: str) -> Frequencies:
         if language not in self._known:
@@ -81,9 +107,9 @@ class Relating:
 
 
 def _words(written: tuple[str, str]) -> tuple[Sequence[str], Sequence[str]]:
-    """A title's words and a text's, folded."""
+    """A title's words and a text's, folded, of each as many as are looked at."""
     title, text = written
-    return folds(words(title)), folds(words(text))
+    return folds(words(title[:MOST_CHARACTERS])[:MOST_WORDS]), folds(words(text[:MOST_CHARACTERS])[:MOST_WORDS])
 
 
 def _language(article: Article) -> str:

@@ -88,6 +88,11 @@ class Visits:
         self._claiming = asyncio.Lock()
         self._unstored: list[tuple[Lease, float]] = []  # what could not be stored, and when that was
 
+    @property
+    def under_way(self) -> int:
+        """How many visits go on at this moment."""
+        return len(self._running)
+
     async def start_due(self, due_by: datetime | None = None) -> int:
         """Begin visits of sources that are due, or were by then, as many as there is room for; the number begun."""
         async with self._claiming:

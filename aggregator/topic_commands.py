@@ -7,12 +7,14 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from aggregator.commands import failing_well, progress, reading
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+if TYPE_CHECKING:
+    from aggregator.config import Config
 
 
 class Since(click.ParamType):  # type: ignore[type-arg]  # generic for type checkers only
@@ -110,10 +112,11 @@ def draft(directory: Path | None, name: str, files: tuple[Path, ...], title: str
     with failing_well():
         from aggregator import config as configuration
         from aggregator import drafting, explain
+        from aggregator.config.topics import SLUG
         from aggregator.errors import DocumentError
         from aggregator.judge import Judge
 
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(SLUG, name):
             raise click.BadParameter("a topic's name has small letters, digits and hyphens", param_hint="NAME")
         config = configuration.load(configuration.find(directory))
         by_file = {file: explain.read_file(file, config) for file in files}
@@ -121,7 +124,7 @@ def draft(directory: Path | None, name: str, files: tuple[Path, ...], title: str
         if not articles:
             raise DocumentError(f"{files[0]}: holds no article")
         called = title or name.replace("-", " ").capitalize()
-        found = drafting.draft(articles, Judge(config))
+        found = drafting.draft(articles, Judge(config), _stored_texts(config))
         topic = drafting.topic(called, found)
         if topic is None:
             raise DocumentError(f"{', '.join(map(str, files))}: nothing in common from which a topic could be made")
@@ -130,6 +133,21 @@ def draft(directory: Path | None, name: str, files: tuple[Path, ...], title: str
         )
         judge = Judge(replace(config, topics={name: topic}))
         for file, some in by_file.items():
-            if not any(judge.judge(article).verdicts.get(name) for article in some):
+            if not any(judge.explain(article, [name]).verdicts[name].holds for article in some):
                 click.echo(f"{file}: is not in this topic: its articles have too little in common", err=True)
                 sys.exit(1)
+
+
+def _stored_texts(config: "Config") -> list[str]:
+    """Titles and texts of the latest stories; none where nothing is stored yet."""
+    from aggregator.errors import StateError
+    from aggregator.firing import SAMPLE
+    from aggregator.store import articles
+    from aggregator.store import topics as stored_topics
+
+    try:
+        with reading(config) as database:
+            found = articles.texts(database, stored_topics.latest(database, SAMPLE))
+    except StateError:
+        return []
+    return [f"{title} {text}" for _, _, title, text in found.values()]

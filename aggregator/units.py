@@ -24,6 +24,7 @@ LONGEST = timedelta(days=36500)  # added to any date that is believed, it is sti
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION = r"^(\d{1,6})\s*(s|m|h|d|w)$"
+_OF_FOLDER = "aggregator_"  # before the names of credentials that systemd has loaded from the folder of our unit
 _SIZE = r"^(\d{1,9})\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)$"
 
 
@@ -95,9 +96,14 @@ def _secret(value: Any, info: ValidationInfo) -> Any:
         case {"credential": str(name)} if len(value) == 1 and re.fullmatch(r"[\w.-]{1,255}", name):
             folder = environment.get("CREDENTIALS_DIRECTORY")
             if folder is None:
-                raise ValueError(f"there are no credentials: name '{name}' with LoadCredential= in the systemd unit")
+                raise ValueError(
+                    f"there are no credentials: put a file '{name}' into credentials/ beside this file,"
+                    f" or name '{name}' with LoadCredential= in the systemd unit"
+                )
+            own = Path(folder) / name
             try:
-                return (Path(folder) / name).read_text(encoding="utf-8").rstrip("\n")
+                path = own if own.exists() else own.with_name(_OF_FOLDER + name)
+                return path.read_text(encoding="utf-8").rstrip("\n")
             except (OSError, UnicodeError) as error:
                 raise ValueError(f"the credential '{name}' cannot be read: {error}") from None
     raise ValueError("a secret is text, {env: NAME} or {credential: NAME}")

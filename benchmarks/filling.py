@@ -83,21 +83,38 @@ def _made(press: Press) -> Rows:
 
 
 def _add(press: Press, number: int, found: Mapping[str, list[tuple[Any, ...]]], held: Counter[int]) -> None:
-    article, defaults = press.article(number), {column.name: False for column in schema.articles.c}
+    article = press.article(number)
     copy, (title, body) = press.placed(number, article), _said(article)
-    found["articles"].append(tuple(map(_plain, (defaults | row_of(article, copy)).values())))
+
+    def add(table: Table, **values: Any) -> None:
+        found[table.name].append(_row(table, values))
+
+    add(schema.articles, **row_of(article, copy), chosen=False)
     sketch = shingles.sketch(shingles.shingles(body))
     held.update(sketch)
     day = int(article.first_seen_at.timestamp() // 86400)
-    found["sketches"] += [(one, article.key, day) for one in sketch if held[one] <= sketches.COMMON + 1]
+    for one in sketch:
+        if held[one] <= sketches.COMMON + 1:
+            add(schema.sketches, hash=one, article=article.key, day=day)
     if copy.story == article.key:
         event = press.key(number - number % 200) if number % 50 == 0 else article.key
-        found["stories"].append((article.key, article.key, f"tag:{number}", event, False))
-        inside = [topic for topic, every in TOPICS.items() if number % every == 0]
-        found["memberships"] += [(topic, article.key, 50, '["because"]', article.dated_at) for topic in inside]
+        known = {"item_id": f"tag:{number}", "event": event, "unrelated": False, "founded_at": article.dated_at}
+        add(schema.stories, id=article.key, lead=article.key, led_at=None, **known)
+        said = {"score": 50, "reasons": ["because"], "rules": "", "hidden": False, "dated_at": article.dated_at}
+        for topic in (topic for topic, every in TOPICS.items() if number % every == 0):
+            add(schema.memberships, topic=topic, story=article.key, **said)
         weights = related.heaviest(title, body, _learned(press).counts, LEARNED)
         hour = int(article.dated_at.timestamp() // 3600)
-        found["terms"] += [(term, hour, article.key, round(weight * 1000)) for term, weight in weights.items()]
+        for term, weight in weights.items():
+            add(schema.terms, term=term, hour=hour, story=article.key, weight=round(weight * 1000))
+
+
+def _row(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Values, all that there are, in the order of the table's columns."""
+    others = values.keys() ^ {column.name for column in table.c}
+    if others:
+        raise ValueError(f"{table.name}: only filled here, or only in the schema: {', '.join(sorted(others))}")
+    return tuple(_plain(values[column.name]) for column in table.c)
 
 
 def _plain(value: Any) -> Any:
@@ -131,7 +148,7 @@ def _earlier(table: Table, time: int, seconds: int, mark: str, writer: "_Sqlite 
     longer = "{0} || '~" + mark + "'"
     changed = dict.fromkeys("key story rival lead id event article text_hash news_hash content_hash".split(), key)
     changed |= dict.fromkeys("guid link story_link item_id".split(), longer)
-    changed |= dict.fromkeys("published_at first_seen_at dated_at".split(), writer.earlier(seconds))
+    changed |= dict.fromkeys("published_at first_seen_at dated_at founded_at".split(), writer.earlier(seconds))
     changed["day"] = f"{{0}} - {seconds // 86400}"
     changed["hour"] = f"{{0}} - {seconds // 3600}"
     changed["hash"] = f"CASE WHEN shared.hash IS NULL THEN {{0}} + {time * 104729} ELSE {{0}} END"

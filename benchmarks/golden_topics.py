@@ -1,4 +1,4 @@
-"""What an article is found to be about, and in which topics, against the labels of tests/golden/topics.
+"""What an article is found to be about, and in which topics, against the labels of tests/labelled.
 
 Usage: python benchmarks/golden_topics.py [--misses]
 
@@ -24,7 +24,7 @@ from aggregator.clean import clean  # noqa: E402
 from aggregator.judge import Judge  # noqa: E402
 from aggregator.models import Entry, Markup  # noqa: E402
 
-LABELLED = ROOT / "tests" / "golden" / "topics"
+LABELLED = ROOT / "tests" / "labelled"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 Names = frozenset[str]
 

@@ -21,7 +21,7 @@ REASONS = ("about country:china ≥ 25: 65", "phrase '</b>' in title")
 
 def story(**changes: Any) -> StoredStory:
     article = clean(Entry(guid="1", title=Markup("Rail"), content=Markup("Rails.")), source="s", now=NOW)
-    copy = StoredCopy(article.key, NOW, "", Attribution("Wire", "https://a.example/feed", "https://a.example/1"))
+    copy = StoredCopy(article.key, NOW, "", "s", Attribution("Wire", "https://a.example/feed", "https://a.example/1"))
     tags = (Tag("country:china", "China", 65), Tag("category:R&D", "R&D", 30), Tag("country:russia", "Russia", 5))
     found = StoredStory(article.key, "tag:news.example,2026:story/1", article, (copy,), tags, 65, REASONS, NOW, None)
     return replace(found, **changes)

@@ -104,9 +104,29 @@ def test_an_alias_of_any_language_is_claimed_in_each() -> None:
 
 
 def test_a_mistake_is_found_at_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "organisations.yaml"
+    path.write_text("concepts:\n  org:a:\n    label: A\n    aliases: {ru: [Иван Петр*, То*]}\n")
+    assert TOOL["problems"](TOOL["read"](path))[0].startswith("organisations.yaml:4:32: ru 'То*'")
+
+
+def test_the_surname_of_a_person_has_the_endings_of_its_cases(tmp_path: Path) -> None:
     path = tmp_path / "people.yaml"
-    path.write_text("concepts:\n  person:a:\n    label: A\n    aliases: {ru: [Иван Петр*, То*]}\n")
-    assert TOOL["problems"](TOOL["read"](path))[0].startswith("people.yaml:4:32: ru 'То*'")
+    path.write_text(
+        "concepts:\n  person:a:\n    label: A\n    aliases: {ru: [Петров*], uk: [Іван* Петр*], pl: [Petrow*]}\n"
+    )
+    aliases = TOOL["read"](path)[0]["aliases"]
+    assert {"Петров", "Петрова", "Петровым"} <= set(aliases["ru"])
+    assert "Петровский" not in aliases["ru"]
+    assert not [alias for alias in aliases["ru"] if alias.endswith("*")]
+    assert (aliases["uk"], aliases["pl"]) == (["Іван* Петр*"], ["Petrow*"])
+
+
+def test_two_countries_in_one_word_stand_before_what_two_have() -> None:
+    names = TOOL["names_of_pairs"]()
+    assert "中美关系" in names["country:china", "zh"]
+    assert "中美关系" in names["country:united-states", "zh"]
+    assert "中美" not in names["country:china", "zh"]
+    assert {"米中関係", "日中関係"} <= TOOL["shared_names"]()
 
 
 @pytest.mark.parametrize(
@@ -120,8 +140,8 @@ def test_a_mistake_is_found_at_its_place(tmp_path: Path) -> None:
     ],
 )
 def test_aliases_are_tidied(tmp_path: Path, written: list[str], kept: list[str]) -> None:
-    path = tmp_path / "people.yaml"
+    path = tmp_path / "organisations.yaml"
     aliases = {"ru": written, "en": ["Omsk"]}
-    source = {"concepts": {"person:a": {"label": "A", "aliases": aliases}}}
+    source = {"concepts": {"org:a": {"label": "A", "aliases": aliases}}}
     path.write_text(yaml.safe_dump(source, allow_unicode=True))
     assert TOOL["read"](path)[0]["aliases"].get("ru", []) == kept

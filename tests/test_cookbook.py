@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from aggregator import config, explain, registry
-from aggregator.config.topics import Example, Topic, schema
+from aggregator.config.topics import ABOUT, Example, Topic, schema
+from aggregator.taggers import concepts
 from aggregator.topics import together
 
 ROOT = Path(__file__).parent.parent
@@ -53,3 +54,21 @@ def test_every_kind_of_rule_and_every_key_is_described() -> None:
     assert described == set(Topic.model_fields) - {"rule"}
     example = DOCUMENT.partition("\n\nAn example")[2].partition("\n\n")[0]
     assert set(Example.model_fields) <= set(re.findall(r"`([a-z]+)[`:]", example))
+
+
+def test_the_score_of_about_is_what_the_tagger_adds_up() -> None:
+    section = DOCUMENT.partition("### about\n")[2].partition("\n### ")[0]
+    points = {name: int(most) for name, most in re.findall(r"^\| `([a-z]+)` \| (\d+)", section, re.M)}
+    assert points == {
+        "title": concepts.TITLE,
+        "lede": concepts.LEDE,
+        "mentions": concepts.MENTIONS,
+        "dominance": concepts.DOMINANCE,
+    }
+    assert f"first {concepts.EARLY} words, none from the {concepts.LATE}th" in section
+    assert f"less than {concepts.SHORT} words" in section
+    assert f"more than {concepts.LONG} words, per {concepts.LONG}" in section
+    assert (
+        f": {concepts.DOUBLED} for once, {2 * concepts.DOUBLED} for three times, {3 * concepts.DOUBLED} for" in section
+    )
+    assert f"`min` ({ABOUT})" in section

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -211,17 +211,70 @@ def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_director
         assert running.process.wait(WITHIN) == 0
 
 
-@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
-def test_systemd_is_told_ready_and_stopping(config_directory: Path, tmp_path: Path, abstract: bool) -> None:
-    name = f"@aggregator-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+@contextmanager
+def systemd(name: str) -> Iterator[Callable[[str], str]]:
+    """The socket behind NOTIFY_SOCKET. What is given waits for a message in which something stands."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(name.replace("@", "\0") if abstract else name)
+        listener.bind(name.replace("@", "\0"))
         listener.settimeout(WITHIN)
-        with daemon(config_directory, NOTIFY_SOCKET=name) as running:
-            assert listener.recv(4096).startswith(b"READY=1\nSTATUS=2 sources")
-            running.process.send_signal(signal.SIGTERM)
-            assert listener.recv(4096) == b"STOPPING=1"
-            assert running.process.wait(WITHIN) == 0
+
+        def until(pattern: str) -> str:
+            deadline = time.monotonic() + WITHIN
+            while not re.search(pattern, message := listener.recv(4096).decode()):
+                assert time.monotonic() < deadline, f"never heard {pattern!r}; the last was {message!r}"
+            return message
+
+        yield until
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_systemd_is_told_what_goes_on(config_directory: Path, tmp_path: Path, abstract: bool) -> None:
+    name = f"@aggregator-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    topics = config_directory / "topics.yaml"
+    good = topics.read_text()
+    with systemd(name) as until, daemon(config_directory, NOTIFY_SOCKET=name, WATCHDOG_USEC="1500000") as running:
+        assert until("READY=1").startswith("READY=1\nSTATUS=2 sources")
+        until("^WATCHDOG=1$")
+        until(r"^STATUS=2 sources, (next visit|\d visits? under way)")
+        for text, heard in (
+            ("topics: {a: {}}\n", "^READY=1\nSTATUS=configuration refused"),
+            (good, "STATUS=reloaded: 2"),
+        ):
+            topics.write_text(text)
+            running.process.send_signal(signal.SIGHUP)
+            assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", until("RELOADING"))
+            until(heard)
+            if text != good:
+                until(r"^STATUS=configuration refused at \d\d:\d\d UTC: .*topics.yaml:1:\d+: .*; 2 sources")
+        running.process.send_signal(signal.SIGTERM)
+        until("^STOPPING=1$")
+        assert running.process.wait(WITHIN) == 0
+
+
+def test_served_on_the_socket_that_systemd_has_opened(config_directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        command = f"import os; os.dup2({opened.fileno()}, 3); os.environ['LISTEN_PID'] = str(os.getpid())"
+        command += "; import runpy; runpy.run_module('aggregator', run_name='__main__', alter_sys=True)"
+        port = opened.getsockname()[1]
+        with subprocess.Popen(
+            [sys.executable, "-c", command, "--config", str(config_directory), "run"],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "LISTEN_FDS": "1", "AGGREGATOR_LISTEN": "127.0.0.1:1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[opened.fileno()],
+        ) as process:
+            running = Running(process, port)
+            try:
+                assert "ok" in running.get("healthz")  # it waited in the socket until somebody came for it
+                running.until("whatever `listen` says: .*127.0.0.1")
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(WITHIN) == 0
+            finally:
+                if process.poll() is None:
+                    process.kill()
+        with socket.create_connection(("127.0.0.1", port), timeout=WITHIN):
+            pass  # between two daemons nobody answers, and nobody is refused
 
 
 def test_killed_daemon_goes_on_where_it_was(config_directory: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator import packaged
-from aggregator.dedup import MIN_WORDS, WINDOW, Evidence, copy_of, fold, lead, news
+from aggregator.dedup import MIN_WORDS, SPAN, WINDOW, Evidence, copy_of, fold, lead, news
 from aggregator.links import Rules
 from aggregator.models import Article, Copy, Known, Likeness, Placement, Story
 
@@ -48,7 +48,16 @@ def folds(*copies: Copy) -> bool:
         pytest.param(copy("1", "a", "t"), copy("2", "b", "t"), True, id="text, two sources"),
         pytest.param(copy("1", "a", "t"), copy("2", "a", "t"), True, id="text, one source"),
         pytest.param(
-            copy("1", "a", "t"), copy("2", "b", "t", dated_at=NOW - 9 * WINDOW), True, id="text, at any distance"
+            copy("1", "a", "t", host="a.example"),
+            copy("2", "b", "t", host="b.example", dated_at=NOW - SPAN),
+            True,
+            id="text, in the span",
+        ),
+        pytest.param(
+            copy("1", "a", "t", host="a.example"),
+            copy("2", "b", "t", host="b.example", dated_at=NOW - SPAN - timedelta(seconds=1)),
+            False,
+            id="text, outside the span",
         ),
         pytest.param(copy("1", "a", link=LINK), copy("2", "b", link=LINK), True, id="link, two sources"),
         pytest.param(copy("1", "a", link=LINK), copy("2", "a", link=LINK), False, id="link, one source"),
@@ -88,6 +97,19 @@ def test_two_copies(one: Copy, other: Copy, same: bool) -> None:
 def test_a_link_that_a_source_repeats_folds_nothing() -> None:
     assert not folds(copy("1", "a", link=LINK), copy("2", "a", link=LINK), copy("3", "b", link=LINK))
     assert len(fold([copy("1", "a", link=LINK), copy("2", "a", link=LINK), copy("3", "b", link=LINK)], ())) == 3
+
+
+def test_a_file_joins_what_has_its_words_at_any_distance() -> None:
+    """It is dated by its copying."""
+    past = fold([copy("1", "a", "t", host="a.example", dated_at=NOW - 9 * SPAN)], ())[0].copies
+    assert len(fold([copy("2", "b", "t")], past)[0].copies) == 2
+
+
+def test_the_same_words_again_and_again_do_not_make_a_chain() -> None:
+    copies = [copy(str(day), "a", "t", host="a.example", dated_at=NOW + timedelta(days=day)) for day in range(0, 50, 5)]
+    assert {tuple(one.key for one in story.copies) for story in fold(copies, ())} == {
+        (str(day), str(day + 5)) for day in range(0, 50, 10)
+    }
 
 
 def test_placement_names_the_rule_and_the_rival() -> None:

@@ -62,7 +62,7 @@ def test_standard_input_is_explained(config_directory: Path) -> None:
     assert ran.stdout.startswith("China and Russia sign a rail deal\n  read      standard input (plain text)\n")
     assert "  stored    no\n" in ran.stdout
     assert "topic     china-russia: in, score " in ran.stdout
-    assert "topic     energy: not in: about subject:oil ≥ 25: not mentioned\n" in ran.stdout
+    assert "topic     energy: not in: about subject:energy ≥ 25: not mentioned\n" in ran.stdout
 
 
 def test_why_an_article_is_not_in_a_topic_is_shown_for_that_topic_alone(config_directory: Path) -> None:
@@ -86,7 +86,7 @@ def test_json_has_every_rule_with_what_it_found(config_directory: Path) -> None:
     (found,) = json.loads(run(config_directory, "-", "--json", text=ARTICLE).stdout)
     topic = found["topics"]["china-russia"]
     assert (topic["holds"], topic["parts"][1]["rule"], topic["parts"][1]["holds"]) == (True, "none", True)
-    assert found["topics"]["energy"]["decided"]["rule"] == "about subject:oil ≥ 25"
+    assert found["topics"]["energy"]["decided"]["rule"] == "about subject:energy ≥ 25"
     pair = topic["parts"][0]["parts"][0]
     assert (pair["rule"], pair["value"]) == ("country:china with country:russia", "about each")
     assert pair["parts"][0]["excerpts"][1] == "[China] and Russia signed on Monday."
@@ -97,6 +97,17 @@ def test_too_much_standard_input_is_refused(config_directory: Path, monkeypatch:
     ran = run(config_directory, "-", text=ARTICLE)
     assert ran.exit_code == 1
     assert "standard input: more than 50 bytes" in ran.stderr
+
+
+@pytest.mark.parametrize("side", ["match", "reject"])
+def test_an_example_without_an_article_fails(side: str, config_directory: Path) -> None:
+    (config_directory / "empty.xml").write_text("<rss version='2.0'><channel><title>None</title></channel></rss>")
+    (config_directory / "topics.yaml").write_text(
+        f"topics:\n  t:\n    title: T\n    any: [{{phrase: rail}}]\n    examples: {{{side}: [empty.xml]}}\n"
+    )
+    (found,) = explain.failing_examples(config.load(config_directory, {}))
+    assert "topics.yaml:5:" in found
+    assert found.endswith("topic 't': there is no article in empty.xml, so nothing can be said of it")
 
 
 EXAMPLE = """topics:

@@ -20,6 +20,7 @@ from aggregator.expressions import MAX_LENGTH, Expressions, expression
         pytest.param(r"[\w.]+@[\w.]+", ["jané@example.org"], ["@ x"], id="in a class"),
         pytest.param(r"\pL{3}\d", ["abé1"], ["ab1"], id="properties"),
         pytest.param(r"[[:alpha:]]\b", ["x y"], ["1"], id="POSIX class"),
+        pytest.param(r"^[{3}]+\{2}$", ["3{2}"], ["3"], id="braces that count nothing"),
     ],
 )
 def test_words_are_those_of_every_script(pattern: str, found: list[str], not_found: list[str]) -> None:
@@ -49,6 +50,8 @@ def test_case_matters_unless_it_is_to_be_ignored() -> None:
         ("(a{900}){900}", "invalid repetition"),
         ("[ab]{500}[cd]{600}", "counts too far"),
         (r"\p{L}{900}", "counts too far"),
+        *((f"(?:.{letter}{{0,900}}){{1}}" * 30, "counts too far") for letter in "xpP"),
+        (r"\\\\p{0,900}[ab]{200}", "counts too far"),
         ("x" * (MAX_LENGTH + 1), "at most 1,000 characters"),
         (r"\p{Nothing}", "RE2 cannot read"),
         ("\\", "RE2 cannot read"),

@@ -7,18 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator import lexicon
 from aggregator.config import Concept
 from aggregator.features import MAX_READ, Features, Hit, Vocabulary, sentence_texts
 from aggregator.models import Article
 from aggregator.spelling import pieces
 
 CONCEPTS = {
-    "country:china": Concept(label="China", aliases=("China", "Chinese", "中国"), guards=("South China Sea",)),
+    "country:china": Concept(label="China", aliases=("China", "Chinese", "中国", "중국"), guards=("South China Sea",)),
     "country:russia": Concept(label="Russia", aliases=("Russia", "Russian Federation")),
     "country:turkey": Concept(label="Turkey", aliases=("Turkey", "Türkiye", "Turkiye"), guards=("cold turkey",)),
     "country:united-states": Concept(label="United States", aliases=("US", "U.S.", "United States")),
     "place:sea": Concept(label="Sea", aliases=("East China Sea",)),
     "org:nato": Concept(label="NATO", aliases=("Nato", "NATO")),
+    "org:eu": Concept(label="EU", aliases=("유럽연합",)),
     "subject:gas": Concept(label="Gas", aliases=("natural gas", "gas talks")),
 }
 VOCABULARY = Vocabulary(CONCEPTS, ("World Cup", "world cup", "gas talks"))
@@ -60,7 +62,14 @@ def named(vocabulary: Vocabulary, text: str, language: str | None = None, title:
         pytest.param("Türkiye", {"country:turkey": [0]}, id="aliases that differ in an accent count once"),
         pytest.param("NATO", {"org:nato": [0]}, id="aliases that differ in capitals count once"),
         pytest.param("natural gas talks", {"subject:gas": [0, 1]}, id="overlapping, neither inside the other"),
-        pytest.param("United\n\nStates", {"country:united-states": [0]}, id="over a line break"),
+        pytest.param("United\nStates", {"country:united-states": [0]}, id="over a line break"),
+        pytest.param("United\n\nStates", {}, id="not over a paragraph"),
+        pytest.param("They are united. States are not.", {}, id="not over a sentence, in small letters"),
+        pytest.param("The United. States", {}, id="not over a sentence"),
+        pytest.param("期間中、国内で 改革中 国内 途中。国道", {}, id="not over marks and spaces between characters"),
+        pytest.param("《中国》和(中\n国)", {"country:china": [0, 3]}, id="characters over a line break"),
+        pytest.param("조사 중 국내, 중국", {"country:china": [5]}, id="not over the spaces of Korean"),
+        pytest.param("유럽연합, 유럽 연합", {"org:eu": [0, 4]}, id="a longer name with and without a space"),
     ],
 )
 def test_concepts_in_a_text(text: str, expected: dict[str, list[int]]) -> None:
@@ -68,9 +77,23 @@ def test_concepts_in_a_text(text: str, expected: dict[str, list[int]]) -> None:
     assert {concept: [hit.start for hit in hits] for concept, hits in found.items()} == expected
 
 
+def test_a_phrase_reaches_over_what_stands_in_it() -> None:
+    vocabulary = Vocabulary({}, ("Yahoo! Inc", "gas deal", "中国"))
+    features = read("Yahoo! Inc. will pay. It wants gas. Deal or not, a gas, deal. 期間中、国内", vocabulary=vocabulary)
+    assert {phrase: len(hits) for phrase, hits in features.phrases.items()} == {"yahoo inc": 1, "gas deal": 1}
+
+
 def test_nothing_is_half_in_the_title() -> None:
     features = read("States of mind", title="United")
     assert features.concepts == {}
+
+
+def test_of_a_name_so_many_occurrences_are_found_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "MOST", 3)
+    assert {name: len(hits) for name, hits in read("China " * 5 + "Russia").concepts.items()} == {
+        "country:china": 3,
+        "country:russia": 1,
+    }
 
 
 def test_of_a_huge_text_the_beginning_is_read() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from aggregator import compose, config, near, registry, regroup, retag
 from aggregator.clean import clean
 from aggregator.config import Config
 from aggregator.judge import Judge
-from aggregator.models import Article, Document, Entry, Found, Item, Markup, Reading, Wish
+from aggregator.models import Article, Document, Entry, Found, Item, Markup, Reading, Story, Wish
 from aggregator.outcome import Outcomes
 from aggregator.sources.folder import FolderSource
 from aggregator.sources.http import HttpSource
@@ -29,6 +30,7 @@ from aggregator.store import Database, articles, schema, sources, topics, visits
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
+FEED = timedelta(days=30)  # what a feed holds
 TOPIC = "china-russia"
 VIEWED = ("articles", "stories", "tags", "memberships", "sketches", "rulings", "retired")
 on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -110,14 +112,15 @@ class World:
 
     def retag(self) -> int:
         self.now += MINUTE
-        retag.hear_all(self.database, self.config.agencies, self.config.links)
+        for _ in retag.hear_all(self.database, self.config.agencies, self.config.links):
+            pass
         for _ in retag.judge_all(self.database, self.judge, self.now):
             pass
         return self.fold_again()
 
     def items(self) -> dict[str, Item]:
         """What the topic's feed would say now, by item id, newest first; ids are pinned."""
-        found = topics.stories_in(self.database, TOPIC, since=datetime(2000, 1, 1, tzinfo=UTC), limit=99)
+        found = topics.stories_in(self.database, TOPIC, since=NOW - FEED, limit=99)
         authority = self.config.settings.tag_authority
         wanted = {story.id: compose.item_id(authority, story.copies) for story in found if not story.item_id}
         pinned = topics.pin(self.database, wanted) if wanted else {}
@@ -259,8 +262,9 @@ def test_what_comes_again_and_what_is_folded_again_changes_nothing(
 
 
 @cache
-def piece(place: int, source: str) -> Article:
-    return article(f"piece {place}", prose("chain", 20)[place : place + 9], source, title="A long report")
+def piece(place: int, source: str, dated_at: datetime = NOW) -> Article:
+    text = prose("chain", 20)[place : place + 9]
+    return article(f"piece {place}", text, source, title="A long report", dated_at=dated_at)
 
 
 chains = st.lists(st.integers(0, 8), min_size=2, max_size=6, unique=True)
@@ -284,11 +288,11 @@ def test_in_one_visit_no_order_matters(
 
 @on_one_store
 @given(chains, randoms)
-def test_of_a_chain_newcomers_move_nobody_and_folding_again_decides_as_if_all_came_at_once(
+def test_of_a_chain_newcomers_move_nobody_and_folding_again_decides_as_they_came(
     new_world: Callable[..., World], places: list[int], chance: random.Random
 ) -> None:
-    found = [piece(place, "abcd"[place % 4]) for place in places]
-    ends = []
+    claimed = [NOW - chance.randint(0, 9) * MINUTE for _ in places]
+    found = [piece(place, "abcd"[place % 4], dated_at) for place, dated_at in zip(places, claimed, strict=True)]
     for _ in range(2):
         world = new_world()
         before: set[frozenset[str]] = set()
@@ -301,22 +305,55 @@ def test_of_a_chain_newcomers_move_nobody_and_folding_again_decides_as_if_all_ca
             keys = {copy.key for copy in copies}
             assert [copy.placement.rule for copy in copies].count("first") == 1
             assert all(copy.placement.rival in keys for copy in copies if copy.placement.rule != "first")
-        world.fold_again()
-        ends.append(world.partition())
+        stored = world.rows(*VIEWED)
         assert world.fold_again() == 0
-    assert ends[0] == ends[1]
+        assert world.rows(*VIEWED) == stored
 
 
-def test_a_newcomer_puts_nothing_together(new_world: Callable[..., World]) -> None:
+@pytest.mark.parametrize("earlier", [timedelta(0), timedelta(hours=1)], ids=["as late", "under an earlier date"])
+def test_a_newcomer_puts_nothing_together(new_world: Callable[..., World], earlier: timedelta) -> None:
     """It has the words of one article and the address of another."""
     world = new_world()
     one, other = prose("one"), prose("other")
     world.visit(article("1", one, "a", link="https://a.example/1"))
     world.visit(article("2", other, "b", link="https://b.example/2", title="China meets Russia"))
     before = world.seen()[1]
-    world.visit(article("3", one, "c", link="https://b.example/2"))
+    world.visit(article("3", one, "c", link="https://b.example/2", dated_at=NOW - earlier))
     assert {len(story) for story in world.partition()} == {1, 2}
-    assert world.seen()[1] == before
+    if not earlier:
+        assert world.seen()[1] == before
+    world.fold_again()
+    assert {len(story) for story in world.partition()} == {1, 2}
+
+
+@pytest.mark.parametrize("order", sorted(permutations("abc")), ids="".join)
+@pytest.mark.parametrize("text", [prose("one"), [*prose("one"), *prose("more", 2)]], ids=["its words", "and more"])
+def test_whoever_comes_first_words_of_one_and_the_address_of_another_put_nothing_together(
+    new_world: Callable[..., World], text: list[str], order: tuple[str, ...]
+) -> None:
+    found = {
+        "a": article("1", prose("one"), "a", link="https://a.example/1"),
+        "b": article("2", prose("other"), "b", link="https://b.example/2", title="China meets Russia"),
+        "c": article("3", text, "c", link="https://b.example/2", dated_at=NOW - timedelta(hours=1)),
+    }
+    world = new_world()
+    for name in order:
+        world.visit(found[name])
+    assert not any({found["a"].key, found["b"].key} <= story for story in world.partition())
+    world.fold_again()
+    assert not any({found["a"].key, found["b"].key} <= story for story in world.partition())
+
+
+def test_a_newcomer_with_the_words_of_two_puts_nothing_together_when_all_is_folded_again(
+    new_world: Callable[..., World],
+) -> None:
+    world = new_world()
+    one, other = prose("one"), prose("other")
+    world.visit(article("1", one, "a"))
+    world.visit(article("2", other, "b", title="China meets Russia"))
+    world.visit(article("3", [*one, *other], "c", dated_at=NOW - timedelta(hours=1)))
+    world.fold_again()
+    assert {len(story) for story in world.partition()} == {1, 2}
 
 
 # A person takes stories apart and puts them together.
@@ -368,6 +405,50 @@ def test_what_is_split_off_and_put_back_is_what_it_was(
     assert world.seen() == seen
     world.wish("split", one)
     assert frozenset({one}) in world.partition()
+
+
+def test_large_stories_are_put_together_by_few_words_and_taken_apart_again(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    for letter in "ab":
+        text = prose(f"large {letter}")
+        world.visit(*(article(f"{letter}{number}", text[: 9 - number % 2], letter) for number in range(8)))
+    one, other = sorted(map(sorted, world.partition()))
+    world.wish("merge", one[3], other[5])
+    assert world.partition() == {frozenset([*one, *other])}
+    assert len(world.rows("rulings")["rulings"]) < len(one) + len(other)
+    world.wish("split", one[0])
+    assert world.partition() == {frozenset(one), frozenset(other)}
+    world.wish("merge", other[1], one[1])
+    assert world.partition() == {frozenset([*one, *other])}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_is_folded_again_is_written_in_pieces(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    world = new_world()
+    for number in range(5):
+        text = prose(f"pieces {number}", 12)
+        world.visit(article(f"a{number}", text, "a"))
+        world.visit(article(f"b{number}", [*text[:6], *prose(f"other {number}", 6)], "b"))
+    world.items()
+    seen = world.seen()
+    written: list[int] = []
+    regrouped = regroup.stored_stories.regroup
+
+    def noted(database: Database, gone: set[str], after: Sequence[Story], *more: Any) -> None:
+        written.append(len(after))
+        regrouped(database, gone, after, *more)
+
+    monkeypatch.setattr(regroup.stored_stories, "regroup", noted)
+    monkeypatch.setattr(regroup, "BATCH", batch)
+    with monkeypatch.context() as patch:
+        patch.setattr(near, "ALIKE", 0.3)
+        world.fold_again()
+    assert {len(story) for story in world.partition()} == {2}
+    assert (sum(written), max(written)) == (5, batch)
+    world.fold_again()
+    assert world.seen() == seen
 
 
 def test_an_item_keeps_its_id_though_the_copy_that_it_is_named_for_is_split_off(
@@ -479,6 +560,16 @@ def test_a_better_copy_that_comes_late_takes_the_item_over_in_place(
     assert world.rows(*VIEWED) == stored
 
 
+def test_a_persons_choice_of_lead_stays_though_the_chosen_article_changes(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    world.visit(article("1", WHOLE, dated_at=NOW - MINUTE))
+    world.visit(chosen := article("2", WHOLE, "b", title="China and Russia, as one likes it"))
+    world.wish("lead", chosen.key)
+    assert world.item().title == chosen.title
+    world.visit(changed := article("2", [*WHOLE, *prose("more", 1)], "b", title="China and Russia, changed"))
+    assert world.item().title == changed.title
+
+
 def test_a_copy_that_does_not_lead_changes_no_date_and_no_place(new_world: Callable[..., World]) -> None:
     world = new_world()
     world.visit(article("1", WHOLE))
@@ -532,6 +623,25 @@ def test_who_copies_guid_link_and_title_changes_nothing_of_the_other(
     assert [(one.title, one.html.partition("<p><small>")[0]) for one in shown] == [
         (item.title, item.html.partition("<p><small>")[0])
     ]
+
+
+def test_who_founded_a_story_does_not_hide_it_by_a_date_that_he_moves(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    world.visit(article("1", WHOLE, "e"))
+    world.visit(article("1", WHOLE, "a"))
+    (before,) = world.items()
+    world.visit(article("1", [*WHOLE, *SPAM[:1]], "e", dated_at=NOW - timedelta(days=900)))
+    assert list(world.items()) == [before]
+    world.retag()
+    assert before in world.items()
+
+
+def test_the_same_words_after_a_year_are_news(new_world: Callable[..., World]) -> None:
+    world = new_world()
+    world.visit(article("1", WHOLE, "a", dated_at=NOW - timedelta(days=300)))
+    assert not world.items()
+    world.visit(article("2", WHOLE, "b"))
+    assert world.item().published_at.replace(microsecond=0) == NOW
 
 
 @pytest.mark.parametrize("added", [3, 30])

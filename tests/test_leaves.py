@@ -1,10 +1,14 @@
 """What each kind of rule asks of an article, and what it says that it saw."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aggregator import registry, tagging
@@ -227,3 +231,77 @@ def test_stretches_are_the_shortest_and_share_no_word(
 ) -> None:
     found = stretches([[Hit(place, place + 1) for place in own] for own in places], most)
     assert [(one.start, one.end) for one in found] == expected
+
+
+HITS = st.lists(
+    st.builds(lambda start, length: Hit(start, start + length), st.integers(0, 14), st.integers(1, 3)), max_size=5
+)
+
+
+@given(per_item=st.lists(HITS, min_size=2, max_size=3), most=st.integers(1, 6))
+def test_there_are_as_many_stretches_as_there_can_be(per_item: list[list[Hit]], most: int) -> None:
+    per_item = [sorted(set(hits), key=lambda hit: (hit.start, hit.end)) for hits in per_item]
+    all_of_them = {
+        Hit(min(hit.start for hit in chosen), max(hit.end for hit in chosen)) for chosen in product(*per_item)
+    }
+    can_be, begin = 0, 0
+    for one in sorted(all_of_them, key=lambda one: one.end):
+        if one.start >= begin and one.end - one.start <= most:
+            can_be, begin = can_be + 1, one.end
+    found = list(stretches(per_item, most))
+    assert set(found) <= all_of_them
+    assert all(one.end <= other.start for one, other in pairwise(found))
+    assert all(one.end - one.start <= most for one in found)
+    assert len(found) == can_be
+
+
+@pytest.mark.parametrize("within", ["sentence", "paragraph", "5 words"])
+def test_one_name_is_not_two_things(within: str) -> None:
+    person = "person:ada"
+    concepts = {
+        **CONCEPTS,
+        person: Concept.model_validate({"label": "Ada", "aliases": ["Ada"], "stands_for": [{"concept": CHINA}]}),
+    }
+
+    def holds(text: str, *items: str) -> bool:
+        topic = schema().validate_python(
+            {"topics": {"t": {"title": "T", "all": [{"near": list(items), "within": within}]}}}
+        )
+        vocabulary = Vocabulary(concepts)
+        features = vocabulary.read(replace(ARTICLE, title="News", text=text))
+        return judge(topic.topics["t"], Case(features, tagging.tags(features, vocabulary))).holds
+
+    assert not holds("Ada spoke.", CHINA, person)
+    assert holds("Ada spoke in China.", CHINA, person)
+    assert holds("Ada spoke in Russia.", CHINA, RUSSIA)
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        pytest.param({"phrase": "Iran", "in": "category"}, True, id="behind an apostrophe"),
+        pytest.param({"phrase": "d'Ormesson", "in": "author"}, True, id="with an apostrophe"),
+        pytest.param({"words": ["Ормессон", "елка"], "in": "author"}, True, id="letters written for each other"),
+        pytest.param({"phrase": "100 20x", "in": "category"}, True, id="percent signs are none of an address"),
+        pytest.param({"phrase": "100 x", "in": "category"}, False, id="nor read as such"),
+        pytest.param({"phrase": "guerre pétrole", "in": "url"}, True, id="those of an address are"),
+        pytest.param({"regex": "尾", "in": "lede"}, False, id="the lede ends within a text without spaces"),
+        pytest.param({"regex": "首(文){69}$", "in": "lede"}, True, id="at its last word"),
+        pytest.param({"regex": "首.*尾", "in": "text"}, True, id="the text does not"),
+    ],
+)
+def test_fields_beside_the_text_are_compared_as_the_text_is(rule: dict[str, Any], holds: bool) -> None:
+    article = replace(
+        ARTICLE,
+        text=f"首{'文' * 300}尾",
+        link="https://a.example/guerre-p%C3%A9trole",
+        authors=("Jean d’Ormesson", "Ормессон Ёлка"),
+        categories=(Category("Guerre en l'Iran"), Category("100%20x")),
+    )
+    assert verdict(rule, article).holds is holds
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "—", "'"])
+def test_a_phrase_without_a_letter_is_refused(mark: str) -> None:
+    with pytest.raises(ValidationError, match="no letter and no digit"):
+        verdict({"phrase": mark, "in": "author"})

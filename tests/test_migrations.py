@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.command import upgrade
 from alembic.migration import MigrationContext
-from sqlalchemy import JSON, MetaData, Table, text
+from sqlalchemy import JSON, MetaData, Table, select, text
 from sqlalchemy.exc import DBAPIError
 
 from aggregator import furniture
@@ -57,6 +57,25 @@ def test_what_was_cut_from_an_article_stays_cut_and_is_kept(
     assert (two.original, two.cuts, two.told) == (None, (), ())
     assert furniture.cut(two, built_in()) is two
     assert furniture.cut(one, built_in()).html.strip() == "<p>One.</p>"
+
+
+def test_stories_of_older_versions_have_the_dates_of_their_founders(
+    unmigrated_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(database_module, "HEAD", "0008")
+        patch.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0008"))
+        old = unmigrated_database()
+        with old.writing() as connection:
+            found = MetaData()
+            found.reflect(connection)
+            tables = {name: found.tables[name] for name in ("sources", "articles", "stories")}
+            connection.execute(tables["sources"].insert(), filled(tables["sources"], id="a", active=True))
+            connection.execute(tables["articles"].insert(), filled(tables["articles"], key="1", source="a"))
+            connection.execute(tables["stories"].insert(), filled(tables["stories"], id="1", lead="2"))
+    with unmigrated_database().reading() as connection:
+        founded = connection.execute(select(schema.stories.c.founded_at)).scalar_one()
+    assert founded == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def filled(table: Table, **given: Any) -> dict[str, Any]:

@@ -38,6 +38,49 @@ en | Wheat harvest fails in the third year of drought | subject:agriculture subj
 en | A cobalt blue vase | | -subject:critical-minerals
 en | Chipmakers want export licences for lithography machines | subject:semiconductors subject:export-controls | -subject:sport
 en | Volunteers used a brand ambassador to raise money | | -subject:diplomacy
+en | Suitors court the widow, the trials of a young cook, the verdict of the critics | | -subject:courts
+en | She is fast off the court, and on the court patient | | -subject:courts
+en | A court in the capital sentenced the editor | subject:courts | -subject:sport
+en | The former minister goes on trial for fraud | subject:courts | -subject:elections
+en | A diesel engine and a vintage car | | -subject:oil
+en | Diesel prices rise for truckers | subject:oil | -subject:trade
+en | Votes are the currency of politics | | -subject:currencies
+en | The country's currency fell to a new low | subject:currencies | -subject:inflation
+en | Beef stew with pork, corn and barley: the cream of the crop | | -subject:agriculture
+en | Corn prices rose after the crop failure | subject:agriculture | -subject:oil
+en | He sang with nervous energy, full of energy, she danced | | -subject:energy
+en | Energy ministers agree on gas storage | subject:energy | -subject:oil
+en | A rebel with a cause shelled the peas | | -subject:armed-conflict
+en | Rebel fighters took the bridge; the town was shelled | subject:armed-conflict | -subject:elections
+de | Ein Film über eine Tüte Chips auf der schiefen Bahn | | -subject:culture -subject:semiconductors -subject:rail
+de | Nach langem Zögern fiel die Wahl auf Züge der Romantik | | -subject:elections -subject:rail
+de | Nach der Wahl sinkt die Wahlbeteiligung als Thema | subject:elections | -subject:courts
+de | Kinofilme und Spielfilme laufen im Herbst | subject:culture | -subject:sport
+de | Die Islamisten gewannen Sitze im Parlament | | -subject:terrorism
+fr | On pose un parquet dans le salon, verdict des critiques | | -subject:courts
+fr | Le parquet requiert cinq ans de prison | subject:courts | -subject:education
+fr | On l'a traité de menteur dans un traité de philosophie | | -subject:treaties
+fr | Les deux pays signent un traité de paix | subject:treaties | -subject:trade
+fr | L'essence de la poésie | | -subject:oil
+fr | Le prix de l'essence grimpe | subject:oil | -subject:rail
+fr | Trêve hivernale pour les locataires, sans trêve | | -subject:peace-talks
+fr | La trêve tient, disent les deux armées | subject:peace-talks | -subject:trade
+fr | La gauche vote la censure contre le Premier ministre | | -subject:press-freedom
+fr | Jugé pour attentat à la pudeur | | -subject:terrorism
+fr | Le Mondial de handball commence | | -subject:football
+fr | Une bourse pour étudiants, la Bourse du travail | | -subject:stock-markets
+fr | La Bourse de Paris recule | subject:stock-markets | -subject:sport
+fr | Le gouvernement annonce un train de mesures, le navire va bon train | | -subject:rail
+fr | Un train a déraillé près de la gare | subject:rail | -subject:aviation
+fr | Le sens spatial des enfants et leurs puces | | -subject:space -subject:semiconductors
+fr | L'agence spatiale commande des puces mémoire | subject:space subject:semiconductors | -subject:rail
+fr | Il passe le second tour du tournoi | | -subject:elections
+es | El juez de línea y los granos de café en la cara | | -subject:courts -subject:agriculture
+es | El juez federal ordenó su captura | subject:courts | -subject:football
+zh | 学生们选了一门新课程 | | -subject:education
+zh | 水库边垂钓，工厂供水果 | | -subject:water
+zh | 全城供水中断 | subject:water | -subject:education
+zh | 数字货币钱包，货币宽松 | | -subject:currencies
 de | Bundesregierung plant höhere Zölle auf Stahl | subject:tariffs subject:trade | -subject:sanctions
 de | Die EZB senkt den Leitzins | org:ecb subject:interest-rates | -subject:inflation
 de | Tausende demonstrieren: Proteste gegen das Mediengesetz | subject:protests subject:press-freedom | -subject:elections

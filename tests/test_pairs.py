@@ -106,6 +106,23 @@ def test_of_three_every_two_must_be_together() -> None:
     assert wanted == [concepts[:2], (concepts[0], concepts[2]), concepts[1:]]
 
 
+COMMENTARY = """Nobody in Vellmar had expected the minister to speak of it. Yet on the last evening, after the toasts, he
+said what diplomats had said in private since spring: that the pipeline would not be built.
+
+"For China the price was never right," he said. Moscow had wanted what it was paid in Europe; China offered what Russia
+takes at home. Two years of talks between Russia and China had changed neither figure.
+
+What remains is a road, a bridge and a customs post at which lorries wait for days. China buys more oil from Russia than
+it did, and pays in yuan. But Russian engineers who went east in the first winter have gone home, and the camp that was
+built for them stands empty."""
+
+
+def test_a_commentary_whose_title_names_neither_belongs_to_the_pair() -> None:
+    found = verdict(COMMENTARY, "The line that was never laid")
+    assert found.holds
+    assert not verdict(COMMENTARY.replace("Russia", "Sweden").replace("Moscow", "Stockholm")).holds
+
+
 @pytest.mark.skipif(not SEED.exists(), reason="the article is not here")
 def test_the_article_that_was_named_for_this_topic_belongs_to_it() -> None:
     (trace,) = explain.traces(str(SEED), CONFIG, None)

@@ -66,13 +66,13 @@ topics:
 
 def test_a_rule_is_used_by_name(directory: Path) -> None:
     found = load(directory, NAMED)
-    assert topics_of(found, "China has a rail line. China wants more.") == ["china-rail", "anything-but"]
-    assert topics_of(found, "China has a rail line. China wants more. A goal.") == []
+    assert topics_of(found, "China has a rail line. China wants more. China pays.") == ["china-rail", "anything-but"]
+    assert topics_of(found, "China has a rail line. China wants more. China pays. A goal.") == []
     assert topics_of(found, "A rail goal.") == ["anything-but"]
 
 
 def test_an_answer_names_the_rule(directory: Path) -> None:
-    article = Article("k", "s", "g", "News", "China has a rail line. China wants more.", "", "", NOW)
+    article = Article("k", "s", "g", "News", "China has a rail line. China wants more. China pays.", "", "", NOW)
     verdict = Judge(load(directory, NAMED)).explain(article).verdicts["china-rail"]
     assert [part.rule for part in verdict.parts[0].parts] == ["rule china", "rule rail"]
     assert reasons(verdict)[1] == "phrase “rail” in text: once"
@@ -93,13 +93,28 @@ EXTENDED = """topics:
 
 def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_not_say(directory: Path) -> None:
     found = load(directory, EXTENDED)
-    assert topics_of(found, "A train in China. China likes it.") == ["china", "china-rail", "china-trains"]
-    assert topics_of(found, "A rail in China. China likes it.") == ["china", "china-rail"]
-    assert topics_of(found, "A train in China. China likes it. For sport.") == []
-    assert topics_of(found, "A train in Russia. Russia likes it.") == []
+    assert topics_of(found, "A train in China. China likes it. China pays.") == ["china", "china-rail", "china-trains"]
+    assert topics_of(found, "A rail in China. China likes it. China pays.") == ["china", "china-rail"]
+    assert topics_of(found, "A train in China. China likes it. China pays. For sport.") == []
+    assert topics_of(found, "A train in Russia. Russia likes it. Russia pays.") == []
     assert [topic.limit for topic in found.topics.values()] == [7, 9, 9]
     assert {topic.max_age for topic in found.topics.values()} == {timedelta(days=30)}
     assert found.topics["china-trains"].language == ("en",)
+
+
+STRICT = """topics:
+  china: {title: China, any: [country:china], language: [en, fr], min_independent_sources: 3, max_age: 7d, private: true}
+  rail: {title: Rail, extends: china, language: [fr, de], min_independent_sources: 1, max_age: 30d}
+  trains: {title: Trains, extends: rail, min_independent_sources: 4, max_age: 2d}
+"""
+
+
+def test_a_topic_that_extends_another_may_be_stricter_and_not_laxer(directory: Path) -> None:
+    found = load(directory, STRICT).topics
+    assert [found[slug].language for slug in ("rail", "trains")] == [("fr",), ("fr",)]
+    assert [found[slug].min_independent_sources for slug in ("rail", "trains")] == [3, 4]
+    assert [found[slug].horizon.days for slug in ("rail", "trains")] == [7, 2]
+    assert [topic.private for topic in found.values()] == [True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +151,18 @@ def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_no
             id="topics in a circle",
         ),
         pytest.param(
+            "topics:\n  c: {title: C, any: [country:china], private: true}\n"
+            "  t: {title: T, extends: c, private: false}\n",
+            "3:29: 'c', which this topic extends, is private, and so must this one be",
+            id="extends what is private",
+        ),
+        pytest.param(
+            "topics:\n  c: {title: C, any: [country:china], language: [en]}\n"
+            "  t: {title: T, extends: c, language: [fr]}\n",
+            "3:29: nothing is in both: 'c', which this topic extends, is in en",
+            id="extends with another language",
+        ),
+        pytest.param(
             "rules:\n  a: {near: [country:china, country:rusia]}\ntopics:\n  t: {title: T, any: [country:china]}\n",
             "2:29: unknown concept 'country:rusia' (did you mean 'country:russia'?)",
             id="unknown concept in near",
@@ -144,6 +171,11 @@ def test_a_topic_that_extends_another_is_narrower_and_takes_over_what_it_does_no
             "topics:\n  t: {title: T, any: [{mentions: country:chine}]}\n",
             "2:24: unknown concept 'country:chine' (did you mean 'country:china'?)",
             id="unknown concept in mentions",
+        ),
+        pytest.param(
+            "topics:\n  t: {title: T, any: [{tag: country:chnia}]}\n",
+            "2:24: unknown concept 'country:chnia' (did you mean 'country:china'?)",
+            id="unknown concept as a tag",
         ),
         pytest.param(
             "topics:\n  t: {title: T, any: [{source: exmple wire}]}\n",
@@ -191,6 +223,21 @@ def test_a_wrong_name_is_an_error_with_its_place(directory: Path, text: str, exp
     assert found[0].startswith(expected)
 
 
+def test_a_tag_that_is_no_concept_may_be_anything(directory: Path) -> None:
+    for tag in ("category:foreign-policy", "Foreign policy", "note: this", "country: news"):
+        assert load(directory, f"topics:\n  t: {{title: T, any: [{{tag: '{tag}'}}]}}\n")
+
+
+def test_new_concepts_are_defined_beside_the_configuration_wherever_the_topics_stand(directory: Path) -> None:
+    load(directory, "topics:\n  t: {title: T, any: [country:china]}\n")
+    (directory / "new").mkdir()
+    other = directory / "new" / "topics.yaml"
+    other.write_text("topics:\n  t: {title: T, any: [animal:yak]}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(directory, {}, topic_file=other)
+    assert caught.value.problems[0].endswith(f"define new ones in {directory}/concepts/")
+
+
 def test_a_kind_of_rule_that_is_not_known_gets_a_suggestion(directory: Path) -> None:
     (found,) = problems(directory, "topics:\n  t: {title: T, any: [{phrse: x}]}\n")
     assert found.endswith("(did you mean 'phrase' instead of 'phrse'?)")
@@ -208,6 +255,15 @@ def test_names_that_stand_for_a_million_rules_are_refused(directory: Path) -> No
     (found,) = problems(directory, text)
     assert found.startswith("17:3: with all that it names, this topic has ")
     assert found.endswith(" rules: more than 5,000")
+
+
+def test_many_concepts_by_themselves_are_refused_since_every_two_are_a_rule(directory: Path) -> None:
+    listed = "".join(f"  country:c{n}: {{label: C{n}, aliases: [Cland{n}]}}\n" for n in range(110))
+    (directory / "concepts" / "more.yaml").write_text(f"concepts:\n{listed}")
+    text = "topics:\n  t: {{title: T, all: [{}]}}\n"
+    assert load(directory, text.format(", ".join(f"country:c{n}" for n in range(90))))
+    (found,) = problems(directory, text.format(", ".join(f"country:c{n}" for n in range(110))))
+    assert found == "2:3: with all that it names, this topic has 6,106 rules: more than 5,000"
 
 
 def test_a_thousand_names_in_a_row_are_refused(directory: Path) -> None:

@@ -113,6 +113,8 @@ def test_likeness_is_a_cosine(one: dict[str, float], other: dict[str, float]) ->
     ],
 )
 def test_hostile_texts_are_bounded(text: list[str]) -> None:
-    found = heaviest(text, text, frequencies([text]), 100)
+    counts = frequencies([text])
+    assert all(len(term) <= MAX_TERM for term in counts)
+    found = heaviest(text, text, counts, 100)
     assert len(found) <= TERMS
     assert all(len(term) <= MAX_TERM for term in found)

@@ -1,21 +1,39 @@
 """Stories about one event are linked in the store, on both databases, and shown together; they stay stories."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.dialects import sqlite
 
 from aggregator import compose, config, explain, relating, runtime
+from aggregator import related as related_words
+from aggregator.daemon import Daemon
 from aggregator.models import Story, Terms
 from aggregator.relating import LEAST, Relating
-from aggregator.store import Database, articles, relations, retention, schema, sources, stories, topics, visits
+from aggregator.store import (
+    Database,
+    alike,
+    articles,
+    frequencies,
+    relations,
+    retention,
+    schema,
+    sources,
+    stories,
+    topics,
+    visits,
+)
 from aggregator.web import pages
 from tests.test_pipeline import drop, items, once, only_inbox
-from tests.test_related import ENGLISH, OTHERS
+from tests.test_related import ENGLISH, OTHERS, vectors
 from tests.test_store import CONFIGURED, NOW, article, lease_of, visited
 
 HOUR = timedelta(hours=1)
@@ -127,6 +145,104 @@ def test_changed_story_is_looked_at_anew_and_its_event_stays_while_they_are_rela
     assert events(store)["2"] == "3"
 
 
+MAYOR = {"mayor": 0.6, "resigns": 0.6, "vote": 0.5}
+
+
+def test_who_followed_a_story_that_tells_of_something_else_now_is_looked_at_anew(store: Database) -> None:
+    give(store, "1", "2", "3", "4")
+    save(store, dict.fromkeys(["1", "2", "3"], STORM) | {"4": MAYOR})
+    save(store, {"1": MAYOR})
+    assert {one.story for one in relations.waiting(store, 9)} == {key("2"), key("3")}
+    assert shown(store, one_per_event=True) >= {"1"}
+    save(store, dict.fromkeys(["2", "3"], STORM), hours=1)
+    assert events(store) == {"1": "1", "2": "2", "3": "2", "4": "4"}
+    assert shown(store, one_per_event=True) == {"1", "2", "4"}
+    assert not relations.waiting(store, 9)
+
+
+@pytest.mark.parametrize("common", [pytest.param(99, id="rare terms"), pytest.param(3, id="terms of many")])
+def test_an_event_holds_together_however_many_tell_of_it(
+    store: Database, monkeypatch: pytest.MonkeyPatch, common: int
+) -> None:
+    monkeypatch.setattr(relations, "MOST", 2)
+    monkeypatch.setattr(alike, "COMMON", common)
+    monkeypatch.setattr(alike, "LATEST", 3)
+    names = [str(number) for number in range(1, 13)]
+    give(store, *names)
+    for name in reversed(names):  # the likeliest of each are those that came last
+        save(store, {name: STORM}, hours=12 - int(name))
+    assert set(events(store).values()) == {"12"}
+    for name in names:
+        save(store, {name: STORM}, hours=12 - int(name))
+        before = everything(store)
+        save(store, {name: STORM}, hours=12 - int(name))
+        assert everything(store) == before
+    assert set(events(store).values()) == {"12"}
+
+
+def test_many_that_come_together_join_the_event_that_is_there(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alike, "COMMON", 3)
+    monkeypatch.setattr(alike, "LATEST", 2)
+    names = [str(number) for number in range(1, 13)]
+    give(store, *names)
+    for begin in (0, 4, 8):
+        save(store, dict.fromkeys(names[begin : begin + 4], STORM), hours=begin)
+    assert set(events(store).values()) == {"1"}
+
+
+def test_saving_again_keeps_what_others_have_found(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "MOST", 1)
+    give(store, "1", "2", "3")
+    found = {"1": STORM, "2": STORM, "3": STORM | {"roofs": 0.4}}
+    save(store, found)
+    assert related(store, "1") == {"1": {"2", "3"}}
+    before = everything(store)
+    save(store, {"1": STORM})
+    assert everything(store) == before
+    save(store, {"1": MAYOR})
+    assert related(store, "1", "2", "3") == {"1": set(), "2": set(), "3": set()}
+
+
+def test_only_so_many_are_told(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM | {"roofs": 0.4}, "3": STORM})
+    found = relations.of(store, [key("1"), key("2")], limit=1)
+    assert [[one.story for one in found[key(name)]] for name in "12"] == [[key("3")], [key("1")]]
+
+
+def test_terms_that_another_process_has_written_meanwhile_are_replaced(store: Database) -> None:
+    give(store, "1")
+    with store.writing() as connection:
+        for weight in (0.2, 0.3):
+            alike.write(store, connection, {key("1"): Terms(key("1"), NOW, {"ada": weight})})
+    assert [row[3] for row in everything(store)[0]] == [300]
+
+
+def test_what_many_formulas_share_is_not_looked_up_for_each_of_them(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alike, "COMMON", 3)
+    monkeypatch.setattr(alike, "LATEST", 2)
+    names = [str(number) for number in range(1, 9)]
+    give(store, *names)
+    for number, name in enumerate(names):
+        save(store, {name: STORM}, hours=number)
+    told = related(store, "8")["8"]
+    assert "7" in told and "1" in told  # among the latest; and the first
+    assert len(told) < len(names) - 1
+
+
+def test_a_story_alone_in_its_event_joins_an_earlier_one_when_that_is_found(store: Database) -> None:
+    """As where it came before it was known which terms are common."""
+    give(store, "1", "2", "3")
+    save(store, {"1": {}, "2": {}, "3": {}})
+    assert events(store) == {"1": "1", "2": "2", "3": "3"}
+    save(store, {"1": STORM, "2": STORM, "3": STORM})
+    assert events(store) == {"1": "1", "2": "1", "3": "1"}
+    save(store, {"1": STORM})
+    assert events(store)["1"] == "1"
+
+
 def test_topics_of_both_stories_are_published_again(store: Database) -> None:
     give(store, "1", "2")
     save(store, {"1": STORM})
@@ -142,16 +258,25 @@ def test_story_whose_lead_has_changed_meanwhile_waits_on(store: Database) -> Non
     assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
 
 
+def plan_of(connection: Connection, statement: Select[Any], given: Mapping[str, object]) -> str:
+    """How SQLite would answer: with which indexes."""
+    asked = statement.params(given).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
+
+
 def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
     with store.reading() as connection:
         if store.is_sqlite:
-            waiting = relations._WAITING.params(limit=9)
-            asked = waiting.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
-            assert "ix_stories_unrelated" in plan
-            asked = str(topics._STORIES_IN.compile(dialect=sqlite.dialect()))
-            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", ("one", 0, "2026-01-01", 9, 0)).all())
-            assert "ix_memberships_topic_dated_at" in plan
+            assert "ix_stories_unrelated" in plan_of(connection, relations._WAITING, {"limit": 9})
+            assert "ix_articles_first_seen_at" in plan_of(connection, relations._NEWS, {"looked_at": 9})
+            in_one = frequencies._SAMPLE.where(schema.articles.c.language == "en")
+            plan = plan_of(connection, in_one, {"limit": 9})
+            assert "ix_articles_language_first_seen_at" in plan and "TEMP B-TREE" not in plan
+            given = {"topic": "one", "since": NOW, "limit": 9, "past": False}
+            assert "ix_memberships_topic_dated_at" in plan_of(connection, topics._STORIES_IN, given)
+            plan = plan_of(connection, topics._ONE_PER_EVENT, given)
+            assert "SEARCH others USING INDEX ix_stories_event" in plan
+            assert "SEARCH theirs USING" in plan and "(topic=? AND story=?)" in plan
         else:
             keys = "SELECT indexdef FROM pg_indexes WHERE indexname = 'pk_terms'"
             assert "INCLUDE (weight)" in connection.exec_driver_sql(keys).scalar_one()
@@ -160,8 +285,8 @@ def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
 def test_terms_that_many_have_are_not_looked_up_beside_the_rarest(
     store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relations, "COMMON", 3)
-    monkeypatch.setattr(relations, "RAREST", 3)
+    monkeypatch.setattr(alike, "COMMON", 3)
+    monkeypatch.setattr(alike, "RAREST", 3)
     names = [str(number) for number in range(1, 7)]
     give(store, *names)
     known = {"president": 0.9}  # that tells a story's event from no other's
@@ -177,7 +302,7 @@ def test_terms_that_many_have_are_not_looked_up_beside_the_rarest(
 def test_what_everybody_tells_of_is_found_though_its_terms_are_common(
     store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relations, "COMMON", 3)
+    monkeypatch.setattr(alike, "COMMON", 3)
     names = [str(number) for number in range(1, 7)]
     give(store, *names)
     save(store, dict.fromkeys(names, STORM))
@@ -279,17 +404,153 @@ def test_how_common_terms_are_is_remembered_and_learned_anew_when_more_has_come(
     links = Relating(store)
     while links.relate(NOW):
         pass
-    (first,) = frequencies(store)
+    (first,) = learned(store)
     assert first[:3] == ("en", LEAST, 0)
     give_texts(store, fillers(LEAST - 1), 300)
     Relating(store).relate(NOW)  # another process
-    assert frequencies(store)[0][:3] == ("en", LEAST, LEAST - 1)
+    assert learned(store)[0][:3] == ("en", LEAST, LEAST - 1)
     give_texts(store, fillers(1), 400)
     Relating(store).relate(NOW)
-    assert frequencies(store)[0][:3] == ("en", 2 * LEAST, 0)
+    assert learned(store)[0][:3] == ("en", 2 * LEAST, 0)
 
 
-def frequencies(store: Database) -> list[tuple[object, ...]]:
+def test_news_does_not_wait_for_what_else_was_brought(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "NEWS", 2)
+    for number, name in enumerate("51324"):
+        give(store, name, first_seen_at=NOW + number * HOUR)
+    assert [one.story for one in relations.waiting(store, 3)] == [key("4"), key("2"), key("1")]
+    assert {one.story for one in relations.waiting(store, 9)} == {key(name) for name in "12345"}
+
+
+def test_a_language_of_few_is_not_learned_with_each_story(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples: list[str] = []
+    sample = frequencies.sample
+    monkeypatch.setattr(frequencies, "sample", lambda *asked: samples.append(asked[1]) or sample(*asked))
+    links = Relating(store)
+    for number, one in enumerate(fillers(relating.MORE + 1)):
+        give_texts(store, [one], 100 + number)
+        links.relate(NOW)
+    assert len(samples) == 2
+    assert learned(store)[0][:3] == ("en", relating.MORE + 1, 0)
+
+
+def test_what_was_forgotten_is_learned_though_nothing_new_comes(store: Database) -> None:
+    give_texts(store, fillers(LEAST), 100)
+    links = Relating(store)
+    while links.relate(NOW):
+        pass
+    links.forget(NOW)
+    assert not learned(store)
+    links.relate(NOW)
+    assert learned(store)[0][:2] == ("en", LEAST)
+
+
+def test_a_bug_met_in_one_story_costs_its_relations_and_no_others(
+    store: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    give_texts(store, [*fillers(LEAST), *news(ENGLISH.values())], 1)
+    heaviest = related_words.heaviest
+
+    def broken(title: Sequence[str], *given: Any) -> dict[str, float]:
+        if "acquitted" in title:
+            raise ZeroDivisionError
+        return heaviest(title, *given)
+
+    monkeypatch.setattr(related_words, "heaviest", broken)
+    assert Relating(store).relate(NOW)
+    assert not relations.waiting(store, 99)
+    assert "please report it" in caplog.text
+    place = list(ENGLISH).index("court 2")
+    names = [str(LEAST + 1 + number) for number in range(len(ENGLISH))]
+    found = related(store, *names)
+    assert [name for name in names if not found[name]] == [names[place - 1], names[place]]
+    assert events(store)[names[place]] == names[place]
+
+
+def test_story_with_another_lead_or_another_text_of_it_is_looked_at_anew(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, {"1": STORM, "2": STORM, "3": STORM})
+    visits.save_judgement(store, {}, {}, {key("1"): key("2"), key("3"): key("3")}, NOW)
+    assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
+    (whole,) = articles.by_keys(store, [key("3")]).values()
+    visits.save_cuts(store, [(replace(whole, text="Less.", content_hash="other"), whole)])
+    assert {one.story for one in relations.waiting(store, 9)} == {key("1"), key("3")}
+
+
+async def test_a_bug_in_relating_keeps_nothing_from_publication(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Relating, "relate", broken)
+    only_inbox(config_directory)
+    loaded = config.load(config_directory, {})
+    with runtime.opened(loaded) as database:
+        daemon = Daemon(loaded, database, lambda: loaded)
+        await daemon._pipeline.in_executor(daemon._pipeline.prepare)
+        await daemon._relate()
+        await daemon._publish()
+        daemon._executor.shutdown()
+        daemon._readers.close()
+    assert items(config_directory, "china-russia") == []
+    assert caplog.text.count("please report it") == 2
+
+
+async def test_all_that_waits_is_related_without_a_publication(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [2, 2, 0, 9]
+    monkeypatch.setattr(Relating, "relate", lambda *_: left.pop(0))
+    loaded = config.load(config_directory, {})
+    with runtime.opened(loaded) as database:
+        daemon = Daemon(loaded, database, lambda: loaded)
+        await daemon._relate()
+        daemon._executor.shutdown()
+        daemon._readers.close()
+    assert left == [9]
+
+
+@given(
+    st.lists(st.tuples(vectors, st.integers(-80, 80)), min_size=2, max_size=5),
+    st.booleans(),
+)
+@settings(max_examples=50, suppress_health_check=list(HealthCheck), deadline=None)
+def test_the_store_finds_what_the_rule_says(
+    store: Database, found: list[tuple[dict[str, float], int]], crowded: bool
+) -> None:
+    pairs = list(permutations(range(len(found)), 2))
+    likenesses = [related_words.likeness(found[one][0], found[other][0]) for one, other in pairs]
+    assume(all(abs(how_much - related_words.LIKENESS) > 0.01 for how_much in likenesses))  # the store rounds weights
+    terms = {str(n): Terms(str(n), NOW + hours * HOUR, weights) for n, (weights, hours) in enumerate(found)}
+    candidates = {story: set(terms) for story in terms} if crowded else {}  # asked in two ways
+    with store.writing() as connection:
+        alike.write(store, connection, terms)
+        stored = alike.pairs(connection, terms, {}, candidates)
+        alike.forget(connection, terms)
+    expected = {
+        (str(one), str(other))
+        for one, other in pairs
+        if related_words.are_related(found[one][0], found[other][0], (found[one][1] - found[other][1]) * HOUR)
+    }
+    assert {(one, other) for one, group in stored.items() for other in group} == expected
+
+
+def test_a_language_is_learned_again_when_looking_again_was_broken_off(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_texts(store, fillers(LEAST), 100)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(relations, "look_again", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Relating(store).relate(NOW)
+    assert not learned(store)
+
+
+def learned(store: Database) -> list[tuple[object, ...]]:
     with store.reading() as connection:
         return [tuple(row) for row in connection.execute(select(schema.frequencies))]
 

@@ -77,6 +77,23 @@ async def test_a_retag_that_is_broken_off_is_done_by_the_next_start(
     assert tagged() == 0
 
 
+@pytest.mark.parametrize("broken", ["regroup.fold_recent", "store.frequencies.forget", "store.relations.look_again"])
+async def test_so_are_stories_and_relations_that_were_to_be_found_anew(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    await once(config_directory)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(f"aggregator.{broken}", raising(KeyboardInterrupt))
+        retag(config_directory)
+    called: list[str] = []
+    for name in ("regroup.fold_recent", "store.relations.look_again"):
+        monkeypatch.setattr(f"aggregator.{name}", lambda *_, name=name: called.append(name))
+    await once(config_directory)
+    assert called[:2] == ["regroup.fold_recent", "store.relations.look_again"]
+    await once(config_directory)
+    assert called.count("regroup.fold_recent") == 1
+
+
 def raising(error: type[BaseException]) -> Callable[..., None]:
     def it(*_: object) -> None:
         raise error

@@ -385,7 +385,7 @@ def test_time_without_zone_is_refused(store: Database) -> None:
         sources.make_due(store, datetime(2026, 1, 1))  # noqa: DTZ001  # that is the point
 
 
-def test_stories_are_dated_by_what_leads_them_now(store: Database) -> None:
+def test_stories_are_dated_when_they_are_founded_and_never_again(store: Database) -> None:
     def newest() -> list[str]:
         return [story.id for story in topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=9)]
 
@@ -396,9 +396,9 @@ def test_stories_are_dated_by_what_leads_them_now(store: Database) -> None:
     lease = lease_of(store)
     past = dedup.fold([dedup.copy_of(two, 50)], ())[0].copies
     visits.save(store, lease, visited(lease, replace(two, published_at=NOW), past=past))
-    assert newest() == [two.key, one.key]
+    assert newest() == [one.key, two.key]
     with store.reading() as connection:
         dates = connection.execute(select(schema.memberships.c.story, schema.memberships.c.dated_at)).all()
-    assert {tuple(row) for row in dates} == {(one.key, one.dated_at), (two.key, NOW)}
-    visits.save_judgement(store, {}, {}, {two.key: one.key})
-    assert [story.lead.key for story in topics.stories_in(store, "one", since=NOW, limit=9)] == []
+    assert {tuple(row) for row in dates} == {(one.key, one.dated_at), (two.key, two.dated_at)}
+    visits.save_judgement(store, {}, {}, {two.key: one.key}, NOW)
+    assert newest() == [one.key, two.key]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from aggregator import config, drafting, firing, preview, runtime
 from aggregator.cli import main
 from aggregator.firing import Rule, chart
 from aggregator.judge import Judge
+from aggregator.models import Article
 from aggregator.store import topics as stored_topics
 from tests.test_pipeline import drop, once, only_inbox
 
@@ -147,7 +149,16 @@ async def test_rules_that_never_hold_or_always_are_named(
 
 
 def test_of_few_stories_nothing_is_said() -> None:
-    assert firing._idle([Rule("any", "x", 0)], firing.ENOUGH - 1) == ((), ())
+    assert firing._idle([Rule("any", "x", 0, firing.ENOUGH - 1)]) == ((), ())
+
+
+def test_a_rule_is_judged_by_the_stories_in_which_it_was_asked() -> None:
+    seldom, always, never = (
+        Rule("any", "x", 0, firing.ENOUGH - 1),
+        Rule("any", "y", firing.ENOUGH, firing.ENOUGH),
+        Rule("any", "z", 0, firing.ENOUGH),
+    )
+    assert firing._idle([seldom, always, never]) == ((never,), (always,))
 
 
 def test_with_many_topics_rules_are_tried_on_fewer_stories() -> None:
@@ -194,6 +205,39 @@ def test_a_draft_of_articles_about_no_concept_is_of_words_of_their_titles(
     topic = yaml.safe_load(found.stdout)["night-trains"]
     assert topic["title"] == "Night: trains"
     assert {"phrase": "night trains"} in topic["any"]
+
+
+def titled(*titles: str) -> list[Article]:
+    return [Article(f"k{title}", "s", "g", title, "", "", "", NOW) for title in titles]
+
+
+def test_words_that_are_in_everything_make_no_phrase(config_directory: Path) -> None:
+    articles = titled("Songs after lantern", "Panic after lantern", "Calm after lantern")
+    judge = Judge(config.load(config_directory, {}))
+    others = ["Something after something"] * drafting.ENOUGH
+    assert [phrase for phrase, _ in drafting.draft(articles, judge, others).phrases] == ["lantern"]
+    few = [phrase for phrase, _ in drafting.draft(articles, judge, others[1:]).phrases]
+    assert few == ["after lantern"]
+
+
+def test_a_phrase_of_characters_is_drafted_as_it_is_written(config_directory: Path) -> None:
+    articles = titled("琥珀細工、復活", "各地で琥珀細工")
+    found = drafting.draft(articles, Judge(config.load(config_directory, {})))
+    assert [phrase for phrase, _ in found.phrases] == ["琥珀細工"]
+    topic = drafting.topic("Night", found)
+    assert topic is not None
+    judge = Judge(replace(config.load(config_directory, {}), topics={"night": topic}))
+    assert [judge.explain(article).verdicts["night"].holds for article in articles] == [True, True]
+
+
+def test_a_draft_says_which_file_is_not_in_it(config_directory: Path, tmp_path: Path) -> None:
+    likes = []
+    for name, text in {"a": "Night trains\n\nBack.", "b": "Night trains\n\nGone.", "c": "Olden\n\nA fair."}.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+        likes += ["--like", str(tmp_path / f"{name}.txt")]
+    found = run(config_directory, "new", "night-trains", *likes)
+    assert found.exit_code == 1
+    assert f"{tmp_path}/c.txt: is not in this topic" in found.stderr
 
 
 def test_what_cannot_be_drafted_is_refused_with_a_reason(config_directory: Path, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def attacked(attack: str, html: bool) -> Article:
 
 
 def story(article: Article, name: str) -> StoredStory:
-    copies = (StoredCopy(article.key, NOW, "", Attribution(name, BASE, article.link)),)
+    copies = (StoredCopy(article.key, NOW, "", "s", Attribution(name, BASE, article.link)),)
     tags = tuple(Tag(f"category:{one.term}", one.label or one.term, 50) for one in article.categories)
     related = (Related(article.key, article.key, article.title, article.link, name, NOW, 0.5),)
     identity = f"tag:example.org,2026:story/{article.key}"

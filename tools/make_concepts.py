@@ -1,6 +1,7 @@
 """Write aggregator/data/concepts/*.jsonl, what the program knows when it comes, from tools/concepts/*.yaml.
 
-Countries also get their names from CLDR; see tools/cldr.py. The same sources give the same bytes.
+Countries also get their names from CLDR, see tools/cldr.py, and those of two countries in one word from pairs.yaml. The
+same sources give the same bytes.
 
 Needs nothing that the program does not: babel comes with trafilatura. Another version of CLDR may give other names.
 
@@ -16,6 +17,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,12 @@ FILES = ("countries", "organisations", "people", "subjects")
 FIELDS = ("id", "label", "code", "aliases", "guards", "stands_for")
 SHORTEST_STEM = 3  # letters before a *
 ANY = "any"
+# What a surname that is written as a stem may end in: Путин* is found in Путину, but not in Путинцева.
+CASES = {
+    "ru": " а у ом ем е ым ы ой и ю я ей".split(" "),
+    "uk": " а у ом ем о е им і и ою ій ові еві ю я єм".split(" "),
+}
+ADJECTIVES = "ий ого ому им ом".split()  # of surnames whose stem ends in цк or ск
 
 Fields = dict[str, Any]  # of one concept, as in a line of the files
 
@@ -43,10 +51,8 @@ class Placed(str):
 
 class _Loader(yaml.CSafeLoader):  # three times as fast as the one in Python
     def construct_placed(self, node: yaml.ScalarNode) -> Placed:
-        text = Placed(self.construct_scalar(node))
         mark = node.start_mark
-        text.place = f"{Path(mark.name).name}:{mark.line + 1}:{mark.column + 1}"
-        return text
+        return _placed(self.construct_scalar(node), f"{Path(mark.name).name}:{mark.line + 1}:{mark.column + 1}")
 
 
 _Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_placed)
@@ -85,7 +91,22 @@ def read(path: Path) -> list[Fields]:
 def shared_names() -> frozenset[str]:
     """The names that rightly belong to more than one concept."""
     with (SOURCES / "shared.yaml").open(encoding="utf-8") as stream:
-        return frozenset(yaml.safe_load(stream))
+        listed: Iterable[str] = yaml.safe_load(stream)
+    return frozenset(listed) | {name for names in names_of_pairs().values() for name in names}
+
+
+@cache
+def names_of_pairs() -> Mapping[tuple[str, str], list[str]]:
+    """The names that a country has together with another, by country and language."""
+    with (SOURCES / "pairs.yaml").open(encoding="utf-8") as stream:
+        source = yaml.safe_load(stream)
+    found: dict[tuple[str, str], list[str]] = {}
+    for language, written in source["pairs"].items():
+        for countries, pairs in written.items():
+            names = [pair + head for pair in pairs for head in source["heads"][language]]
+            for country in countries.split():
+                found.setdefault((country, language), []).extend(names)
+    return found
 
 
 def text(concepts: Iterable[Fields]) -> str:
@@ -115,9 +136,28 @@ def _concept(name: str, fields: Fields) -> Fields:
     aliases = by_language(fields["aliases"])
     if "code" in fields:
         aliases = _with_cldr(name, fields, aliases)
+    if name.startswith("person:"):
+        aliases = {
+            language: [form for one in listed for form in _forms(one, language)] for language, listed in aliases.items()
+        }
     tidy = {language: _tidied(listed) for language, listed in aliases.items()}
     kept = {language: listed for language, listed in tidy.items() if listed}
     return {**fields, "id": name, "aliases": kept.get(ANY) if list(kept) == [ANY] else kept}
+
+
+def _forms(alias: str, language: str) -> list[str]:
+    """The cases of a surname that is written as a stem; any other alias as it is."""
+    stem = alias.removesuffix("*")
+    if stem == alias or " " in alias or language not in CASES or len(stem) < SHORTEST_STEM:
+        return [alias]
+    endings = ADJECTIVES if stem.endswith(("цк", "ск", "цьк")) else CASES[language]
+    return [_placed(stem + ending, _place(alias)) for ending in endings]
+
+
+def _placed(text: str, place: str) -> Placed:
+    placed = Placed(text)
+    placed.place = place
+    return placed
 
 
 def _with_cldr(name: str, fields: Fields, aliases: Mapping[str, list[str]]) -> dict[str, list[str]]:
@@ -129,7 +169,13 @@ def _with_cldr(name: str, fields: Fields, aliases: Mapping[str, list[str]]) -> d
         raise ValueError(f"{_place(name)}: {error}") from None
     cities = city_names(fields.get("cities", ()))
     return {
-        language: [*aliases.get(language, ()), *countries.get(language, ()), *cities[language]] for language in LOCALES
+        language: [
+            *aliases.get(language, ()),
+            *names_of_pairs().get((name, language), ()),
+            *countries.get(language, ()),
+            *cities[language],
+        ]
+        for language in LOCALES
     }
 
 

@@ -100,6 +100,7 @@ def load(
     if not directory.is_dir():
         raise ConfigError([f"{directory}:1:1: there is no such directory; name one with --config DIR"])
     problems: list[str] = []
+    environment = _with_credentials(directory, environment)
     main = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, environment)
     source_file = _read(directory / source_file_name, sources.schema(), problems, environment)
     known = _concepts(directory / "concepts", problems, environment)
@@ -112,7 +113,7 @@ def load(
         problems,
         environment,
         also=lambda file: (
-            *names.unknown_concepts(file, known),
+            *names.unknown_concepts(file, known, directory / "concepts"),
             *names.unknown_rules(file),
             *references.circles(file),
         ),
@@ -124,6 +125,7 @@ def load(
     found = _sources(*source_file, directory.resolve(), state, problems)
     problems += names.unknown_sources(topic_read[0], found.values())
     whole = references.resolved(topic_read[1])
+    problems += references.widened(topic_read[0], topic_read[1].topics, whole)
     problems += references.too_large(topic_read[0], whole)
     if problems:
         raise ConfigError(problems)
@@ -141,6 +143,15 @@ def load(
     )
 
 
+def load_settings(directory: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """aggregator.yaml alone, and nothing else that could be wrong. Raises ConfigError."""
+    problems: list[str] = []
+    found = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, _with_credentials(directory, environment))
+    if found is None:
+        raise ConfigError(problems)
+    return found[1]  # type: ignore[no-any-return]
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schema of each kind of file, by file name: what editors use to complete and check."""
     adapters: dict[str, TypeAdapter[Any]] = {
@@ -153,6 +164,12 @@ def schemas() -> dict[str, dict[str, Any]]:
         "agencies": agencies.SCHEMA,
     }
     return {f"{name}.schema.json": adapter.json_schema() for name, adapter in adapters.items()}
+
+
+def _with_credentials(directory: Path, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Where systemd has put no credentials, those in the folder credentials/ of the configuration, if there is one."""
+    folder = directory / "credentials"
+    return {"CREDENTIALS_DIRECTORY": str(folder), **environment} if folder.is_dir() else environment
 
 
 def _read(

@@ -3,8 +3,9 @@ the topics made from it: what else is wrong with a topic must not hide a wrong n
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aggregator import registry
@@ -20,7 +21,7 @@ class Name:
     """A name in a rule, where it stands, and what it is a name of."""
 
     location: Location
-    kind: str  # concept | source | rules | topics
+    kind: str  # concept | source | tag | rules | topics
     name: str
 
 
@@ -34,11 +35,15 @@ def named(file: YamlFile) -> Iterator[tuple[Location, Name]]:
                 yield place, Name((*place, "extends"), "topics", rule["extends"])
 
 
-def unknown_concepts(file: YamlFile, known: Mapping[str, Any] | None) -> Iterator[str]:
-    """A problem for each concept that is not there; none if it is not known which there are."""
-    folder = file.path.parent / "concepts"
+def unknown_concepts(file: YamlFile, known: Mapping[str, Any] | None, folder: Path) -> Iterator[str]:
+    """A problem for each concept that is not there; none if it is not known which there are. `folder` is for new ones.
+
+    A tag may be any word, but what is written as a concept, of a kind that there is, must be one.
+    """
+    kinds = {name.partition(":")[0] for name in known or ()}
     for _, found in named(file) if known is not None else ():
-        if found.kind == "concept" and known is not None and found.name not in known:
+        is_meant = found.kind == "concept" or (found.kind == "tag" and _looks_like(found.name, kinds))
+        if is_meant and known is not None and found.name not in known:
             form = "" if ":" in found.name else ": a concept is written like 'country:china'"
             hint = similar(found.name, known) or form
             yield file.problem(found.location, f"unknown concept '{found.name}'{hint}; define new ones in {folder}/")
@@ -83,12 +88,17 @@ def _names(rule: Any, location: Location) -> Iterator[Name]:
 
 def _names_in_leaf(rule: Mapping[str, Any], location: Location) -> Iterator[Name]:
     keys = [key for leaf in registry.leaves().values() if leaf.KEY in rule for key in leaf.CONCEPTS]
-    for kind, key in (*(("concept", key) for key in keys), ("source", "source")):
+    for kind, key in (*(("concept", key) for key in keys), ("source", "source"), ("tag", "tag")):
         value = rule.get(key)
         if isinstance(value, str):
             yield Name((*location, key), kind, value)
         elif isinstance(value, list):
             yield from (Name((*location, key, n), kind, one) for n, one in enumerate(value) if isinstance(one, str))
+
+
+def _looks_like(tag: str, kinds: Collection[str]) -> bool:
+    kind, colon, name = tag.partition(":")
+    return bool(colon) and kind in kinds and bool(name) and " " not in name
 
 
 def _mapping(data: Any, key: str) -> dict[str, Any]:

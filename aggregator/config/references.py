@@ -1,7 +1,8 @@
 """Rules that are used by name, and topics that extend topics: what they stand for.
 
 A topic that extends another holds where the other does and its own rules hold as well. It takes over `language`,
-`max_age`, `min_independent_sources`, `stories`, `related`, `reasons` and `limit` where it says nothing of them.
+`max_age`, `min_independent_sources`, `private`, `stories`, `related`, `reasons` and `limit` where it says nothing of
+them; the first four it may narrow, and never widen.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from aggregator.config.yamlfile import Location, YamlFile
 MAX_RULES = 5_000  # in one topic, when all names are followed
 MAX_DEPTH = 40  # of rules in rules, where names lead
 
-_INHERITED = ("language", "max_age", "min_independent_sources", "stories", "related", "reasons", "limit")
+_INHERITED = ("stories", "related", "reasons", "limit")
 
 
 def circles(file: YamlFile) -> Iterator[str]:
@@ -53,7 +54,7 @@ def resolved(file: TopicsFile) -> dict[str, Topic]:
         rules = {name: getattr(base, name) for name in (*QUANTIFIERS, "score")}
         group = Group.model_construct(rule=f"topic {own.extends}", **rules)
         taken = {name: getattr(base, name) for name in _INHERITED if name not in own.model_fields_set}
-        return own.model_copy(update={**taken, **parts, "all": (group, *parts["all"])})
+        return own.model_copy(update={**taken, **_narrowed(own, base), **parts, "all": (group, *parts["all"])})
 
     def whole(part: Any) -> Any:
         if not isinstance(part, Group):
@@ -65,6 +66,19 @@ def resolved(file: TopicsFile) -> dict[str, Topic]:
     return {slug: topic(slug) for slug in file.topics}
 
 
+def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]) -> Iterator[str]:
+    """A problem for each key by which a topic would be shown where the one that it extends is not."""
+    for slug, topic in own.items():
+        base = whole[topic.extends] if topic.extends else None
+        if base and base.private and "private" in topic.model_fields_set and not topic.private:
+            message = f"'{topic.extends}', which this topic extends, is private, and so must this one be"
+            yield file.problem(("topics", slug, "private"), message)
+        if base and base.language and topic.language and not set(base.language) & set(topic.language):
+            theirs = ", ".join(base.language)
+            message = f"nothing is in both: '{topic.extends}', which this topic extends, is in {theirs}"
+            yield file.problem(("topics", slug, "language"), message)
+
+
 def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[str]:
     """A problem for each topic that is too much to judge: a few names can stand for a million rules."""
     seen: dict[int, int] = {}
@@ -74,12 +88,24 @@ def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[str]:
             yield file.problem(("topics", slug), message)
 
 
+def _narrowed(own: Topic, base: Topic) -> dict[str, Any]:
+    """What both say, such that both hold."""
+    return {
+        "language": tuple(one for one in own.language or base.language if not base.language or one in base.language),
+        "max_age": min(filter(None, (own.max_age, base.max_age)), default=None),
+        "min_independent_sources": max(own.min_independent_sources, base.min_independent_sources),
+        "private": own.private or base.private,
+    }
+
+
 def _size(rule: object, seen: dict[int, int]) -> int:
     """How many rules there are in a rule."""
     if not isinstance(rule, Group):
         return 1
     if id(rule) not in seen:
-        seen[id(rule)] = 1 + sum(_size(part, seen) for name in QUANTIFIERS for part in getattr(rule, name))
+        concepts = len({part for part in rule.all if isinstance(part, str)})
+        pairs = concepts * (concepts - 1) // 2  # each is a rule of its own: see `topics.together`
+        seen[id(rule)] = 1 + pairs + sum(_size(part, seen) for name in QUANTIFIERS for part in getattr(rule, name))
     return seen[id(rule)]
 
 

@@ -39,9 +39,9 @@ def _address(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _own_url(given: dict[str, Any]) -> str:
+def own_url(listen: str) -> str:
     """Where a browser on this machine finds the web server."""
-    host, port = _address(given["listen"])
+    host, port = _address(listen)
     return f"http://{_LOCAL.get(host, host)}:{port}/"
 
 
@@ -187,7 +187,8 @@ class Settings(Options):
         AfterValidator(_listen),
     ] = Field("127.0.0.1:8080", description="Host and port of the web server.")
     base_url: Annotated[str, AfterValidator(_base_url)] = Field(
-        default_factory=_own_url, description="What readers see; links in feeds begin with it. Else made from `listen`."
+        default_factory=lambda given: own_url(given["listen"]),
+        description="What readers see; links in feeds begin with it. Else made from `listen`.",
     )
     tag_authority: Annotated[str, _AUTHORITY] = Field(
         "example.org,2026",

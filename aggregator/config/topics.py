@@ -18,15 +18,15 @@ _CONCEPT = r"^[a-z]+:[a-z0-9-]+$"
 ConceptId = Annotated[str, Written(_CONCEPT, "a concept is written like 'country:china', in small letters, no spaces")]
 # In a rule any text may stand here: whether it names a concept is asked where all concepts are known.
 Named = Annotated[str, WithJsonSchema({"type": "string", "pattern": _CONCEPT})]
-_SLUG = r"^[a-z0-9][a-z0-9-]{0,63}$"
+SLUG = r"^[a-z0-9][a-z0-9-]{0,63}$"
 Slug = Annotated[
     str,
     Written(
-        _SLUG,
+        SLUG,
         "a topic's name in addresses has small letters, digits and hyphens, at most 64; people see its `title`",
     ),
 ]
-RuleName = Annotated[str, Written(_SLUG, "a rule's name has small letters, digits and hyphens, at most 64")]
+RuleName = Annotated[str, Written(SLUG, "a rule's name has small letters, digits and hyphens, at most 64")]
 Language = Annotated[str, Written(r"^[a-z]{2,3}$", "a language is its ISO 639 code, such as 'en'")]
 
 if TYPE_CHECKING:

@@ -3,16 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from aggregator.case import Case
-from aggregator.features import Hit
+from aggregator.features import Hit, phrase_key
 from aggregator.models import Verdict
-from aggregator.words import words
 
-CONCEPT = r"^[a-z]+:[a-z0-9-]+$"
-# In a rule any text may stand here: whether it names a concept is asked where all concepts are known.
-Concept = Annotated[str, WithJsonSchema({"type": "string", "pattern": CONCEPT})]
 Phrase = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(lambda value: _with_words(value))]
 Count = Annotated[int, Field(ge=1, le=100)]
 WHERE = "title, lede (the title and first 70 words), text (the title and all), author, url, category."
@@ -37,7 +33,7 @@ def counted(case: Case, rule: str, count: int, least: int, hits: Callable[[], It
 
 
 def _with_words(value: str) -> str:
-    if not words(value):
+    if not phrase_key(value):
         raise ValueError("there is no letter and no digit in it: look for signs by `regex`")
     return value
 

@@ -1,8 +1,8 @@
 """`about: country:china` — the article is about it, not just mentions it.
 
 `min` is the least score; the default is the bound at which a concept written by itself counts, too. The title of the
-article counts most, then its first words, then how often and how widely the text names it: see `taggers/concepts.py`.
-A publisher's own category that names the concept makes it about it, at just that bound.
+article counts most, then how often the text names it, then how early, then how it compares with others of its kind: see
+`taggers/concepts.py`. A publisher's own category that names the concept makes it about it, at just that bound.
 """
 
 from typing import ClassVar
@@ -10,8 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aggregator.case import Case, scored
-from aggregator.config.topics import ABOUT
-from aggregator.leaves._answers import Concept
+from aggregator.config.topics import ABOUT, Named
 from aggregator.models import Verdict
 from aggregator.registry import Leaf
 
@@ -22,7 +21,7 @@ class About(Leaf):
     KEY: ClassVar[str] = "about"
     CONCEPTS: ClassVar[tuple[str, ...]] = ("about",)
 
-    about: Concept
+    about: Named
     min: int = Field(ABOUT, ge=1, le=100, description=f"The least score: 40 is a main subject, {ABOUT} one of several.")
 
     def judge(self, case: Case) -> Verdict:

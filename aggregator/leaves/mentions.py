@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from aggregator.case import Case, mentioned
-from aggregator.leaves._answers import Concept, Count, counted
+from aggregator.config.topics import Named
+from aggregator.leaves._answers import Count, counted
 from aggregator.models import Verdict
 from aggregator.registry import Leaf
 
@@ -20,7 +21,7 @@ class Mentions(Leaf):
     KEY: ClassVar[str] = "mentions"
     CONCEPTS: ClassVar[tuple[str, ...]] = ("mentions",)
 
-    mentions: Concept
+    mentions: Named
     count: Count = Field(1, description="How often, at least.")
     where: Literal["title", "lede", "text"] = Field(
         "text", alias="in", description="title, lede (the title and first 70 words), or text (the title and all)."

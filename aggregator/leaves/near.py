@@ -13,8 +13,9 @@ from typing import Annotated, ClassVar
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from aggregator.case import Case, mentioned, worded
+from aggregator.config.topics import Named
 from aggregator.features import Hit, phrase_key
-from aggregator.leaves._answers import Concept, Count, Phrase, answer, times
+from aggregator.leaves._answers import Count, Phrase, answer, times
 from aggregator.leaves._stretches import stretches
 from aggregator.models import Verdict
 from aggregator.registry import Leaf, Options
@@ -28,7 +29,7 @@ class NearPhrase(Options):
 
 
 Item = Annotated[
-    Annotated[Concept, Tag("concept")] | Annotated[NearPhrase, Tag("NearPhrase")],
+    Annotated[Named, Tag("concept")] | Annotated[NearPhrase, Tag("NearPhrase")],
     Discriminator(lambda value: "concept" if isinstance(value, str) else "NearPhrase"),
 ]
 _WITHIN = r"^(sentence|paragraph|[1-9]\d{0,2} words?)$"
@@ -55,11 +56,11 @@ class Near(Leaf):
         return value
 
     def judge(self, case: Case) -> Verdict:
-        per_item = [_hits(case, key) for key in self._keys]
+        per_item = [self._hits(case, key) for key in self._keys]
         if missing := [item for item, hits in zip(self.near, per_item, strict=True) if not hits]:
             return answer(False, self._rule, f"{_name(missing[0])} is not mentioned")
         if self.within in ("sentence", "paragraph"):
-            common = _common([_mask(case, key, self.within) for key in self._keys])
+            common = _common([self._mask(case, key) for key in self._keys])
             found = common.bit_count()
             first: list[int | Hit] = [*_lowest(common, _SHOWN)]
         else:
@@ -69,6 +70,31 @@ class Near(Leaf):
         if not case.shows:
             return answer(found >= self.count, self._rule, value)
         return answer(found >= self.count, self._rule, value, lambda: case.excerpts(self._shown(case, per_item, first)))
+
+    def _hits(self, case: Case, key: tuple[str, bool]) -> tuple[Hit, ...]:
+        """Where an item stands; of a concept not where another of the items stands for it: one name is not two."""
+        name, is_phrase = key
+        hits = case.hits(name, is_phrase=is_phrase)
+        others = {} if is_phrase else case.features.stand_ins.get(name, {})
+        same = {hit for other in self._concepts if other in others for hit in others[other]}
+        return tuple(hit for hit in hits if hit not in same) if same else hits
+
+    def _mask(self, case: Case, key: tuple[str, bool]) -> int:
+        """A number with a bit for each sentence, or paragraph, that has the item; the lowest bit is the title's."""
+
+        def find() -> int:
+            places = case.features.sentences if self.within == "sentence" else case.features.paragraphs
+            bits = bytearray(len(places) // 8 + 1)
+            place = _place(case, self.within)
+            for hit in self._hits(case, key):
+                number = place(hit) + 1
+                bits[number >> 3] |= 1 << (number & 7)
+            return int.from_bytes(bits, "little")
+
+        others = case.features.stand_ins.get(key[0], {})
+        beside = tuple(name for name in self._concepts if name in others)
+        mask: int = case.once(("mask", key, beside, self.within), find)
+        return mask
 
     def _stretches(self, case: Case, per_item: Sequence[Sequence[Hit]]) -> list[Hit]:
         """The first hundred: no rule asks for more."""
@@ -98,6 +124,10 @@ class Near(Leaf):
         return tuple(map(_key, self.near))
 
     @cached_property
+    def _concepts(self) -> tuple[str, ...]:
+        return tuple(sorted(key for key, is_phrase in self._keys if not is_phrase))
+
+    @cached_property
     def _rule(self) -> str:
         least = f" at least {self.count} times" if self.count > 1 else ""
         unit = self.within if self.within[0].isdigit() else f"one {self.within}"
@@ -112,27 +142,8 @@ def _name(item: Item) -> str:
     return f"“{item.phrase}”" if isinstance(item, NearPhrase) else item
 
 
-def _hits(case: Case, key: tuple[str, bool]) -> tuple[Hit, ...]:
-    return case.hits(key[0], is_phrase=key[1])
-
-
 def _place(case: Case, within: str) -> Callable[[Hit], int]:
     return case.features.sentence_of if within == "sentence" else case.features.paragraph_of
-
-
-def _mask(case: Case, key: tuple[str, bool], within: str) -> int:
-    """A number with a bit for each sentence, or paragraph, that has the thing; the lowest bit is the title's."""
-
-    def find() -> int:
-        bits = bytearray(len(case.features.sentences if within == "sentence" else case.features.paragraphs) // 8 + 1)
-        place = _place(case, within)
-        for hit in _hits(case, key):
-            number = place(hit) + 1
-            bits[number >> 3] |= 1 << (number & 7)
-        return int.from_bytes(bits, "little")
-
-    mask: int = case.once(("mask", key, within), find)
-    return mask
 
 
 def _common(masks: Iterable[int]) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, func, or_, select, union
+from sqlalchemy import Integer, Row, bindparam, case, func, select, tuple_, union
 
 from aggregator.models import (
     Article,
@@ -25,7 +25,7 @@ from aggregator.models import (
 from aggregator.plaintext import ENDING, breaks_off
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
-from aggregator.store.schema import articles, sources, tags
+from aggregator.store.schema import UtcDateTime, articles, sources, tags
 from aggregator.store.schema import stories as story_table
 
 COMPARED = 60  # articles of a source in which lines are looked for that all of its pages have
@@ -232,21 +232,26 @@ def stories(
     return found
 
 
+_WALK = articles.c.first_seen_at, articles.c.key  # as their index is
+_NEWEST = (
+    select(story_table.c.id, articles.c.first_seen_at)
+    .join(articles, articles.c.key == story_table.c.id)
+    .order_by(*(column.desc() for column in _WALK))
+    .limit(bindparam("limit", type_=Integer()))
+)
+_OLDER = _NEWEST.where(tuple_(*_WALK) < tuple_(bindparam("time", type_=UtcDateTime()), bindparam("name")))
+
+
 def newest_stories(
     database: Database, before: tuple[datetime, str] | None, limit: int
 ) -> list[tuple[tuple[datetime, str], list[Copy]]]:
     """Stories that were founded before a time (and id), latest first, to walk the store back piece by piece: the copies
     of each, with the time and id to go on from."""
-    founder = articles.alias()
-    some = select(story_table.c.id, founder.c.first_seen_at).join(founder, founder.c.key == story_table.c.id)
-    if before is not None:
-        time, name = before
-        earlier = (founder.c.first_seen_at == time) & (story_table.c.id < name)
-        some = some.where(founder.c.first_seen_at <= time, or_(founder.c.first_seen_at < time, earlier))
+    given = {"time": before[0], "name": before[1]} if before else {}
     found: dict[str, list[Copy]] = {}
     with database.reading() as connection:
-        latest = some.order_by(founder.c.first_seen_at.desc(), story_table.c.id.desc()).limit(limit)
-        wanted = {row.id: row.first_seen_at for row in connection.execute(latest)}
+        latest = connection.execute(_OLDER if before else _NEWEST, {"limit": limit, **given})
+        wanted = {row.id: row.first_seen_at for row in latest}
         for chunk in chunks(wanted):
             for row in connection.execute(_COPIES_IN, {"stories": chunk}):
                 found.setdefault(row.story, []).append(_copy(row))

@@ -27,6 +27,7 @@ class Database:
     def __init__(self, url: str, state: Path) -> None:
         """Open, and bring the schema up to date. Raises StateError, saying what to do."""
         self.is_sqlite = url == "sqlite"
+        self.upgraded_from: str | None = None  # the schema that was found, or "none", where there was something to do
         self.place = str(state / "aggregator.db") if self.is_sqlite else url.rpartition("@")[2]
         if self.is_sqlite:
             address = f"sqlite+pysqlite:///{self.place}"
@@ -94,6 +95,7 @@ class Database:
                     " install that version or restore a backup"
                 )
             _upgrade(connection)
+            self.upgraded_from = found or "none"
 
 
 def dialect_insert(table: Table, is_sqlite: bool) -> Any:

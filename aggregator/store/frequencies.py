@@ -1,14 +1,17 @@
 """Frequencies: how common terms are in what has come of late, by language."""
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Integer, bindparam, delete, select, update
 
 from aggregator.models import Frequencies
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, frequencies
 
-LATEST = 10  # times as many articles as are wanted are looked through for those of one language
-
 _OF = select(frequencies).where(frequencies.c.language == bindparam("spoken"))
+_SAMPLE = (
+    select(articles.c.title, articles.c.text)
+    .order_by(articles.c.first_seen_at.desc())
+    .limit(bindparam("limit", type_=Integer()))
+)
 _SEEN = update(frequencies).where(frequencies.c.language == bindparam("spoken")).values(seen=bindparam("so_many"))
 
 
@@ -39,9 +42,6 @@ def forget(database: Database) -> None:
 
 def sample(database: Database, language: str, limit: int) -> list[tuple[str, str]]:
     """Title and text of the latest articles of a language, at most so many."""
-    latest = select(articles.c.key).order_by(articles.c.first_seen_at.desc()).limit(LATEST * limit)
-    of_language = articles.c.language == language if language else articles.c.language.is_(None)
-    some = select(articles.c.title, articles.c.text).where(articles.c.key.in_(latest), of_language)
+    some = _SAMPLE.where(articles.c.language == language if language else articles.c.language.is_(None))
     with database.reading() as connection:
-        rows = connection.execute(some.order_by(articles.c.first_seen_at.desc(), articles.c.key).limit(limit))
-        return [(row.title, row.text) for row in rows]
+        return [(row.title, row.text) for row in connection.execute(some, {"limit": limit})]

@@ -23,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 metadata = MetaData(
@@ -252,7 +253,8 @@ articles = Table(
     Index(None, "story_link"),  # copies
     Index(None, "link"),  # explain; kin
     Index(None, "source", "first_seen_at"),  # kin
-    Index(None, "first_seen_at"),  # what has come of late
+    Index(None, "first_seen_at", "key"),  # what has come of late, in an order
+    Index(None, "language", "first_seen_at"),  # and in one language
 )
 
 sketches = Table(
@@ -308,6 +310,7 @@ stories = Table(
     Column("lead", KEY, nullable=False, comment="the copy that is shown"),
     Column("item_id", Text, unique=True, comment="tag: URI, pinned when the story is first published"),
     Column("led_at", UtcDateTime, comment="since when this copy leads, if another one did before"),
+    Column("founded_at", UtcDateTime, comment="the date of the article that founded it, as it was then: never moves"),
     Column("event", KEY, comment="the story that was the first to tell of what it tells of; empty: not looked for yet"),
     Column("unrelated", Boolean, nullable=False, server_default=false(), comment="its relations are to be looked for"),
     Index(None, "event"),  # one story of each event
@@ -374,6 +377,9 @@ topics = Table(
     Column("changes", Integer, nullable=False, comment="counts up whenever something in the topic changes"),
     Column("published_changes", Integer, nullable=False, comment="the count that the published files show"),
     Column("expires_at", UtcDateTime, comment="when the oldest item becomes too old for the feed"),
+    Column(
+        "filled", Boolean, nullable=False, server_default=true(), comment="false: new, and the past not yet looked at"
+    ),
 )
 
 memberships = Table(
@@ -412,6 +418,15 @@ pages = Table(
     Column("number", Integer, primary_key=True, autoincrement=False, comment="in the topic's archive, from 1"),
     Column("sealed_at", UtcDateTime, nullable=False, comment="since then no story has come to it"),
     Column("changes", Integer, nullable=False, comment="counts up when a story of it changes; 0: published as it is"),
+)
+
+departed = Table(  # what a feed has shown, and shows again if it comes back
+    "departed",
+    metadata,
+    Column("topic", String(64), ForeignKey("topics.slug", ondelete="CASCADE"), primary_key=True),
+    Column("story", KEY, ForeignKey("stories.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "story"),  # deleted with it
+    sqlite_with_rowid=False,
 )
 
 settings = Table(

@@ -68,9 +68,20 @@ def _claim() -> Any:
     return claimed.values(leased_until=bindparam("until", type_=UtcDateTime())).returning(*_LEASE)
 
 
-def _next_visit() -> Select[Any]:
+def _visitable_at() -> ColumnElement[Any]:
     waits = and_(hosts.c.free_at.is_not(None), hosts.c.free_at > sources.c.due_at)
-    at = case((waits, hosts.c.free_at), else_=sources.c.due_at)
+    return case((waits, hosts.c.free_at), else_=sources.c.due_at)
+
+
+def _summary() -> Any:
+    next_at = func.min(case((sources.c.leased_until.is_(None), _visitable_at())), type_=UtcDateTime())
+    failing = func.count(case((sources.c.failures > 0, 1)))
+    found = select(func.count(), failing, next_at).where(sources.c.active)
+    return found.outerjoin_from(sources, hosts, hosts.c.host == sources.c.host)
+
+
+def _next_visit() -> Select[Any]:
+    at = _visitable_at()
     unclaimed = sources.c.active, sources.c.leased_until.is_(None), sources.c.due_at <= _DUE_BY
     return select(func.min(at)).outerjoin_from(sources, hosts, hosts.c.host == sources.c.host).where(*unclaimed)
 
@@ -86,7 +97,7 @@ def _take_up(is_sqlite: bool) -> Any:
     return statement.returning(hosts.c.host)
 
 
-_DUE, _CLAIM, _NEXT_VISIT = _due(), _claim(), _next_visit()
+_DUE, _CLAIM, _NEXT_VISIT, _SUMMARY = _due(), _claim(), _next_visit(), _summary()
 _RELEASE = (
     update(sources)
     .where(sources.c.id == bindparam("source"), sources.c.leased_until == bindparam("until"))
@@ -106,6 +117,15 @@ class SourceStatus:
     state: SourceState
     free_at: datetime | None  # its host rests until then
     visits: tuple[Visit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All sources in three values."""
+
+    sources: int
+    failing: int
+    next_at: datetime | None  # when the next unclaimed one is due and its host free
 
 
 def register(database: Database, configured: Mapping[str, Source], now: datetime) -> dict[str, str]:
@@ -230,6 +250,13 @@ def next_visit_at(database: Database, due_by: datetime) -> datetime | None:
     with database.reading() as connection:
         found: datetime | None = connection.execute(_NEXT_VISIT, {"due_by": due_by}).scalar_one()
         return found
+
+
+def summary(database: Database) -> Summary:
+    """How many there are and how it is with them, at little cost: it is asked for every few seconds."""
+    with database.reading() as connection:
+        count, failing, next_at = connection.execute(_SUMMARY).one()
+    return Summary(count, failing or 0, next_at)
 
 
 def statuses(database: Database, only: str | None = None, *, visits_each: int = 1) -> list[SourceStatus]:

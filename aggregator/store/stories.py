@@ -27,6 +27,16 @@ _RESTORE = (
     .values(item_id=_ITS_ID)
 )
 _UNRETIRE = delete(retired).where(retired.c.story.in_(_AMONG))
+_LEAVE = (
+    delete(memberships)
+    .where(memberships.c.story.in_(_AMONG))
+    .returning(memberships.c.topic, memberships.c.story, memberships.c.hidden)
+)
+_SHOW = (
+    update(memberships)
+    .where(memberships.c.topic == bindparam("in"), memberships.c.story == bindparam("heir"))
+    .values(hidden=False)
+)
 _LEADS = select(stories.c.id, stories.c.lead).where(stories.c.id.in_(_AMONG))
 _WISHES = select(wishes.c.id, wishes.c.kind, wishes.c.article, wishes.c.other).order_by(wishes.c.id)
 
@@ -40,7 +50,7 @@ def regroup(
 ) -> None:
     """Put copies into stories, whole, and delete the stories that are empty then; what shows any is published anew.
 
-    A story that was empty for a time has its item id again.
+    A story that was empty for a time has its item id again. What a feed has shown stays in it, under whatever story.
     """
     places = [
         {
@@ -57,13 +67,15 @@ def regroup(
     with database.writing() as connection:
         connection.execute(_PLACE, sorted(places, key=lambda row: str(row["at"])))
         touched: set[str] = set()
+        shown: list[dict[str, str | None]] = []
         pages.touch(connection, {*gone, *(story.id for story in after)})
         relations.hand_over(connection, {key: story for key, story in found_in.items() if key in gone})
         for chunk in chunks(gone):
             connection.execute(_RETIRE, {"ids": chunk})
             withdrawals.note(connection, chunk, now)
-            left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
-            touched.update(connection.execute(left).scalars())
+            left = list(connection.execute(_LEAVE, {"ids": chunk}))
+            touched.update(row.topic for row in left)
+            shown += [{"in": row.topic, "heir": found_in.get(row.story)} for row in left if row.hidden is False]
             relations.forget(connection, chunk)
             connection.execute(delete(stories).where(stories.c.id.in_(chunk)))
         save_leads(database, connection, after, now)
@@ -72,6 +84,8 @@ def regroup(
             connection.execute(_UNRETIRE, {"ids": chunk})
             withdrawals.forget(connection, chunk)
         old, new = replace_memberships(database, connection, memberships_by_story)
+        if shown:
+            connection.execute(_SHOW, shown)
         date_memberships(connection, (story.id for story in after))
         touch(connection, touched | {membership.topic for membership in old | new})
 

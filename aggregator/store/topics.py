@@ -28,7 +28,7 @@ from aggregator.store.articles import article_of, chunks, tag_of
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, pages, retired, sources, stories, tags, topics, withdrawn
 from aggregator.store.settings import put, value_of
-from aggregator.store.visits import touch
+from aggregator.store.visits import membership_of, touch
 
 # What each publication asks is built here, once: to build a statement takes longer than to execute it.
 _CHANGED = or_(topics.c.changes != topics.c.published_changes, topics.c.expires_at <= bindparam("now"))
@@ -37,7 +37,7 @@ _PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # th
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
-_FOUNDER = articles.alias("founder")  # dates its story: whoever leads it, its item stays where it is
+_FOUNDER = articles.alias("founder")
 _WANTED: Any = bindparam("wanted", expanding=True)
 _TAKEN = union_all(
     select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
@@ -49,7 +49,7 @@ _STORIES = (
         stories.c.id.label("story_id"),
         stories.c.item_id,
         stories.c.led_at,
-        _FOUNDER.c.dated_at.label("founded_at"),
+        stories.c.founded_at,
         memberships.c.score,
         memberships.c.reasons,
         articles,
@@ -63,22 +63,31 @@ _STORIES = (
 _IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
 _STORIES_IN = _STORIES.where(_IS_RECENT).limit(_MOST)
 _IS_ON_PAGE = memberships.c.page == bindparam("page")
-_others, _their_founders = stories.alias(), articles.alias()
+_others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
     _their_founders.c.first_seen_at < _FOUNDER.c.first_seen_at,
     (_their_founders.c.first_seen_at == _FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
 )
+_theirs = memberships.alias("theirs")
+_IS_IN_THE_TOPIC = (
+    select(_theirs.c.story)
+    .where(
+        _theirs.c.topic == bindparam("topic"),
+        _theirs.c.story == _others.c.id,
+        or_(_theirs.c.hidden.is_(False), bindparam("past", type_=Boolean())),
+    )
+    .correlate(_others)
+    .exists()
+)
 _OF_THE_EVENT = (  # others in the topic that go before: the event's first story, else the one that came first
-    select(memberships.c.story)
-    .join(_others, _others.c.id == memberships.c.story)
+    select(_others.c.id)
     .join(_their_founders, _their_founders.c.key == _others.c.id)
     .where(
-        memberships.c.topic == bindparam("topic"),
-        _IS_SHOWN,
         _others.c.event == stories.c.event,
         _others.c.id != stories.c.id,
         or_(_OTHER_IS_FIRST, not_(_IS_FIRST) & _CAME_BEFORE),
+        _IS_IN_THE_TOPIC,
     )
 )
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
@@ -92,6 +101,7 @@ _COPIES = (
         articles.c.key,
         articles.c.dated_at,
         articles.c.voice,
+        articles.c.source,
         sources.c.name,
         sources.c.url,
         articles.c.link,
@@ -101,22 +111,16 @@ _COPIES = (
     .order_by(articles.c.dated_at, articles.c.key)
 )
 _MEMBERSHIPS_OF = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_WAITING = select(memberships.c.topic).where(memberships.c.hidden.is_(None)).distinct()
 _UNDECIDED = (
     select(memberships.c.story)
-    .join(stories, stories.c.id == memberships.c.story)
-    .join(articles, articles.c.key == stories.c.lead)
     .where(memberships.c.topic == bindparam("topic"), memberships.c.hidden.is_(None))
-    .order_by(articles.c.dated_at.desc(), stories.c.id)
+    .order_by(memberships.c.dated_at.desc(), memberships.c.story)
 )
 _OF_UNDECIDED = update(memberships).where(memberships.c.topic == bindparam("in"), memberships.c.hidden.is_(None))
 _SHOW = _OF_UNDECIDED.where(memberships.c.story.in_(bindparam("ids", expanding=True))).values(hidden=False)
 _HIDE = _OF_UNDECIDED.values(hidden=True)
-_DATES = (
-    select(memberships.c.topic, articles.c.dated_at)
-    .join(stories, stories.c.id == memberships.c.story)
-    .join(articles, articles.c.key == stories.c.lead)
-    .where(articles.c.dated_at >= bindparam("since"))
-)
+_DATES = select(memberships.c.topic, memberships.c.dated_at).where(memberships.c.dated_at >= bindparam("since"))
 _LATEST = (
     select(stories.c.lead)
     .join(articles, articles.c.key == stories.c.id)
@@ -143,6 +147,7 @@ class StoredCopy:
     key: str
     dated_at: datetime
     voice: str
+    source: str
     attribution: Attribution
 
 
@@ -157,14 +162,16 @@ class StoredStory:
     tags: tuple[Tag, ...]
     score: int
     reasons: tuple[str, ...]
-    founded_at: datetime  # the date of the article that founded it: it stays when another copy leads
+    founded_at: datetime  # the date that the article which founded it had then: it stays, whoever leads
     led_at: datetime | None  # since when its lead leads, if another copy did before
     related: tuple[Related, ...] = ()  # the likeliest first
 
 
 def register(database: Database, slugs: Iterable[str], rules_hash: str, now: datetime) -> bool:
-    """Make the table say which topics there are. True when the rules are not those that the store was judged by."""
-    rows = [{"slug": slug, "created_at": now, "changes": 1, "published_changes": 0} for slug in sorted(slugs)]
+    """Make the table say which topics there are. True when the rules are not those that the whole store was judged by;
+    from then on it is judged by none, until `note_rules`."""
+    fresh = {"created_at": now, "changes": 1, "published_changes": 0, "filled": False}
+    rows = [{"slug": slug} | fresh for slug in sorted(slugs)]
     with database.writing() as connection:
         gone = select(topics.c.slug).where(topics.c.slug.not_in([row["slug"] for row in rows]))
         connection.execute(delete(memberships).where(memberships.c.topic.in_(gone)))
@@ -172,7 +179,10 @@ def register(database: Database, slugs: Iterable[str], rules_hash: str, now: dat
         connection.execute(delete(withdrawn).where(withdrawn.c.topic.in_(gone)))
         connection.execute(delete(topics).where(topics.c.slug.not_in([row["slug"] for row in rows])))
         connection.execute(database.insert(topics).values(rows).on_conflict_do_nothing())
-        return value_of(connection, "rules") != rules_hash
+        is_outdated = value_of(connection, "rules") != rules_hash
+        if is_outdated:
+            put(database, connection, "rules", "")
+        return is_outdated
 
 
 def note_rules(database: Database, rules_hash: str, **others: str) -> None:
@@ -180,13 +190,14 @@ def note_rules(database: Database, rules_hash: str, **others: str) -> None:
     with database.writing() as connection:
         for name, value in {"rules": rules_hash, **others}.items():
             put(database, connection, name, value)
+        connection.execute(update(topics).values(filled=True))
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
 
 
-def forget_rules(database: Database) -> None:
-    """Have the whole store judged, and cut, though no rule has changed."""
+def forget(database: Database, names: Iterable[str]) -> None:
+    """Remember that these things are not, or no longer, wholly done by any rules."""
     with database.writing() as connection:
-        for name in ("rules", "furniture"):
+        for name in sorted(names):
             put(database, connection, name, "")
 
 
@@ -305,23 +316,25 @@ def _found(database: Database, statement: Select[Any], asked: Mapping[str, Any],
 def settle(database: Database, most: Mapping[str, int]) -> dict[str, int]:
     """Decide which of the stories that other rules have found in the past are shown in the feed of each topic: the
     newest, at most so many. Answers with how many are shown now, by topic."""
-    shown: dict[str, int] = {}
-    for slug, limit in most.items():
-        with database.writing() as connection:
-            waiting = list(connection.execute(_UNDECIDED, {"topic": slug}).scalars())
-            for chunk in chunks(waiting[:limit]):
-                connection.execute(_SHOW, {"in": slug, "ids": chunk})
-            if waiting:
-                connection.execute(_HIDE, {"in": slug})
-                touch(connection, [slug])
-                shown[slug] = len(waiting[:limit])
-    return shown
-
-
-def new_since(database: Database, start: datetime) -> set[str]:
-    """The topics that were made then, or later."""
     with database.reading() as connection:
-        return set(connection.execute(select(topics.c.slug).where(topics.c.created_at >= start)).scalars())
+        undecided = sorted(most.keys() & set(connection.execute(_WAITING).scalars()))
+    return {slug: _settle(database, slug, most[slug]) for slug in undecided}
+
+
+def _settle(database: Database, slug: str, most: int) -> int:
+    with database.writing() as connection:
+        newest = list(connection.execute(_UNDECIDED.limit(most), {"topic": slug}).scalars())
+        for chunk in chunks(newest):
+            connection.execute(_SHOW, {"in": slug, "ids": chunk})
+        connection.execute(_HIDE, {"in": slug})
+        touch(connection, [slug])
+    return len(newest)
+
+
+def unfilled(database: Database) -> set[str]:
+    """The topics that are new: the whole store has not been judged since they were made."""
+    with database.reading() as connection:
+        return set(connection.execute(select(topics.c.slug).where(topics.c.filled.is_(False))).scalars())
 
 
 def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, dict[str, Membership]]:
@@ -330,8 +343,7 @@ def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, 
     with database.reading() as connection:
         for chunk in chunks(story_ids):
             for row in connection.execute(_MEMBERSHIPS_OF, {"stories": chunk}):
-                facts = row.topic, row.story, row.score, tuple(row.reasons), row.rules
-                found[row.story][row.topic] = Membership(*facts)
+                found[row.story][row.topic] = membership_of(row)
     return found
 
 
@@ -353,9 +365,8 @@ def latest(database: Database, limit: int) -> list[str]:
 def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
     """How many stories each topic has, and the date of its newest."""
     statement = (
-        select(topics.c.slug, func.count(memberships.c.story), func.max(articles.c.dated_at))
+        select(topics.c.slug, func.count(memberships.c.story), func.max(memberships.c.dated_at))
         .outerjoin(memberships, memberships.c.topic == topics.c.slug)
-        .outerjoin(articles, articles.c.key == memberships.c.story)
         .group_by(topics.c.slug)
     )
     with database.reading() as connection:
@@ -364,8 +375,8 @@ def counts(database: Database) -> dict[str, tuple[int, datetime | None]]:
 
 def _copies(connection: Connection, story_ids: list[str]) -> dict[str, tuple[StoredCopy, ...]]:
     found: dict[str, list[StoredCopy]] = defaultdict(list)
-    for story, key, dated_at, voice, *facts in connection.execute(_COPIES, {"stories": story_ids}):
-        found[story].append(StoredCopy(key, dated_at, voice, Attribution(*facts)))
+    for story, key, dated_at, voice, source, *facts in connection.execute(_COPIES, {"stories": story_ids}):
+        found[story].append(StoredCopy(key, dated_at, voice, source, Attribution(*facts)))
     return {story: tuple(group) for story, group in found.items()}
 
 

@@ -15,7 +15,18 @@ from aggregator.store import sketches as stored_sketches
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
-from aggregator.store.schema import UtcDateTime, articles, hosts, memberships, sources, stories, tags, topics, visits
+from aggregator.store.schema import (
+    UtcDateTime,
+    articles,
+    departed,
+    hosts,
+    memberships,
+    sources,
+    stories,
+    tags,
+    topics,
+    visits,
+)
 from aggregator.store.sources import row_of as row_of_state
 from aggregator.words import folded
 
@@ -56,7 +67,9 @@ _VOICE = (
 _STORIES = select(articles.c.story).where(articles.c.key.in_(bindparam("keys", expanding=True)))
 _DELETE_TAGS = delete(tags).where(tags.c.article.in_(bindparam("keys", expanding=True)))
 _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
-_FOUNDED = select(articles.c.dated_at).where(articles.c.key == memberships.c.story).scalar_subquery()
+_DEPARTED = select(departed).where(departed.c.story.in_(bindparam("stories", expanding=True)))
+_TOPICS = select(memberships.c.topic).where(memberships.c.story.in_(bindparam("stories", expanding=True))).distinct()
+_FOUNDED = select(stories.c.founded_at).where(stories.c.id == memberships.c.story).scalar_subquery()
 _DATE = (
     update(memberships)
     .where(
@@ -68,8 +81,11 @@ _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), mem
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
 _OTHER_LEAD = (stories.c.id == bindparam("story")) & (stories.c.lead != bindparam("leading"))
 _LEAD = (
-    update(stories).where(_OTHER_LEAD).values(lead=bindparam("leading"), led_at=bindparam("now", type_=UtcDateTime()))
+    update(stories)
+    .where(_OTHER_LEAD)
+    .values(lead=bindparam("leading"), led_at=bindparam("now", type_=UtcDateTime()), unrelated=True)
 )
+_REREAD = update(stories).where(stories.c.lead.in_(bindparam("leads", expanding=True))).values(unrelated=True)
 
 
 def save(database: Database, lease: Lease, outcome: Outcome) -> None:
@@ -95,7 +111,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             before, after = replace_memberships(database, connection, outcome.memberships, new)
             date_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
-            touch(connection, {membership.topic for membership in before | after} | _topics_of(connection, others))
+            touch(connection, {membership.topic for membership in before | after} | topics_of(connection, others))
 
 
 def save_quiet(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
@@ -128,7 +144,8 @@ def save_judgement(
     leads: Mapping[str, str],
     now: datetime,
 ) -> None:
-    """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story."""
+    """New tags, memberships and leads of what is stored already: after a change of rules. Leads are by story; where it
+    is another one than before, the relations of the story are looked for anew."""
     rows = [{"story": story, "leading": leads[story], "now": now} for story in sorted(leads)]
     with database.writing() as connection:
         if rows:
@@ -141,7 +158,8 @@ def save_judgement(
 
 
 def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) -> None:
-    """Articles from which more or less is cut now, each with what it was: what has changed meanwhile stays as it is."""
+    """Articles from which more or less is cut now, each with what it was: what has changed meanwhile stays as it is.
+    The relations of stories that they lead are looked for anew."""
     rows = [
         {"was": before.content_hash, "at": article.key, "folded_title": folded(article.title)}
         | {name: value for name, value in fields_of(article).items() if name in _CUT}
@@ -152,9 +170,11 @@ def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) 
         return
     with database.writing() as connection:
         connection.execute(_RECUT, sorted(rows, key=lambda row: str(row["at"])))
-        stories = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
-        pages.touch(connection, stories)
-        touch(connection, _topics_of(connection, stories))
+        found = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
+        for chunk in chunks(row["at"] for row in rows):
+            connection.execute(_REREAD, {"leads": chunk})
+        pages.touch(connection, found)
+        touch(connection, topics_of(connection, found))
 
 
 def save_links(database: Database, links: Mapping[str, str | None]) -> None:
@@ -240,12 +260,23 @@ def _save_articles(
 
 
 def save_leads(database: Database, connection: Connection, touched: Iterable[Story], now: datetime) -> None:
-    """Write which copies lead stories, new ones or known ones; and, where it is another one than before, since when."""
+    """Write which copies lead stories, new ones or known ones; and, where it is another one than before, since when.
+
+    The date of a story is written with it, and never again: who founded it could else hide it by an earlier one.
+    """
     ordered = sorted(touched, key=lambda story: story.id)
     if ordered:
         connection.execute(_LEAD, [{"story": story.id, "leading": story.lead, "now": now} for story in ordered])
-        rows = [{"id": story.id, "lead": story.lead, "unrelated": True} for story in ordered]
+        rows = [
+            {"id": story.id, "lead": story.lead, "founded_at": _date_of_founder(story), "unrelated": True}
+            for story in ordered
+        ]
         connection.execute(database.upsert(stories, "unrelated"), rows)
+
+
+def _date_of_founder(story: Story) -> datetime | None:
+    dates = {copy.key: copy.dated_at for copy in story.copies}
+    return dates.get(story.id, min(dates.values(), default=None))
 
 
 def _replace_tags(
@@ -273,28 +304,47 @@ def replace_memberships(
 ) -> tuple[set[Membership], set[Membership]]:
     """Write what changes of the memberships of stories: as they were, as they are. `new` stories have none yet.
 
-    `is_past`: other rules have brought them, not news. Then new ones are not shown before `topics.settle`.
+    `is_past`: other rules have brought them, not news. Then new ones are not shown before `topics.settle`, but for
+    those that the feed has shown before.
     """
-    before = {
-        Membership(row.topic, row.story, row.score, tuple(row.reasons), row.rules)
-        for chunk in chunks(story for story in by_story if story not in new)
-        for row in connection.execute(_MEMBERSHIPS, {"stories": chunk})
-    }
-    after = {item for group in by_story.values() for item in group}
-    ended = sorted({_in_order(item) for item in before} - {_in_order(item) for item in after})
+    chunked = chunks(story for story in by_story if story not in new)
+    rows = [row for chunk in chunked for row in connection.execute(_MEMBERSHIPS, {"stories": chunk})]
+    before, after = set(map(membership_of, rows)), {item for group in by_story.values() for item in group}
+    ended = {_in_order(item) for item in before} - {_in_order(item) for item in after}
     told = {_told(item) for item in after}
     pages.touch(connection, {item.story for item in before if _told(item) not in told})
     if ended:
-        connection.execute(_LEAVE, [{"left": topic, "by": story} for topic, story in ended])
-    hidden = None if is_past else False
-    begun = [fields_of(item) | {"hidden": hidden} for item in sorted(after - before, key=_in_order)]
+        _note_departed(database, connection, ended & {(row.topic, row.story) for row in rows if row.hidden is False})
+        connection.execute(_LEAVE, [{"left": topic, "by": story} for topic, story in sorted(ended)])
+    shown_before = _departed(connection, by_story) if is_past else set()
+    begun = [
+        fields_of(item) | {"hidden": None if is_past and _in_order(item) not in shown_before else False}
+        for item in sorted(after - before, key=_in_order)
+    ]
     if begun:
         connection.execute(database.upsert(memberships, "score", "reasons", "rules"), begun)
     return before, after
 
 
+def membership_of(row: Any) -> Membership:
+    """A row of `memberships`, as all others know it."""
+    return Membership(row.topic, row.story, row.score, tuple(row.reasons), row.rules)
+
+
+def _note_departed(database: Database, connection: Connection, shown: Collection[tuple[str, str]]) -> None:
+    """Remember what readers may have: when rules are mended, it is not hidden as a find from the past."""
+    rows = [{"topic": topic, "story": story} for topic, story in sorted(shown)]
+    if rows:
+        connection.execute(database.insert(departed).on_conflict_do_nothing(), rows)
+
+
+def _departed(connection: Connection, story_ids: Iterable[str]) -> set[tuple[str, str]]:
+    found = (connection.execute(_DEPARTED, {"stories": chunk}) for chunk in chunks(story_ids))
+    return {(row.topic, row.story) for rows in found for row in rows}
+
+
 def date_memberships(connection: Connection, story_ids: Iterable[str]) -> None:
-    """Let the memberships of stories have the dates of the articles that founded these."""
+    """Let the memberships of stories have the dates of these."""
     for chunk in chunks(story_ids):
         connection.execute(_DATE, {"stories": chunk})
 
@@ -303,9 +353,10 @@ def _stories(connection: Connection, keys: Collection[str]) -> Iterable[str]:
     return connection.execute(_STORIES, {"keys": keys}).scalars()
 
 
-def _topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
-    found = (connection.execute(_MEMBERSHIPS, {"stories": chunk}) for chunk in chunks(story_ids))
-    return {row.topic for rows in found for row in rows}
+def topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
+    """The topics of which any of these stories is."""
+    found = (connection.execute(_TOPICS, {"stories": chunk}).scalars() for chunk in chunks(story_ids))
+    return {topic for topics_ in found for topic in topics_}
 
 
 def _told(membership: Membership) -> tuple[str, str, int, tuple[str, ...]]:

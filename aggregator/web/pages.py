@@ -54,7 +54,7 @@ def topic(config: Config, database: Database, slug: str, *, private: bool = Fals
         related=compose.MOST_RELATED,
         past=True,
     )
-    voices = {story.id: origins.independent(copy.voice for copy in story.copies) for story in stories}
+    voices = {story.id: origins.independent_in(story.copies) for story in stories}
     feeds = [] if private else _feeds(slug, config)
     return _render("topic", config, topic=found, feeds=feeds, stories=stories, voices=voices)
 
@@ -73,10 +73,10 @@ def article(config: Config, database: Database, key: str) -> str | None:
         article=found,
         html=Markup(found.html),  # noqa: S704  # cleaned before it was stored
         cuts=[(part.reason, lines) for part, lines in removed(found) if part.reason != THE_TITLE],
-        tags=stored_articles.tags_of(database, key),
+        tags=stored_articles.tags_of(database, found.key),
         copies=sorted(copies, key=lambda copy: (copy.dated_at, copy.key)) if len(copies) > 1 else [],
         lead=dedup.lead(copies).key,
-        independent=origins.independent(copy.voice or copy.source for copy in copies),
+        independent=origins.independent_in(copies),
         credit=origins.credit(found, config.agencies),
         related=stored_relations.of(database, [story], stored_relations.MOST)[story],
         names=names,

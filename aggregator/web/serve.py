@@ -6,7 +6,8 @@ A feed is a file: a request looks at its identity, never into the database. Most
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -122,8 +123,9 @@ async def running(
     pipeline: Pipeline,
     stopping: Callable[[], bool],
     distributor: Distributor | None = None,
+    passed: Sequence[socket.socket] = (),
 ) -> AsyncIterator[None]:
-    """Serve while inside. Raises StateError when the address cannot be listened on."""
+    """Serve while inside: on the sockets that were `passed`, else on `listen`. Raises StateError when that is taken."""
     limits, published = Limits(lambda: config().settings.serve), Published(config)
     app = application(config, database, pipeline, stopping, limits, published, distributor)
     # A head is waited for no longer than for the next request: aiohttp has one clock for both.
@@ -132,21 +134,31 @@ async def running(
     assert runner.server
     front = Front(published, limits, runner.server)
     try:
-        host, port = config().settings.address
-        try:
-            listening = await front.loop.create_server(lambda: Connection(front), host, port, backlog=512)
-        except OSError as error:
-            raise StateError(
-                f"cannot listen on {host}:{port}: {error.strerror or error};"
-                " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
-            ) from error
+        listening = await _listening(front, passed, *config().settings.address)
         try:
             yield
         finally:
-            listening.close()
+            for one in listening:
+                one.close()
     finally:
         await runner.cleanup()
         front.close()
+
+
+async def _listening(
+    front: Front, passed: Sequence[socket.socket], host: str, port: int
+) -> list[asyncio.AbstractServer]:
+    for one in passed:
+        log.info("served on the socket that systemd has opened, whatever `listen` says: %s", one.getsockname())
+    try:
+        if not passed:
+            return [await front.loop.create_server(lambda: Connection(front), host, port, backlog=512)]
+        return [await front.loop.create_server(lambda: Connection(front), sock=one) for one in passed]
+    except OSError as error:
+        raise StateError(
+            f"cannot listen on {host}:{port}: {error.strerror or error};"
+            " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
+        ) from error
 
 
 def answer(request: web.Request, published: Published, place: Place) -> web.Response:

@@ -26,6 +26,7 @@ def upgrade() -> None:
     where = sa.column("unrelated", sa.Boolean())
     op.create_index("ix_stories_unrelated", "stories", ["id"], sqlite_where=where, postgresql_where=where)
     op.create_index("ix_articles_first_seen_at", "articles", ["first_seen_at"], unique=False)
+    op.create_index("ix_articles_language_first_seen_at", "articles", ["language", "first_seen_at"], unique=False)
     op.create_table(
         "terms",
         sa.Column("term", sa.String(length=40), nullable=False, comment="one of the heaviest of the story's lead"),

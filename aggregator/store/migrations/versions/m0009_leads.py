@@ -1,4 +1,4 @@
-"""Since when the copy that is shown is shown; which item ids stories had that are in others now."""
+"""Since when the copy that is shown is shown; when stories began; item ids of those that are in others now."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,9 @@ depends_on = None
 def upgrade() -> None:
     since = "since when this copy leads, if another one did before"
     op.add_column("stories", sa.Column("led_at", UtcDateTime(), comment=since))
+    began = "the date of the article that founded it, as it was then: never moves"
+    op.add_column("stories", sa.Column("founded_at", UtcDateTime(), comment=began))
+    op.execute("UPDATE stories SET founded_at = (SELECT dated_at FROM articles WHERE articles.key = stories.id)")
     op.create_table(
         "retired",
         sa.Column(

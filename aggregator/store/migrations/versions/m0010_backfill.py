@@ -16,3 +16,14 @@ def upgrade() -> None:
     )
     hidden = "true: from the past, and not shown in the feed; empty: that is still to be decided"
     op.add_column("memberships", sa.Column("hidden", sa.Boolean(), server_default=sa.false(), comment=hidden))
+    filled = "false: new, and the past not yet looked at"
+    op.add_column("topics", sa.Column("filled", sa.Boolean(), nullable=False, server_default=sa.true(), comment=filled))
+    op.create_table(
+        "departed",
+        sa.Column("topic", sa.String(length=64), sa.ForeignKey("topics.slug", ondelete="CASCADE"), primary_key=True),
+        sa.Column("story", sa.String(length=32), sa.ForeignKey("stories.id", ondelete="CASCADE"), primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_departed_story", "departed", ["story"])
+    op.drop_index("ix_articles_first_seen_at", "articles")
+    op.create_index("ix_articles_first_seen_at_key", "articles", ["first_seen_at", "key"])

@@ -1,0 +1,133 @@
+"""The commands `aggregator db …`: backup, restore, examination and upgrade of the database."""
+
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from aggregator.commands import failing_well, stepping
+from aggregator.errors import StateError
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def db() -> None:
+    """Back up, restore, examine and upgrade the database.
+
+    Example: aggregator db backup /srv/backup/news.db
+    """
+
+
+@db.command()
+@click.argument("file", type=_FILE)
+@click.pass_obj
+def backup(directory: Path | None, file: Path) -> None:
+    """Copy the database to FILE, which must not be there yet. A running daemon goes on.
+
+    FILE is a SQLite database of one moment, complete, for its owner's eyes only. Of a PostgreSQL database the command
+    says how to make a backup. Example: aggregator db backup news-$(date +%F).db
+    """
+    with failing_well():
+        from aggregator.store import upkeep
+
+        state, url = _place(directory)
+        if url != "sqlite":
+            raise StateError(f"PostgreSQL makes its own: pg_dump --format=custom --file={file} {_for_libpq(url)}")
+        with stepping("copying") as progress:
+            upkeep.backup(_existing(state), file, progress)
+        click.echo(f"{file}: {file.stat().st_size:,} bytes")
+
+
+@db.command()
+@click.argument("file", type=_FILE)
+@click.pass_obj
+def restore(directory: Path | None, file: Path) -> None:
+    """Put a backup in the place of the database. Stop the daemon first.
+
+    What is replaced is kept beside it, as aggregator.db.old. A damaged backup, or one of a newer version, is refused.
+    Example: aggregator db restore news-2026-11-27.db
+    """
+    with failing_well():
+        from aggregator import runtime
+        from aggregator.store import Database, topics, upkeep
+
+        state, url = _place(directory)
+        if url != "sqlite":
+            raise StateError(f"PostgreSQL restores its own: pg_restore --clean --dbname={_for_libpq(url)} {file}")
+        with runtime.locked(state):
+            with stepping("copying") as progress:
+                old = upkeep.restore(file, state / "aggregator.db", progress)
+            with closing(Database(url, state)) as database:
+                topics.touch_all_if(database, "shown", "")  # what is published may be newer
+        click.echo(f"restored from {file}" + (f"; what was there is now {old}" if old else ""))
+
+
+@db.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def check(directory: Path | None, as_json: bool) -> None:
+    """Examine the database: damaged pages, broken references, rows that belong to nothing. Exit code 1 if any.
+
+    A running daemon goes on. Example: aggregator db check
+    """
+    with failing_well():
+        from aggregator.store import Database, upkeep
+
+        state, url = _place(directory)
+        if url == "sqlite":
+            _existing(state)
+        with closing(Database(url, state)) as database, stepping("examining") as progress:
+            found = upkeep.faults(database, progress)
+            place = database.place
+        if as_json:
+            click.echo(json.dumps({"database": place, "faults": found}, indent=1, ensure_ascii=False))
+        else:
+            click.echo("\n".join(found) or f"{place}: sound")
+        if found:
+            click.echo("restore a backup, or write what is sound into a new file: sqlite3 OLD .recover", err=True)
+            sys.exit(1)
+
+
+@db.command()
+@click.pass_obj
+def upgrade(directory: Path | None) -> None:
+    """Bring the database into the form that this version needs, as each start of the daemon does. Back it up first.
+
+    A database of a newer version is refused. Example: aggregator db upgrade
+    """
+    with failing_well():
+        from aggregator import runtime
+        from aggregator.store.database import HEAD, Database
+
+        state, url = _place(directory)
+        with runtime.locked(state), closing(Database(url, state)) as database:
+            before = database.upgraded_from
+            click.echo(f"{database.place}: schema {HEAD}, " + ("nothing to do" if before is None else f"was {before}"))
+
+
+def _place(directory: Path | None) -> tuple[Path, str]:
+    """The state directory and the database, whatever else may be wrong with the configuration. Raises ConfigError."""
+    from aggregator import config
+    from aggregator.config.settings import state_directory
+
+    found = config.find(directory)
+    settings = config.load_settings(found)
+    return state_directory(settings, found), settings.database
+
+
+def _existing(state: Path) -> Path:
+    """The file of the database. Raises StateError."""
+    path = state / "aggregator.db"
+    if not path.exists():
+        raise StateError(f"no database in {state}; name another state directory in AGGREGATOR_STATE")
+    return path
+
+
+def _for_libpq(url: str) -> str:
+    """The database for PostgreSQL's own programs; a password is theirs to ask for."""
+    scheme, _, rest = url.partition("+psycopg://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}://{user.partition(':')[0]}{at}{place}"

@@ -1,0 +1,38 @@
+"""Is the daemon well? Asked from outside, as a container's HEALTHCHECK does; loads next to nothing."""
+
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aggregator.errors import StateError
+
+LONGEST = 1000  # bytes of an answer that are looked at
+
+
+def asked(url: str, seconds: float) -> str:
+    """What `/healthz` of a daemon answers, on one line. Raises StateError unless it is 200.
+
+    No proxy that the environment names is asked: the daemon is on this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+        connection.request("GET", parts.path.rstrip("/") + "/healthz")
+        with connection.getresponse() as answer:
+            said = " ".join(answer.read(LONGEST).decode(errors="replace").split())
+            status = answer.status
+        connection.close()
+    except (OSError, ValueError, HTTPException) as error:
+        raise StateError(f"no answer from {url}: {error}") from error
+    if status != 200:
+        raise StateError(f"{url} says {status}: {said}")
+    return said
+
+
+def own_url(directory: Path | None) -> str:
+    """Where the daemon of a configuration listens. Raises ConfigError."""
+    from aggregator import config
+    from aggregator.config.settings import own_url
+
+    return own_url(config.load_settings(config.find(directory)).listen)
