@@ -11,6 +11,7 @@ from aggregator import compose, registry
 from aggregator.agencies import Agencies
 from aggregator.clean import clean
 from aggregator.config import Settings, Topic
+from aggregator.config.topics import schema
 from aggregator.models import Attribution, Category, Entry, Feed, Markup, Tag
 from aggregator.store.topics import StoredCopy, StoredStory
 
@@ -28,6 +29,7 @@ def story(**changes: Any) -> StoredStory:
 
 
 def feed(found: StoredStory, **keys: Any) -> Feed:
+    schema()  # completes the kinds of rules
     topic = Topic(title="T", any=("country:china",), **keys)
     ids = {found.id: found.item_id or ""}
     return compose.compose("t", topic, [found], ids, SETTINGS, NOW, Agencies.of())
