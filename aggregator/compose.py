@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from aggregator import origins, registry, tagging
 from aggregator.agencies import Agencies
 from aggregator.config import Settings, Topic
-from aggregator.models import Attribution, Feed, Item
+from aggregator.models import Attribution, Category, Feed, Item, Tag, Withdrawn
 from aggregator.store.topics import StoredCopy, StoredStory
 from aggregator.urls import written
 from aggregator.words import digest, folded
 
+LIST = "topics.opml"  # of all topics; beside the folder of feeds
 MOST_RELATED = 5  # stories named in an item
+MOST_REASONS = 10
 
 
 def item_id(authority: str, copies: Iterable[StoredCopy]) -> str:
@@ -32,7 +34,7 @@ def compose(
     agencies: Agencies,
 ) -> Feed:
     """The feed of a topic. `item_ids` by story id; `created_at` dates a feed that has no items yet."""
-    items = tuple(_told_apart(_item(story, item_ids[story.id], settings.base_url, agencies) for story in stories))
+    items = tuple(_told_apart(_item(story, item_ids[story.id], topic, settings, agencies) for story in stories))
     languages = {item.language for item in items}
     return Feed(
         id=f"tag:{settings.tag_authority}:topic/{slug}",
@@ -59,8 +61,41 @@ def urls(slug: str, base_url: str, *, private: bool = False, token: str = "") ->
     return {name: f"{base_url}feeds/{place}{slug}.{kind.extension}" for name, kind in registry.formats().items()}
 
 
-def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) -> Item:
-    lead = story.lead
+def page_urls(slug: str, number: int, base_url: str) -> dict[str, str]:
+    """Where a page of a topic's archive is served, by format name."""
+    return urls(f"{slug}/archive/{number}", base_url)
+
+
+def page(feed: Feed, slug: str, number: int, before: int | None, base_url: str) -> Feed:
+    """A feed as a page of its own archive (RFC 5005 §4), with the page before it."""
+    own, previous = page_urls(slug, number, base_url), page_urls(slug, before, base_url) if before else {}
+    return replace(feed, urls=own, current=feed.urls, previous=previous, hubs=())
+
+
+def with_withdrawn(feed: Feed, gone: Iterable[Withdrawn], base_url: str) -> Feed:
+    """The feed with what was withdrawn from it, as items that say so: for formats that have no other way."""
+    items = tuple(_withdrawn(one, feed, base_url) for one in gone)
+    return replace(feed, withdrawn=items, updated_at=max([feed.updated_at, *(item.updated_at for item in items)]))
+
+
+def _withdrawn(one: Withdrawn, feed: Feed, base_url: str) -> Item:
+    page = our_page(base_url, one.lead)
+    link = written(one.link or page)
+    return Item(
+        id=one.item_id,
+        title=f"[Withdrawn] {one.title or '(untitled)'}",
+        html=f"<p>This item is no more. Its story is told in {_anchor(one.told_as or '(untitled)', link)}.</p>",
+        summary=f"This item is no more. Its story is told in: {one.told_as or '(untitled)'}",
+        published_at=_instant(one.dated_at, one.item_id),
+        updated_at=_instant(one.withdrawn_at, one.item_id),
+        link=link,
+        trace=page,
+        origin=Attribution(feed.title, None, None),
+    )
+
+
+def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, agencies: Agencies) -> Item:
+    lead, base_url = story.lead, settings.base_url
     page = our_page(base_url, lead.key)
     others = [copy for copy in story.copies if copy.key != lead.key]
     first = next(copy for copy in story.copies if copy.key == lead.key)
@@ -71,12 +106,13 @@ def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) 
         Attribution(one.title or "(untitled)", None, one.link or our_page(base_url, one.article))
         for one in story.related
     )
+    why = story.reasons[:MOST_REASONS] if topic.reasons == "footer" else ()
     published_at = _instant(story.founded_at, identity)
     updated_at = max(_instant(date, identity) for date in (lead.updated_at, story.led_at, story.founded_at) if date)
     return Item(
         id=identity,
         title=lead.title or "(untitled)",
-        html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related)}",
+        html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related, why)}",
         summary=lead.summary or lead.title or "(untitled)",
         published_at=published_at,
         updated_at=updated_at,
@@ -88,7 +124,7 @@ def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) 
         independent=independent,
         related=tuple(map(_written, related)),
         authors=lead.authors,
-        tags=tagging.about(story.tags),
+        categories=tuple(_categories(story, topic, settings.tag_authority)),
         enclosures=tuple(replace(one, url=written(one.url)) for one in lead.enclosures),
         thumbnail=lead.thumbnail and written(lead.thumbnail),
         comments=lead.comments and written(lead.comments),
@@ -97,6 +133,21 @@ def _item(story: StoredStory, identity: str, base_url: str, agencies: Agencies) 
         reasons=story.reasons,
         score=story.score,
     )
+
+
+def _categories(story: StoredStory, topic: Topic, authority: str) -> Iterator[Category]:
+    """What the story is about; and, where the topic wants it so, why it is here. Schemes are tag: URIs of ours."""
+    for tag in tagging.about(story.tags):
+        yield _category(tag, authority)
+    if topic.reasons == "categories":
+        yield from (Category(reason, f"tag:{authority}:reasons", reason) for reason in story.reasons[:MOST_REASONS])
+
+
+def _category(tag: Tag, authority: str) -> Category:
+    """A concept under its id, or a publisher's own word."""
+    if tag.concept.startswith("category:"):
+        return Category(tag.label)
+    return Category(tag.concept, f"tag:{authority}:concepts", tag.label)
 
 
 def _instant(date: datetime, identity: str) -> datetime:
@@ -133,6 +184,7 @@ def _credit(
     also: Sequence[Attribution],
     independent: int,
     related: Sequence[Attribution],
+    why: Sequence[str],
 ) -> str:
     """Lines in the body: most readers do not show a feed's source elements."""
     told = [f"Source: {_anchor(origin.name, link)}{f' ({html.escape(agency)})' if agency else ''}"]
@@ -143,6 +195,8 @@ def _credit(
     lines = [f"<p><small>{' · '.join(told)}</small></p>"]
     if related:
         lines.append(f"<p><small>Related: {'; '.join(_anchor(one.name, one.link) for one in related)}</small></p>")
+    if why:
+        lines.append(f"<p><small>Why: {html.escape('; '.join(why))}</small></p>")
     return "\n".join(lines)
 
 

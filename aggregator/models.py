@@ -518,6 +518,19 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """An item that is no more, and where its story is told."""
+
+    item_id: str
+    withdrawn_at: datetime
+    title: str
+    dated_at: datetime
+    lead: str  # key of the article that leads the story that its copies are in
+    link: str | None  # of that article
+    told_as: str  # its title
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """A story as a feed shows it. `id` never changes once published; every URL is absolute, and after RFC 3986."""
 
@@ -535,7 +548,7 @@ class Item:
     independent: int = 1  # sources that tell it: reprints of one agency's text count once
     related: tuple[Attribution, ...] = ()  # stories about the same event, under their titles
     authors: tuple[str, ...] = ()
-    tags: tuple[Tag, ...] = ()
+    categories: tuple[Category, ...] = ()  # concepts, with a scheme of ours; words of publishers, without
     enclosures: tuple[Enclosure, ...] = ()
     thumbnail: str | None = None
     comments: str | None = None
@@ -586,5 +599,9 @@ class Feed:
     urls: dict[str, str]  # by format name: where each format of this feed is served
     updated_at: datetime
     items: tuple[Item, ...]
+    withdrawn: tuple[Item, ...] = ()  # that were in it and are no more; each says so
     language: str | None = None
     hubs: tuple[str, ...] = ()  # that push it (WebSub)
+    previous: Mapping[str, str] = field(default_factory=dict, hash=False)  # likewise: the page of the archive before it
+    current: Mapping[str, str] = field(default_factory=dict, hash=False)  # of a page: the feed that is subscribed to
+    complete: bool = False  # there is no more than this (RFC 5005 §2)

@@ -103,14 +103,15 @@ class Pipeline:
     def prepare(self, progress: Progress = lambda count: None) -> None:
         """Tell the store what the configuration says; what that means for what is stored is left to `catch_up`.
 
-        Raises StateError, and OSError where files cannot be withdrawn; whatever it was broken off by, the next call
-        does it all.
+        Raises ConfigError, StateError, and OSError where files cannot be withdrawn; whatever it was broken off by, the
+        next call does it all.
         """
         self._behind = None
         self._behind = self._prepared(progress)
 
     def _prepared(self, progress: Progress = lambda count: None) -> retag.Steps:
         registry.load()
+        publication.check_authority(self.config, self.database)
         now = self._clock()
         for old, new in stored_sources.register(self.database, self.config.sources, now).items():
             log.info("%s: what it had is now that of %s, to which it has moved", old, new)
@@ -120,6 +121,7 @@ class Pipeline:
         topics = self.config.topics
         public = {slug for slug, topic in topics.items() if not topic.private}
         publish.withdraw(public, self.config.public)
+        publication.publish_list(self.config)
         publish.withdraw(topics.keys() - public, self.config.private)
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
         steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
@@ -134,7 +136,7 @@ class Pipeline:
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
         missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
-        stored_topics.republish(self.database, missing)
+        stored_topics.republish(self.database, missing, archives=True)
         return chain(steps, self._folded_again())
 
     def catch_up(self) -> tuple[int, int] | None:
@@ -321,7 +323,10 @@ class Pipeline:
         """Bring the published files of every changed topic up to date. Answers with the number of changed files."""
         while self.relate():
             pass
-        return sum(self.publish_topic(dirty) for dirty in self.dirty())
+        changed = 0
+        while dirty := self.dirty():  # more than once where archives are long
+            changed += sum(map(self.publish_topic, dirty))
+        return changed
 
     def dirty(self) -> list[stored_topics.DirtyTopic]:
         """The topics whose published files are out of date."""

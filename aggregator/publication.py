@@ -3,18 +3,54 @@
 Repeats what the store says, so it can be cut off and done again.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from aggregator import compose, publish
-from aggregator.config import Config
-from aggregator.models import Subscriber
+from aggregator import archive, compose, opml, publish
+from aggregator.config import Config, Topic, yamlfile
+from aggregator.errors import ConfigError
+from aggregator.models import Feed, Subscriber
+from aggregator.opml import Outline
 from aggregator.store import Database
+from aggregator.store import pages as stored_pages
 from aggregator.store import subscribers as stored_subscribers
 from aggregator.store import topics as stored_topics
-from aggregator.store.topics import DirtyTopic
+from aggregator.store import withdrawals as stored_withdrawals
+from aggregator.store.pages import Page
+from aggregator.store.topics import DirtyTopic, StoredStory
 from aggregator.words import digest
 
+WITHDRAWN = timedelta(days=14)  # so long a feed says what was withdrawn from it
+MOST_WITHDRAWN = 50
 ALWAYS = timedelta(days=365)  # a hub of others is remembered for that long after a publication
+
+
+def check_authority(config: Config, database: Database) -> None:
+    """Refuse another `tag_authority` than that by which feeds were named before: readers would take each for a new one.
+    Raises ConfigError, StateError."""
+    settings = config.settings
+    known = stored_topics.noted(database, "tag_authority")
+    if known not in (None, settings.tag_authority, settings.former_tag_authority):
+        file = yamlfile.load(config.directory / "aggregator.yaml")
+        message = (
+            f"tag_authority is {settings.tag_authority}, but was {known} so far, and the ids of all feeds and of new"
+            f" items would change: readers take them for new ones. Write {known} again, or, if new ids are meant, also"
+            f" `former_tag_authority: {known}`"
+        )
+        raise ConfigError([file.problem(("tag_authority",), message)])
+    if known != settings.tag_authority:
+        stored_topics.note(database, "tag_authority", settings.tag_authority)
+
+
+def publish_list(config: Config) -> bool:
+    """Write the list of all topics that everybody may read, as OPML; False if it was there already. Raises OSError."""
+    base_url = config.settings.base_url
+    public = ((slug, topic) for slug, topic in config.topics.items() if not topic.private)
+    outlines = [Outline(compose.urls(slug, base_url)["atom"], topic.title) for slug, topic in public]
+    path = publish.folder(config.public).parent / compose.LIST
+    return publish.replace(path, opml.write(outlines, f"Topics of {base_url}"))
 
 
 def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: datetime) -> int:
@@ -23,27 +59,56 @@ def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: da
     if topic is None:
         return 0
     since = now - topic.horizon
-    stories = stored_topics.stories_in(
-        database,
-        dirty.slug,
-        since=since,
-        limit=topic.limit,
-        one_per_event=topic.stories == "one-per-event",
-        related=compose.MOST_RELATED if topic.related else 0,
-    )
+    stories = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit, **_manner(topic))
+    feed = _composed(dirty, stories, config, database)
+    archived = archive.Archived()
+    if not topic.private:
+        shown = archive.Shown(since, stories[-1] if len(stories) == topic.limit else None)
+        archived = archive.bring_up(dirty.slug, topic, shown, database, now)
+    changed = sum(_publish_page(page, dirty, config, database) for page in archived.pages)
+    if archived.last:
+        feed = replace(feed, previous=compose.page_urls(dirty.slug, archived.last, config.settings.base_url))
+    feed = replace(feed, complete=archived.is_all)
+    gone = stored_withdrawals.of(database, dirty.slug, now - WITHDRAWN, limit=MOST_WITHDRAWN)
+    feed = compose.with_withdrawn(feed, gone, config.settings.base_url)
+    root = config.private if topic.private else config.public
+    changed += publish.publish(feed, dirty.slug, root, private=topic.private)
+    _tell(dirty.slug, config, database, now)
+    oldest = min((story.founded_at for story in stories), default=None)
+    expires_at = oldest + topic.horizon if oldest and topic.max_age else None
+    is_left = archived.pages and stored_pages.changed(database, dirty.slug, limit=1)
+    again_at = now if is_left else archived.again_at
+    stored_topics.mark_published(database, dirty, min(filter(None, (expires_at, again_at)), default=None))
+    return changed
+
+
+def _manner(topic: Topic) -> dict[str, Any]:
+    return {
+        "one_per_event": topic.stories == "one-per-event",
+        "related": compose.MOST_RELATED if topic.related else 0,
+    }
+
+
+def _publish_page(page: Page, dirty: DirtyTopic, config: Config, database: Database) -> int:
+    """Write a page of the archive, or take it away if there is nothing on it any more."""
+    slug, base_url = dirty.slug, config.settings.base_url
+    stories = stored_topics.stories_on(database, slug, page.number, **_manner(config.topics[slug]))
+    before = stored_pages.before(database, slug, page.number)
+    feed = compose.page(_composed(dirty, stories, config, database), slug, page.number, before, base_url)
+    changed = publish.publish_page(feed, slug, page.number, config.public)
+    stored_pages.mark_published(database, slug, page, is_empty=not stories)
+    return changed
+
+
+def _composed(dirty: DirtyTopic, stories: Sequence[StoredStory], config: Config, database: Database) -> Feed:
+    """The feed of some stories of a topic, whose item ids are pinned."""
     item_ids = {story.id: story.item_id for story in stories if story.item_id}
     authority = config.settings.tag_authority
     unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
     if unpinned:
         item_ids |= stored_topics.pin(database, unpinned)
-    feed = compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at, config.agencies)
-    root = config.private if topic.private else config.public
-    changed = publish.publish(feed, dirty.slug, root, private=topic.private)
-    _tell(dirty.slug, config, database, now)
-    oldest = min((story.founded_at for story in stories), default=None)
-    expires_at = oldest + topic.horizon if oldest and topic.max_age else None
-    stored_topics.mark_published(database, dirty, expires_at)
-    return changed
+    topic = config.topics[dirty.slug]
+    return compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at, config.agencies)
 
 
 def _tell(slug: str, config: Config, database: Database, now: datetime) -> None:

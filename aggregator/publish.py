@@ -8,6 +8,7 @@ too soon is dated a second later than the one before.
 
 import gzip
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -20,11 +21,23 @@ AHEAD_SECONDS = 60  # a file that is dated later than that bears no date of ours
 
 def publish(feed: Feed, slug: str, root: Path, *, private: bool = False) -> int:
     """Write a topic's feed in every format. Answers with the number of files that changed. Raises OSError."""
-    changed = 0
+    place, changed = folder(root, private=private), 0
     for kind in registry.formats().values():
-        path = folder(root, private=private) / f"{slug}.{kind.extension}"
-        changed += replace(path, kind.render(feed), private=private)
+        changed += replace(place / f"{slug}.{kind.extension}", kind.render(feed), private=private)
     return changed
+
+
+def publish_page(feed: Feed, slug: str, number: int, root: Path) -> int:
+    """Write a page of a topic's archive in every format, as `publish` does; without stories it is taken away."""
+    place = _archive(slug, root)
+    files = {kind: place / f"{number}.{kind.extension}" for kind in registry.formats().values()}
+    if feed.items:
+        return sum(replace(path, kind.render(feed)) for kind, path in files.items())
+    gone = [path for path in files.values() if path.exists()]
+    for path in files.values():
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + ".gz").unlink(missing_ok=True)
+    return len(gone)
 
 
 def is_published(slug: str, root: Path) -> bool:
@@ -40,15 +53,26 @@ def withdraw(keep: set[str], root: Path) -> None:
         slug, _, rest = path.name.partition(".")
         if slug not in keep and rest.removesuffix(".gz") in extensions:
             path.unlink(missing_ok=True)
+        elif not rest and slug not in keep and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # its archive
 
 
 def folder(root: Path, *, private: bool = False) -> Path:
     """Where feeds lie: made, if need be, so that web servers can look into it whatever the umask, or nobody can."""
-    feeds = root / "feeds"
-    for missing in (one for one in (root, feeds) if not one.is_dir()):
+    return _made(root, root / "feeds", mode=0o700 if private else 0o755)
+
+
+def _archive(slug: str, root: Path) -> Path:
+    feeds = folder(root)
+    return _made(feeds / slug, feeds / slug / "archive", mode=0o755)
+
+
+def _made(*folders: Path, mode: int) -> Path:
+    """The last of these folders; those that are not there are made, whatever the umask."""
+    for missing in (one for one in folders if not one.is_dir()):
         missing.mkdir(parents=True, mode=0o700)
-        missing.chmod(0o700 if private else 0o755)
-    return feeds
+        missing.chmod(mode)
+    return folders[-1]
 
 
 def replace(path: Path, data: bytes, *, private: bool = False) -> bool:

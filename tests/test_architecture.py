@@ -57,7 +57,7 @@ LAYERS = [
     ["opml", "autodiscovery", "outage"],
     ["sources", "parsers", "taggers", "leaves", "formats", "publish"],
     ["judge"],
-    ["reading", "folding", "outcome", "retag", "regroup", "relating"],
+    ["reading", "folding", "outcome", "retag", "regroup", "relating", "archive"],
     ["reader_process", "readers", "samples"],
     ["documents", "publication"],
     ["ending"],

@@ -189,7 +189,16 @@ editions = choices.map(_editions)
 
 def told(item: Item) -> tuple[object, ...]:
     """What an item says of its story but who else has it."""
-    return item.id, item.title, item.summary, item.link, item.published_at, item.updated_at, item.tags, item.reasons
+    return (
+        item.id,
+        item.title,
+        item.summary,
+        item.link,
+        item.published_at,
+        item.updated_at,
+        item.categories,
+        item.reasons,
+    )
 
 
 def of_one_article(found: Sequence[Article]) -> set[frozenset[str]]:

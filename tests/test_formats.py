@@ -15,9 +15,10 @@ from lxml import etree
 from aggregator import publish, registry
 from aggregator.clean import clean
 from aggregator.markup import legal
-from aggregator.models import Attribution, Enclosure, Entry, Feed, Item, Markup, Tag
+from aggregator.models import Attribution, Category, Enclosure, Entry, Feed, Item, Markup
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+CONCEPTS = "tag:example.org,2026:concepts"
 URLS = {name: f"https://news.example/feeds/t.{kind.extension}" for name, kind in registry.formats().items()}
 
 
@@ -34,8 +35,11 @@ def item(**changes: object) -> Item:
         "origin": Attribution("Wire & Co", "https://a.example/feed", "https://a.example/1"),
         "also": (Attribution("Post", None, "https://b.example/1"),),
         "authors": ("Ann <Smith>", "Bo"),
-        "tags": (Tag("country:china", "China", 65),),
-        "enclosures": (Enclosure("https://a.example/i.jpg", "image/jpeg", 123),),
+        "categories": (Category("country:china", CONCEPTS, "China"), Category("R&D")),
+        "enclosures": (
+            Enclosure("https://a.example/i.jpg", "image/jpeg", 123),
+            Enclosure("https://a.example/a.mp3", "audio/mpeg", 9),
+        ),
         "thumbnail": "https://a.example/t.png",
         "comments": "https://a.example/1#talk",
         "licence": "https://a.example/by",
@@ -64,14 +68,22 @@ def test_readers_get_back_what_was_written(name: str) -> None:
     assert entry.published_parsed[:3] == (2026, 11, 1)
     assert [author.name for author in entry.authors] == list(item().authors)
     assert entry.enclosures[0].href == "https://a.example/i.jpg"
-    assert entry.enclosures[0].type == "image/jpeg"
+    assert (entry.enclosures[0].type, entry.enclosures[0].length) == ("image/jpeg", "123")
+    china, own = entry.tags
+    assert (china.scheme, own.scheme) == (CONCEPTS, None)
+    assert (china.label or china.term, own.term) == ("China", "R&D")
     assert entry.source.title == "Wire & Co"
     assert entry.media_thumbnail == [{"url": "https://a.example/t.png"}]
     links = {link.rel: (link.href, link.get("type")) for link in entry.links}
     if name == "atom":
         assert links["replies"] == ("https://a.example/1#talk", "text/html")
         assert links["license"][0] == "https://a.example/by"
+        assert china.term == "country:china"
+        assert (entry.enclosures[1].type, entry.enclosures[1].length) == ("audio/mpeg", "9")
+        assert parsed.entries[0].title_detail.language == "en"
     else:
+        assert entry.language == "en"
+        assert entry.media_content == [{"url": "https://a.example/a.mp3", "type": "audio/mpeg", "filesize": "9"}]
         assert entry.comments == "https://a.example/1#talk"
         assert links["license"][0] == "https://a.example/by"
     assert parsed.feed.link == "https://news.example/topics/t"
@@ -83,6 +95,7 @@ def test_atom_keeps_relation_and_type_of_entry_links() -> None:
     assert [(link.get("rel"), link.get("type")) for link in links] == [
         ("alternate", None),
         ("enclosure", "image/jpeg"),
+        ("enclosure", "audio/mpeg"),
         ("related", None),
         ("replies", "text/html"),
         ("license", None),

@@ -20,7 +20,7 @@ from lxml import etree, html
 from aggregator import compose, config, reading, registry
 from aggregator.errors import DocumentError
 from aggregator.judge import Judge
-from aggregator.models import Attribution, Document, Feed
+from aggregator.models import Attribution, Category, Document, Feed
 from aggregator.reading import Request
 from aggregator.store.topics import StoredCopy, StoredStory
 
@@ -120,7 +120,7 @@ def test_odd_feeds_are_republished_without_fault() -> None:
     assert first.thumbnail == "https://a.example/x/t%7B1%7D.png"
     assert first.licence == "https://a.example/by%7Csa"
     assert first.authors == ("Loïc M",)
-    assert first.tags[0].label == "Röck"
+    assert first.categories[0] == Category("Röck")
     assert odd["R&D: 1 < 2"].authors == ("Ann",)
     assert odd["R&D: 1 < 2"].licence == "© 2026 Odd"
     assert (odd["Three"].language, odd["Four"].language) == ("he", None)

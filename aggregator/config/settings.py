@@ -14,6 +14,10 @@ from aggregator.registry import Options
 from aggregator.units import Duration, Network, Pause, ProxyUrl, Size, Written
 
 _LISTS = ("allow", "callbacks", "trusted_proxies")  # in the environment: words
+_AUTHORITY = Written(
+    r"^[a-z0-9][a-z0-9.-]{0,253},[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$",
+    "a tag authority is a domain and a year in which it was yours, such as 'example.org,2026'",
+)
 _LOCAL = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # all interfaces: reached by loopback
 
 
@@ -186,15 +190,12 @@ class Settings(Options):
         default_factory=lambda given: own_url(given["listen"]),
         description="What readers see; links in feeds begin with it. Else made from `listen`.",
     )
-    tag_authority: Annotated[
-        str,
-        Written(
-            r"^[a-z0-9][a-z0-9.-]{0,253},[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$",
-            "a tag authority is a domain and a year in which it was yours, such as 'example.org,2026'",
-        ),
-    ] = Field(
+    tag_authority: Annotated[str, _AUTHORITY] = Field(
         "example.org,2026",
         description="Never change it: item ids are made from it (RFC 4151).",
+    )
+    former_tag_authority: Annotated[str, _AUTHORITY] | None = Field(
+        None, description="The tag_authority that this store has had, if it is to have another one: new ids are meant."
     )
     poll: Poll = Poll()
     fetch: Fetch = Fetch()

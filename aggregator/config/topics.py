@@ -95,6 +95,9 @@ class Topic(Group):
         "one", description="`one-per-event`: of all stories about one event only the first one."
     )
     related: bool = Field(False, description="Name stories about the same event at the end of each item.")
+    reasons: Literal["footer", "categories", "off"] = Field(
+        "off", description="Why a story is here, in its item: at its end, as categories, or for programs only (JSON)."
+    )
     backfill: int = Field(
         20, ge=0, le=1000, description="At most so many older stories enter the feed when the rules are changed."
     )

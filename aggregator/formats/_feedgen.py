@@ -6,6 +6,7 @@ no authors into RSS without an e-mail address, and knows no HTML titles; the ext
 
 import html
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
@@ -17,6 +18,8 @@ from aggregator.models import Feed, Item
 
 ATOM = "http://www.w3.org/2005/Atom"
 CC = "http://backend.userland.com/creativeCommonsRssModule"
+AT = "http://purl.org/atompub/tombstones/1.0"
+FH = "http://purl.org/syndication/history/1.0"
 DC = "http://purl.org/dc/elements/1.1/"
 MEDIA = "http://search.yahoo.com/mrss/"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -37,14 +40,23 @@ def generator(feed: Feed, own: str) -> FeedGenerator:
     out.generator("aggregator", version=__version__)
     if feed.language:
         out.language(feed.language)
-    out.more.hubs = feed.hubs
-    for hub in feed.hubs:
-        out.link(href=hub, rel="hub")
+    out.more.feed, out.more.links = feed, list(_links(feed, own))
+    for relation, address in out.more.links:
+        out.link(href=address, rel=relation)
     out.link(href=feed.urls[own], rel="self")
     out.link(href=feed.page, rel="alternate", type="text/html")  # last: RSS takes the last link for the channel's
-    for item in feed.items:
+    for item in feed.items if own == "atom" else (*feed.items, *feed.withdrawn):
         _add(out, item)
     return out
+
+
+def _links(feed: Feed, own: str) -> Iterator[tuple[str, str]]:
+    """What stands beside the feed's own address, each with its relation: WebSub, and RFC 5005 §4."""
+    yield from (("hub", hub) for hub in feed.hubs)
+    if own in feed.previous:
+        yield "prev-archive", feed.previous[own]
+    if own in feed.current:
+        yield "current", feed.current[own]
 
 
 def _add(out: FeedGenerator, item: Item) -> None:
@@ -58,8 +70,8 @@ def _add(out: FeedGenerator, item: Item) -> None:
     entry.updated(item.updated_at)
     for name in item.authors or (item.origin.name,):
         entry.author(name=name)
-    for tag in item.tags:
-        entry.category(term=tag.concept, label=tag.label)
+    for one in item.categories:
+        entry.category(term=one.term, label=one.label or one.term, **({"scheme": one.scheme} if one.scheme else {}))
     if item.origin.source_url:
         entry.source(url=item.origin.source_url, title=item.origin.name)
     if item.enclosures:
@@ -72,17 +84,35 @@ def _add(out: FeedGenerator, item: Item) -> None:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
-    hubs: tuple[str, ...] = ()
+    feed: Feed
+    links: Sequence[tuple[str, str]] = ()
 
     def extend_ns(self) -> dict[str, str]:
-        return {"creativeCommons": CC, "dc": DC, "media": MEDIA}
+        history = {"fh": FH} if self.feed.current or self.feed.complete else {}
+        gone = {"at": AT} if self.feed.withdrawn else {}
+        return {"creativeCommons": CC, "dc": DC, "media": MEDIA, **history, **gone}
+
+    def extend_atom(self, feed: Any) -> Any:
+        self._history(feed)
+        for item in self.feed.withdrawn:  # RFC 6721
+            gone = etree.SubElement(feed, f"{{{AT}}}deleted-entry", ref=item.id, when=item.updated_at.isoformat())
+            etree.SubElement(gone, f"{{{AT}}}comment").text = item.summary
+        return feed
 
     def extend_rss(self, feed: Any) -> Any:
-        """feedgen writes of a channel's links only that to itself; hubs stand beside it."""
+        """feedgen writes of a channel's links only that to itself; the others stand beside it."""
         own = feed.find(f"channel/{{{ATOM}}}link")
-        for hub in self.hubs:
-            own.addprevious(etree.Element(f"{{{ATOM}}}link", rel="hub", href=hub))
+        for relation, address in self.links:
+            own.addprevious(etree.Element(f"{{{ATOM}}}link", rel=relation, href=address))
+        self._history(feed.find("channel"))
         return feed
+
+    def _history(self, parent: Any) -> None:
+        """RFC 5005: this is a page of an archive, or all there is."""
+        if self.feed.current:
+            etree.SubElement(parent, f"{{{FH}}}archive")
+        elif self.feed.complete:
+            etree.SubElement(parent, f"{{{FH}}}complete")
 
 
 class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships no types
@@ -119,10 +149,16 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
             entry.remove(author)
         for name in self.item.authors or (self.item.origin.name,):
             etree.SubElement(entry, f"{{{DC}}}creator").text = name
-        for title in entry.findall("title"):
-            title.text = _untagged(title.text)
+        for text in (*entry.findall("title"), *entry.findall("category")):
+            text.text = _untagged(text.text)
         for description in entry.findall("description"):  # readers take it for HTML
             description.text = html.escape(self.item.summary, quote=False)
+        if self.item.language:
+            etree.SubElement(entry, f"{{{DC}}}language").text = self.item.language
+        for enclosure in self.item.enclosures[1:]:  # RSS has one at most
+            facts = {"type": enclosure.media_type, "fileSize": str(enclosure.length or "")}
+            given = {name: value for name, value in facts.items() if value}
+            etree.SubElement(entry, f"{{{MEDIA}}}content", url=enclosure.url, **given)
         address, words = _licence(self.item)
         if address:
             etree.SubElement(entry, f"{{{CC}}}license").text = address

@@ -13,11 +13,14 @@ def render(feed: Feed) -> bytes:
         "title": feed.title,
         "home_page_url": feed.page,
         "feed_url": feed.urls["jsonfeed"],
+        "next_url": feed.previous.get("jsonfeed"),
         "description": feed.description,
         "language": feed.language,
         "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
     }
     items = [_given(_item(item)) for item in feed.items]  # required, even where there are none
+    for item in feed.withdrawn:
+        items.append(_given(_item(item)) | {"_aggregator": {"about": item.trace, "withdrawn": True}})
     return json.dumps(_given(document) | {"items": items}, ensure_ascii=False).encode() + b"\n"
 
 
@@ -32,7 +35,7 @@ def _item(item: Item) -> dict[str, Any]:
         "date_published": item.published_at.isoformat(),
         "date_modified": item.updated_at.isoformat(),
         "authors": [{"name": name} for name in item.authors or (item.origin.name,)],
-        "tags": [tag.label for tag in item.tags],
+        "tags": [one.label or one.term for one in item.categories],
         "language": item.language,
         "attachments": [
             _given(
@@ -47,6 +50,11 @@ def _item(item: Item) -> dict[str, Any]:
                 "reasons": list(item.reasons),
                 "source": _given({"title": item.origin.name, "url": item.origin.source_url}),
                 "agency": item.agency,
+                "comments": item.comments,
+                "licence": item.licence,
+                "categories": [
+                    _given({"term": one.term, "scheme": one.scheme}) for one in item.categories if one.scheme
+                ],
                 "independent_sources": item.independent,
                 "related": [_given({"title": one.name, "url": one.link}) for one in item.related],
                 "also_in": [_given({"title": copy.name, "url": copy.link}) for copy in item.also],

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, up
 
 from aggregator.identity import guid_hash, mark
 from aggregator.models import Article
-from aggregator.store import relations, sketches
+from aggregator.store import pages, relations, sketches, withdrawals
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, memories, retired, sources, stories, tags, tombstones
@@ -187,8 +187,10 @@ def _delete(connection: Connection, story_ids: Iterable[str], keys: Iterable[str
         connection.execute(delete(tags).where(tags.c.article.in_(chunk)))
         sketches.drop(connection, chunk)
         connection.execute(delete(retired).where(retired.c.story.in_(chunk)))
+        withdrawals.forget(connection, chunk)
         connection.execute(delete(articles).where(articles.c.key.in_(chunk)))
     for chunk in chunks(story_ids):
+        pages.touch(connection, chunk)
         left = delete(memberships).where(memberships.c.story.in_(chunk)).returning(memberships.c.topic)
         lost.update(connection.execute(left).scalars())
         relations.forget(connection, chunk)

@@ -397,8 +397,27 @@ memberships = Table(
         comment="true: from the past, and not shown in the feed; empty: that is still to be decided",
     ),
     Column("dated_at", UtcDateTime, comment="of the article that founded the story"),
+    Column("page", Integer, comment="of the topic's archive; empty: not in it"),
+    Index(None, "topic", "page"),  # what is on a page, what is on none
     Index(None, "story"),  # the topics of a story
     Index(None, "topic", "dated_at"),  # the latest stories of a topic
+)
+
+withdrawn = Table(
+    "withdrawn",
+    metadata,
+    Column("topic", String(64), ForeignKey("topics.slug"), primary_key=True),
+    Column("story", KEY, primary_key=True, comment="of the past, as in `retired`: readers of the feed may have it"),
+    Column("withdrawn_at", UtcDateTime, nullable=False),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("topic", String(64), ForeignKey("topics.slug"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="in the topic's archive, from 1"),
+    Column("sealed_at", UtcDateTime, nullable=False, comment="since then no story has come to it"),
+    Column("changes", Integer, nullable=False, comment="counts up when a story of it changes; 0: published as it is"),
 )
 
 departed = Table(  # what a feed has shown, and shows again if it comes back

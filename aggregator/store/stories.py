@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from aggregator.models import Membership, Story, Wish
-from aggregator.store import relations
+from aggregator.store import pages, relations, withdrawals
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
@@ -68,9 +68,11 @@ def regroup(
         connection.execute(_PLACE, sorted(places, key=lambda row: str(row["at"])))
         touched: set[str] = set()
         shown: list[dict[str, str | None]] = []
+        pages.touch(connection, {*gone, *(story.id for story in after)})
         relations.hand_over(connection, {key: story for key, story in found_in.items() if key in gone})
         for chunk in chunks(gone):
             connection.execute(_RETIRE, {"ids": chunk})
+            withdrawals.note(connection, chunk, now)
             left = list(connection.execute(_LEAVE, {"ids": chunk}))
             touched.update(row.topic for row in left)
             shown += [{"in": row.topic, "heir": found_in.get(row.story)} for row in left if row.hidden is False]
@@ -80,6 +82,7 @@ def regroup(
         for chunk in chunks(story.id for story in after):
             connection.execute(_RESTORE, {"ids": chunk})
             connection.execute(_UNRETIRE, {"ids": chunk})
+            withdrawals.forget(connection, chunk)
         old, new = replace_memberships(database, connection, memberships_by_story)
         if shown:
             connection.execute(_SHOW, shown)

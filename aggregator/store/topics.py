@@ -6,13 +6,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, func, not_, or_, select, union_all, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    not_,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from aggregator.models import Article, Attribution, Membership, Related, Tag
+from aggregator.store import pages as stored_pages
 from aggregator.store import relations
 from aggregator.store.articles import article_of, chunks, tag_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, retired, sources, stories, tags, topics
+from aggregator.store.schema import articles, memberships, pages, retired, sources, stories, tags, topics, withdrawn
 from aggregator.store.settings import put, value_of
 from aggregator.store.visits import membership_of, touch
 
@@ -30,7 +44,7 @@ _TAKEN = union_all(
     select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
 )
 _IS_SHOWN = or_(memberships.c.hidden.is_(False), bindparam("past", type_=Boolean()))
-_STORIES_IN = (
+_STORIES = (
     select(
         stories.c.id.label("story_id"),
         stories.c.item_id,
@@ -43,10 +57,12 @@ _STORIES_IN = (
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
     .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
-    .where(memberships.c.topic == bindparam("topic"), memberships.c.dated_at >= bindparam("since"), _IS_SHOWN)
+    .where(memberships.c.topic == bindparam("topic"), _IS_SHOWN)
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
-    .limit(bindparam("limit", type_=Integer()))
 )
+_IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
+_STORIES_IN = _STORIES.where(_IS_RECENT).limit(_MOST)
+_IS_ON_PAGE = memberships.c.page == bindparam("page")
 _others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
@@ -75,7 +91,10 @@ _OF_THE_EVENT = (  # others in the topic that go before: the event's first story
     )
 )
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
-_ONE_PER_EVENT = _STORIES_IN.where(_IS_LOOKED_AT, not_(_OF_THE_EVENT.correlate(stories, _FOUNDER).exists()))
+_IS_ONE_PER_EVENT = _IS_LOOKED_AT & not_(_OF_THE_EVENT.correlate(stories, _FOUNDER).exists())
+_ONE_PER_EVENT = _STORIES_IN.where(_IS_ONE_PER_EVENT)
+_ON_PAGE = _STORIES.where(_IS_ON_PAGE)
+_ONE_PER_EVENT_ON_PAGE = _ON_PAGE.where(_IS_ONE_PER_EVENT)
 _COPIES = (
     select(
         articles.c.story,
@@ -156,6 +175,8 @@ def register(database: Database, slugs: Iterable[str], rules_hash: str, now: dat
     with database.writing() as connection:
         gone = select(topics.c.slug).where(topics.c.slug.not_in([row["slug"] for row in rows]))
         connection.execute(delete(memberships).where(memberships.c.topic.in_(gone)))
+        connection.execute(delete(pages).where(pages.c.topic.in_(gone)))
+        connection.execute(delete(withdrawn).where(withdrawn.c.topic.in_(gone)))
         connection.execute(delete(topics).where(topics.c.slug.not_in([row["slug"] for row in rows])))
         connection.execute(database.insert(topics).values(rows).on_conflict_do_nothing())
         is_outdated = value_of(connection, "rules") != rules_hash
@@ -188,6 +209,7 @@ def touch_all_if(database: Database, name: str, value: str) -> None:
     with database.writing() as connection:
         put(database, connection, name, value)
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
+        stored_pages.touch_all(connection)
 
 
 def is_outdated(database: Database, name: str, value: str) -> bool:
@@ -196,17 +218,25 @@ def is_outdated(database: Database, name: str, value: str) -> bool:
         return value_of(connection, name) != value
 
 
+def noted(database: Database, name: str) -> str | None:
+    """What was remembered under a name."""
+    with database.reading() as connection:
+        return value_of(connection, name)
+
+
 def note(database: Database, name: str, value: str) -> None:
     """Remember by which rules something was done that is not published."""
     with database.writing() as connection:
         put(database, connection, name, value)
 
 
-def republish(database: Database, slugs: Collection[str]) -> None:
-    """Have topics published again, whether or not they have changed."""
+def republish(database: Database, slugs: Collection[str], *, archives: bool = False) -> None:
+    """Have topics published again, whether or not they have changed; with their archives, if wanted."""
     if slugs:
         with database.writing() as connection:
             touch(connection, slugs)
+            if archives:
+                stored_pages.touch_all(connection, slugs)
 
 
 def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
@@ -248,8 +278,21 @@ def stories_in(
     """A topic's stories dated `since` or later, newest first, each with so many related ones; of those about one event,
     if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show."""
     statement = _ONE_PER_EVENT if one_per_event else _STORIES_IN
+    asked = {"topic": slug, "since": since, "limit": limit, "past": past}
+    return _found(database, statement, asked, related)
+
+
+def stories_on(
+    database: Database, slug: str, page: int, *, one_per_event: bool = False, related: int = 0
+) -> list[StoredStory]:
+    """The stories on a page of a topic's archive, newest first; as `stories_in`, whether or not the feed shows them."""
+    statement = _ONE_PER_EVENT_ON_PAGE if one_per_event else _ON_PAGE
+    return _found(database, statement, {"topic": slug, "page": page, "past": True}, related)
+
+
+def _found(database: Database, statement: Select[Any], asked: Mapping[str, Any], related: int) -> list[StoredStory]:
     with database.reading() as connection:
-        rows = connection.execute(statement, {"topic": slug, "since": since, "limit": limit, "past": past}).all()
+        rows = connection.execute(statement, asked).all()
         copies_by_story = _copies(connection, [row.story_id for row in rows])
         tags_by_article = _tags(connection, [row.key for row in rows])
     relations_by_story = relations.of(database, [row.story_id for row in rows], related) if related else {}

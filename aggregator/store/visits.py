@@ -10,6 +10,7 @@ from aggregator.errors import LeaseLost
 from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag, Visit
 from aggregator.store import files as remembered_files
 from aggregator.store import memories as remembered
+from aggregator.store import pages
 from aggregator.store import sketches as stored_sketches
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
@@ -106,6 +107,7 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             seen_at = {article.key: article.first_seen_at for article in outcome.articles}
             stored_sketches.replace(database, connection, outcome.sketches, seen_at)
         if outcome.stories:
+            pages.touch(connection, [story.id for story in outcome.stories if story.id not in new])
             before, after = replace_memberships(database, connection, outcome.memberships, new)
             date_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
@@ -148,6 +150,7 @@ def save_judgement(
     with database.writing() as connection:
         if rows:
             connection.execute(_LEAD, rows)
+        pages.touch(connection, leads)
         _replace_tags(database, connection, tags_by_article)
         before, after = replace_memberships(database, connection, memberships_by_story, is_past=True)
         date_memberships(connection, {*leads, *memberships_by_story})
@@ -170,6 +173,7 @@ def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) 
         found = [story for chunk in chunks(row["at"] for row in rows) for story in _stories(connection, chunk)]
         for chunk in chunks(row["at"] for row in rows):
             connection.execute(_REREAD, {"leads": chunk})
+        pages.touch(connection, found)
         touch(connection, topics_of(connection, found))
 
 
@@ -307,6 +311,8 @@ def replace_memberships(
     rows = [row for chunk in chunked for row in connection.execute(_MEMBERSHIPS, {"stories": chunk})]
     before, after = set(map(membership_of, rows)), {item for group in by_story.values() for item in group}
     ended = {_in_order(item) for item in before} - {_in_order(item) for item in after}
+    told = {_told(item) for item in after}
+    pages.touch(connection, {item.story for item in before if _told(item) not in told})
     if ended:
         _note_departed(database, connection, ended & {(row.topic, row.story) for row in rows if row.hidden is False})
         connection.execute(_LEAVE, [{"left": topic, "by": story} for topic, story in sorted(ended)])
@@ -351,6 +357,11 @@ def topics_of(connection: Connection, story_ids: Iterable[str]) -> set[str]:
     """The topics of which any of these stories is."""
     found = (connection.execute(_TOPICS, {"stories": chunk}).scalars() for chunk in chunks(story_ids))
     return {topic for topics_ in found for topic in topics_}
+
+
+def _told(membership: Membership) -> tuple[str, str, int, tuple[str, ...]]:
+    """What of a membership readers see."""
+    return membership.topic, membership.story, membership.score, membership.reasons
 
 
 def _in_order(membership: Membership) -> tuple[str, str]:

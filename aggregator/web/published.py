@@ -7,6 +7,7 @@ a hash of the very bytes that are sent, so that the packed and the plain form ha
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,10 +18,16 @@ from aggregator import compose, registry
 from aggregator.config import Config
 
 MAX_AGE_SECONDS = 60
+PAGE_MAX_AGE_SECONDS = 3600  # of archives, which hardly ever change
 MEMORY_BYTES = 64_000_000  # of bodies; more are read from the disk each time
 
 _ALWAYS = (("Vary", "Accept-Encoding"), ("X-Content-Type-Options", "nosniff"))
+_OF_PAGES = (("Cache-Control", f"public, max-age={PAGE_MAX_AGE_SECONDS}"), *_ALWAYS)
+_LIST_TYPE = "text/x-opml; charset=utf-8"
 _UNTOLD = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex"))
+
+_PAGE = re.compile(r"/feeds/([a-z0-9][a-z0-9-]{0,63})/archive/([1-9][0-9]{0,8})\.([a-z]{1,10})")
+_MOST_PAGES = 10_000  # of archives, known at a time
 
 _Identity = tuple[int, int, int, int]
 
@@ -61,11 +68,13 @@ class Published:
         self._placed: Config | None = None
         self._places: dict[str, Place] = {}
         self._private: dict[str, Place] = {}
+        self._pages: dict[str, Place] = {}  # of archives, as they are asked for
 
     def place(self, target: str) -> Place | None:
-        """The feed at a path such as `/feeds/china-russia.atom`; None if there is none that everybody may read."""
+        """The feed at a path such as `/feeds/china-russia.atom`, or a page of its archive, such as
+        `/feeds/china-russia/archive/1.atom`; None if there is none that everybody may read."""
         self._look_at_config()
-        return self._places.get(target)
+        return self._places.get(target) or self._page(target)
 
     def private(self, name: str) -> Place | None:
         """The feed of a private topic by the end of its path, such as `desk.atom`."""
@@ -76,7 +85,21 @@ class Published:
         config = self._config()
         if config is not self._placed:
             self._places, self._private = dict(_public(config)), dict(_private(config))
+            self._pages.clear()
             self._placed = config
+
+    def _page(self, target: str) -> Place | None:
+        """The page of an archive, if there is one."""
+        found = _PAGE.fullmatch(target)
+        feed = self._places.get(f"/feeds/{found[1]}.{found[3]}") if found else None
+        if found is None or feed is None:
+            return None
+        path = Path(feed.path).with_name(found[1]) / "archive" / f"{found[2]}.{found[3]}"
+        if not path.exists():
+            return None
+        if len(self._pages) >= _MOST_PAGES:
+            self._pages.clear()
+        return self._pages.setdefault(target, Place(str(path), feed.media_type, _OF_PAGES))
 
     def copy(self, place: Place, *, packed: bool) -> Copy | None:
         """What to send of a feed: packed if wanted and there; None while it is not published."""
@@ -122,6 +145,8 @@ class Published:
 
 
 def _public(config: Config) -> Iterator[tuple[str, Place]]:
+    headers_of_list = (("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS)
+    yield f"/{compose.LIST}", Place(str(config.public / compose.LIST), _LIST_TYPE, headers_of_list)
     for slug in (slug for slug, topic in config.topics.items() if not topic.private):
         for name, url in compose.urls(slug, config.settings.base_url).items():
             kind, file = registry.formats()[name], f"{slug}.{registry.formats()[name].extension}"

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from aggregator import metrics
+from aggregator import compose, metrics
 from aggregator.config import Config
 from aggregator.distribute import Distributor
 from aggregator.errors import StateError
@@ -103,6 +103,8 @@ def application(
             web.get(f"/topics/{_PLACE}", private_topic),
             web.get("/articles/{key:[0-9a-f]{32}}", article),
             web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
+            web.get(r"/feeds/{slug:[a-z0-9-]+}/archive/{number:[0-9]+}.{extension:[a-z]+}", feed),
+            web.get(f"/{compose.LIST}", feed),
             web.get("/healthz", healthz),
             web.get("/metrics", counters),
         ]
