@@ -51,7 +51,8 @@ def give(inbox: Path, subject: str, *days: int) -> None:
 
 
 def shown(directory: Path, slug: str = "fairs") -> list[str]:
-    return [item["title"] for item in items(directory, slug)]
+    found: Any = items(directory, slug)
+    return [item["title"] for item in found if "withdrawn" not in item["_aggregator"]]
 
 
 async def test_what_other_rules_find_in_the_past_is_shown_up_to_a_number_and_kept(config_directory: Path) -> None:
