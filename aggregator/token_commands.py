@@ -14,6 +14,8 @@ def token() -> None:
     """Say who may read private topics: one token for each subscriber, which can be revoked.
 
     A token stands in the address of a feed. It is shown once; what is stored does not give it away.
+
+    Example: aggregator token add china-russia --for "desk"
     """
 
 

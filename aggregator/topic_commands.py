@@ -36,7 +36,10 @@ class Since(click.ParamType):  # type: ignore[type-arg]  # generic for type chec
 
 @click.group()
 def topics() -> None:
-    """See what topics do, and what a change of their rules would do, before it is made."""
+    """See what topics do, and what a change of their rules would do, before it is made.
+
+    Example: aggregator topics diff new-topics.yaml
+    """
 
 
 @topics.command()

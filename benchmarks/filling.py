@@ -100,7 +100,14 @@ def _add(press: Press, number: int, found: Mapping[str, list[tuple[Any, ...]]], 
         event = press.key(number - number % 200) if number % 50 == 0 else article.key
         known = {"item_id": f"tag:{number}", "event": event, "unrelated": False, "founded_at": article.dated_at}
         add(schema.stories, id=article.key, lead=article.key, led_at=None, **known)
-        said = {"score": 50, "reasons": ["because"], "rules": "", "hidden": False, "dated_at": article.dated_at}
+        said = {
+            "score": 50,
+            "reasons": ["because"],
+            "rules": "",
+            "hidden": False,
+            "dated_at": article.dated_at,
+            "page": None,
+        }
         for topic in (topic for topic, every in TOPICS.items() if number % every == 0):
             add(schema.memberships, topic=topic, story=article.key, **said)
         weights = related.heaviest(title, body, _learned(press).counts, LEARNED)

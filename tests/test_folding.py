@@ -94,7 +94,8 @@ async def test_a_story_splits_back_and_a_persons_word_outlives_what_comes(config
     wish(config_directory, "merge", by_title["China and Russia sign"], by_title["China and Russia sign at last"])
     assert stories(config_directory) == whole
     await once(config_directory)
-    (again,) = items(config_directory, "china-russia")
+    again, withdrawn = items(config_directory, "china-russia")
+    assert withdrawn["_aggregator"]["withdrawn"]  # for those who have read it as a story of its own
     assert again["id"] == item["id"]
 
 

@@ -23,8 +23,8 @@ def holders(store: Database, number: int) -> int:
 
 def test_articles_that_share_enough_are_candidates_the_likeliest_first(database: Database) -> None:
     put(database, 0, a=(1, 2, 3, 4), b=(3, 4, 5, 6), c=(6, 7, 8))
-    assert sketches.candidates(database, {"d": (2, 3, 4, 6)}) == {"d": ["a", "b"]}
-    assert sketches.candidates(database, {"a": (1, 2, 3, 4)}) == {"a": ["b"]}
+    assert sketches.candidates(database, {"d": (2, 3, 4, 6)}) == {"d": {"a": 3, "b": 3}}
+    assert sketches.candidates(database, {"a": (1, 2, 3, 4)}) == {"a": {"b": 2}}
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["one visit", "one visit each"])
@@ -36,7 +36,7 @@ def test_a_formula_finds_nothing_and_is_not_kept_for_ever_more_articles(database
         for key, sketch in formula.items():
             put(database, 0, **{key: sketch})
     assert holders(database, 1) == sketches.COMMON + 1
-    assert sketches.candidates(database, {"b": (1, 2, 1000)}) == {"b": []}
+    assert sketches.candidates(database, {"b": (1, 2, 1000)}) == {"b": {}}
     put(database, 0, a149=(1, 2, 1149))
     assert holders(database, 1) == sketches.COMMON + 1
     assert holders(database, 1149) == 1
