@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aggregator import __version__, origins, registry, tagging, topics
 from aggregator.case import Case
 from aggregator.config import Config, Topic
+from aggregator.config.topics import Group
 from aggregator.features import Features, Vocabulary
 from aggregator.index import Index
 from aggregator.leaves.source import SourceLeaf
@@ -13,8 +14,8 @@ from aggregator.models import Article, Membership, Story, Tag, Verdict
 from aggregator.registry import DEFAULT_RANK
 from aggregator.words import digest
 
-# Of a topic: what no judgement depends on.
-_LOOKS = {"title", "description", "stories", "related", "backfill", "limit", "private", "examples"}
+# Of a topic: what a judgement depends on. The rest is how its feed looks.
+_JUDGED = {*Group.model_fields, "language", "min_independent_sources"}
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,14 @@ class Judge:
         self.vocabulary = Vocabulary(config.concepts, sorted({phrase for leaf in leaves for phrase in leaf.phrases}))
         self._index = Index(config.topics)
         self._sources = config.sources
-        rules = {slug: f"{slug} {topic.model_dump(exclude=_LOOKS)!r}" for slug, topic in config.topics.items()}
+        rules = {slug: f"{slug} {topic.model_dump(include=_JUDGED)!r}" for slug, topic in config.topics.items()}
         self._rules = {slug: digest([written]) for slug, written in rules.items()}
-        told_apart = sorted(
+        told_apart = sorted(  # a list that grows judges nothing anew
             (key, source.rank, source.paywall)
             for key, source in config.sources.items()
             if source.rank != DEFAULT_RANK or source.paywall
         )
-        ranks = [
-            f"{key} {rank} {paywall}" for key, rank, paywall in told_apart
-        ]  # a list that grows judges nothing anew
+        ranks = [f"{key} {rank} {paywall}" for key, rank, paywall in told_apart]
         meant = self._meant({leaf for leaf in leaves if isinstance(leaf, SourceLeaf)})
         concepts = repr(config.concepts)
         self.rules_hash = digest([__version__, *registry.taggers(), *rules.values(), concepts, *ranks, *meant])

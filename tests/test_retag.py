@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from aggregator import config, runtime
+from aggregator.judge import Judge
 from aggregator.models import Article
 from aggregator.store import articles
 from tests.test_pipeline import drop, feed, items, once, only_inbox
@@ -207,3 +209,30 @@ def test_rules_are_the_same_in_each_process() -> None:
         for seed in ("1", "2", "3")
     }
     assert len(said) == 1
+
+
+RULE = {"near": ["country:china", {"phrase": "a b"}], "count": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_other"),
+    [
+        ({"all": [RULE | {"count": 3}]}, True),
+        ({"all": [{"regex": "x"}]}, True),
+        ({"none": [{"length": {"min": 5}}]}, True),
+        ({"score": 10}, True),
+        ({"language": ["en"]}, True),
+        ({"min_independent_sources": 2}, True),
+        ({"title": "Other", "description": "d", "limit": 5, "backfill": 1, "max_age": "3d"}, False),
+        ({"reasons": "footer", "related": True, "stories": "one-per-event", "private": True}, False),
+    ],
+)
+def test_only_what_a_judgement_depends_on_makes_other_rules(
+    config_directory: Path, changes: dict[str, object], is_other: bool
+) -> None:
+    def rules(**changes: object) -> str:
+        topic = {"title": "One", "all": [RULE], **changes}
+        (config_directory / "topics.yaml").write_text(yaml.safe_dump({"topics": {"one": topic}}))
+        return Judge(config.load(config_directory, {})).rules_hash
+
+    assert (rules() != rules(**changes)) is is_other

@@ -8,13 +8,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, delete, func, select
 
 from aggregator.models import Terms
 from aggregator.related import LIKENESS, MIN_SHARED, WINDOW, likeness
-from aggregator.store.articles import chunks
+from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import terms
 
@@ -24,11 +23,6 @@ LATEST = 100  # … but then of each no more stories than these, with their even
 UNIT = 1000  # a weight of 1
 _LEAST = round(LIKENESS * UNIT**2)
 _HOURS = int(WINDOW.total_seconds() // 3600)
-
-
-def among(name: str) -> Any:
-    """A parameter that is a list, for `in_`."""
-    return bindparam(name, expanding=True)
 
 
 _one, _other = terms.alias("one"), terms.alias("other")

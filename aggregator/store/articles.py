@@ -34,20 +34,20 @@ RECENT = 500  # articles of a source among which one with a new key is looked fo
 _CHUNK = 500  # values in one IN (…): far below what either database allows
 
 
-def _among(name: str) -> Any:
+def among(name: str) -> Any:
     """A parameter that is a list, for `in_`."""
     return bindparam(name, expanding=True)
 
 
 # Statements are built here, once: to build one takes longer than to execute it.
-_KNOWN = select(*(articles.c[field.name] for field in fields(Known))).where(articles.c.key.in_(_among("keys")))
+_KNOWN = select(*(articles.c[field.name] for field in fields(Known))).where(articles.c.key.in_(among("keys")))
 _KIN = select(
     articles.c.folded_title.label("title"),
     *(articles.c[field.name] for field in fields(Kin) if field.name != "title"),
 ).where(articles.c.source == bindparam("source"))
 _RECENT_KIN = _KIN.order_by(articles.c.first_seen_at.desc(), articles.c.key).limit(RECENT)
-_KIN_BY_LINK = _KIN.where(articles.c.link.in_(_among("values"))).limit(RECENT)
-_KIN_BY_TEXT = _KIN.where(articles.c.text_hash.in_(_among("values"))).limit(RECENT)
+_KIN_BY_LINK = _KIN.where(articles.c.link.in_(among("values"))).limit(RECENT)
+_KIN_BY_TEXT = _KIN.where(articles.c.text_hash.in_(among("values"))).limit(RECENT)
 _ENDING = func.substr(  # from the first character where there are not so many: databases count from the end in two ways
     articles.c.text, case((func.length(articles.c.text) > ENDING, func.length(articles.c.text) - ENDING + 1), else_=1)
 )
@@ -71,11 +71,11 @@ _COPIES = select(
     _ENDING.label("ending"),
     sources.c.host,
 ).join(sources, sources.c.id == articles.c.source)
-_COPIES_IN = _COPIES.where(articles.c.story.in_(_among("stories"))).order_by(articles.c.story)
+_COPIES_IN = _COPIES.where(articles.c.story.in_(among("stories"))).order_by(articles.c.story)
 _SHARING = union(  # each has an index of its own
-    select(articles.c.story).where(articles.c.key.in_(_among("keys"))),
-    select(articles.c.story).where(articles.c.story_link.in_(_among("links"))),
-    select(articles.c.story).where(articles.c.text_hash.in_(_among("text_hashes"))),
+    select(articles.c.story).where(articles.c.key.in_(among("keys"))),
+    select(articles.c.story).where(articles.c.story_link.in_(among("links"))),
+    select(articles.c.story).where(articles.c.text_hash.in_(among("text_hashes"))),
 )
 _COPIES_SHARING = _COPIES.where(articles.c.story.in_(_SHARING))
 _ORIGINALS = (
@@ -84,9 +84,9 @@ _ORIGINALS = (
     .order_by(articles.c.first_seen_at.desc(), articles.c.key)
     .limit(COMPARED)
 )
-_BY_KEYS = select(articles).where(articles.c.key.in_(_among("keys")))
+_BY_KEYS = select(articles).where(articles.c.key.in_(among("keys")))
 _TEXTS = select(*(articles.c[name] for name in ("key", "source", "dated_at", "title", "text"))).where(
-    articles.c.key.in_(_among("keys"))
+    articles.c.key.in_(among("keys"))
 )
 
 

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select
 
 from aggregator.models import Related, Terms
 from aggregator.store import alike
-from aggregator.store.alike import among
-from aggregator.store.articles import chunks
+from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, relations, sources, stories, terms
 from aggregator.store.visits import topics_of, touch
