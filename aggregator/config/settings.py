@@ -154,6 +154,9 @@ class Serve(Options):
     trusted_proxies: tuple[Network, ...] = Field(
         (), description="Networks of proxies that may say, in X-Forwarded-For, for whom they ask."
     )
+    sources: Literal["local", "public"] = Field(
+        "local", description="Who may see the page /sources: who asks on this machine itself, or everybody."
+    )
 
 
 class Retention(Options):

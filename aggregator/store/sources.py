@@ -274,7 +274,7 @@ def statuses(database: Database, only: str | None = None, *, visits_each: int = 
         recent = select(ranked).where(ranked.c.place <= visits_each).order_by(ranked.c.id.desc())
         by_source: dict[str, list[Visit]] = {}
         for row in connection.execute(recent):
-            by_source.setdefault(row.source, []).append(_visit(row))
+            by_source.setdefault(row.source, []).append(visit_of(row))
     return [
         SourceStatus(
             row.id,
@@ -402,5 +402,6 @@ def _lease(row: Row[Any]) -> Lease:
     return Lease(source, until, due_at, _state(state), failures)
 
 
-def _visit(row: Any) -> Visit:
+def visit_of(row: Any) -> Visit:
+    """A row of `visits`."""
     return Visit(**{field.name: getattr(row, field.name) for field in fields(Visit)})

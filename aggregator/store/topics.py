@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Select,
+    and_,
     bindparam,
     delete,
     func,
@@ -26,7 +27,18 @@ from aggregator.store import pages as stored_pages
 from aggregator.store import relations
 from aggregator.store.articles import article_of, chunks, tag_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, pages, retired, sources, stories, tags, topics, withdrawn
+from aggregator.store.schema import (
+    UtcDateTime,
+    articles,
+    memberships,
+    pages,
+    retired,
+    sources,
+    stories,
+    tags,
+    topics,
+    withdrawn,
+)
 from aggregator.store.settings import put, value_of
 from aggregator.store.visits import membership_of, touch
 
@@ -62,6 +74,10 @@ _STORIES = (
 )
 _IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
 _STORIES_IN = _STORIES.where(_IS_RECENT).limit(_MOST)
+_time: Any = bindparam("time", type_=UtcDateTime())
+_comes_after = or_(
+    memberships.c.dated_at < _time, and_(memberships.c.dated_at == _time, memberships.c.story > bindparam("name"))
+)
 _IS_ON_PAGE = memberships.c.page == bindparam("page")
 _others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
@@ -274,11 +290,15 @@ def stories_in(
     one_per_event: bool = False,
     related: int = 0,
     past: bool = False,
+    after: tuple[datetime, str] | None = None,
 ) -> list[StoredStory]:
     """A topic's stories dated `since` or later, newest first, each with so many related ones; of those about one event,
-    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show."""
+    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show.
+    Those `after` a story in this order, by its date and id, to go through them piece by piece."""
     statement = _ONE_PER_EVENT if one_per_event else _STORIES_IN
     asked = {"topic": slug, "since": since, "limit": limit, "past": past}
+    if after is not None:
+        statement, asked = statement.where(_comes_after), asked | {"time": after[0], "name": after[1]}
     return _found(database, statement, asked, related)
 
 

@@ -4,9 +4,10 @@ The tables are bounded; a reader with many addresses gains nothing but a fresh c
 limited, and neither are the connections of proxies that the configuration trusts: they stand for many.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from aggregator.addresses import Networks
 from aggregator.config.settings import Serve
@@ -16,6 +17,7 @@ ADDRESSES = 50_000  # counted at the same time
 TOTAL_CONNECTIONS = 2_000
 HOPS = 10  # of X-Forwarded-For that are looked at
 
+_PASSED_ON = frozenset(("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"))
 _SITE_BITS = 64  # of an IPv6 address: what one customer has (RFC 6177)
 
 
@@ -102,6 +104,14 @@ def _is_here(address: str) -> bool:
 def _known_as(address: str) -> IPv4Address | IPv6Address:
     found = ip_address(address.partition("%")[0])
     return (found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found
+
+
+def is_at_hand(peer: str, host: str, fields: Collection[str]) -> bool:
+    """Whether a request is from this machine itself, and meant for it: no proxy has passed it on, as the names of its
+    header fields (in small letters) say, and no page of another site has made a name of its own lead here."""
+    name = urlsplit(f"//{host}").hostname or ""
+    is_meant = name == "localhost" or (_is_address(name) and _is_here(name))
+    return _is_address(peer) and _is_here(peer) and is_meant and _PASSED_ON.isdisjoint(fields)
 
 
 def _is_address(name: str) -> bool:

@@ -1,93 +1,156 @@
-"""The pages, as text. Templates escape everything that is not marked as cleaned HTML."""
+"""The pages of topics and articles, as text."""
 
-from functools import cache
+import re
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from aggregator import compose, dedup, origins, registry
+from aggregator import compose, dedup, explain, origins, registry
 from aggregator.config import Config
+from aggregator.config.topics import ABOUT
 from aggregator.furniture import THE_TITLE, removed
+from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import relations as stored_relations
 from aggregator.store import topics as stored_topics
+from aggregator.store.topics import StoredStory
+from aggregator.store.volumes import Volume
+from aggregator.web import charts
+from aggregator.web.overview import DAYS
+from aggregator.web.rendering import Frame, render
+from aggregator.web.trace import Trace, Tracer
+
+STORIES = 30  # on a page of a topic
+ALTERNATES = 30  # feeds that the head of `/` names; of more no browser makes a list
+
+_CURSOR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z)_([0-9a-f]{32})")
+_IMAGE = "<img "  # as safe HTML writes it; in a text or an attribute its quotes could do no harm, for it has none
 
 
-@cache
-def _templates() -> Environment:
-    return Environment(loader=PackageLoader("aggregator.web"), autoescape=select_autoescape(), trim_blocks=True)
-
-
-def index(config: Config, database: Database) -> str:
-    """All topics with the addresses to subscribe to."""
-    counts = stored_topics.counts(database)
+def index(config: Config, volumes: Mapping[str, Volume], *, has_sources: bool = False) -> str:
+    """All topics that everybody may read: how much comes to each, its newest story, and where to subscribe."""
+    today = utc_now().date()
+    listed = {slug: topic for slug, topic in config.topics.items() if not topic.private}
+    found = {slug: volumes.get(slug, Volume()) for slug in listed}
+    feeds = {slug: _feeds(slug, config) for slug in listed}
     rows = [
         {
             "slug": slug,
             "topic": topic,
-            "feeds": _feeds(slug, config),
-            "count": counts.get(slug, (0, None))[0],
-            "newest": counts.get(slug, (0, None))[1],
+            "feeds": feeds[slug],
+            "volume": found[slug],
+            "chart": charts.by_day(found[slug].by_day or {}, today, DAYS, "stories"),
         }
-        for slug, topic in config.topics.items()
-        if not topic.private
+        for slug, topic in listed.items()
     ]
-    return _render("index", config, rows=rows)
+    alternates = [(listed[slug], feed) for slug in feeds for feed in feeds[slug]][:ALTERNATES]
+    return render(
+        "index",
+        Frame(config.settings.base_url, has_sources=has_sources, here="topics"),
+        rows=rows,
+        alternates=alternates,
+        is_empty=not any(volume.stories for volume in found.values()),
+    )
 
 
-def topic(config: Config, database: Database, slug: str, *, private: bool = False) -> str | None:
-    """A topic's stories with the reasons why they are in it. That of a private one names no feeds: there are no
-    addresses without tokens, and those stand on no page."""
-    found = config.topics.get(slug)
-    if found is None or found.private is not private:
+def topic(
+    config: Config,
+    database: Database,
+    slug: str,
+    *,
+    private: bool = False,
+    after: str | None = None,
+    has_sources: bool = False,
+) -> str | None:
+    """A topic's stories with the reasons why they are in it, those `after` a story on. That of a private one names no
+    feeds: there are no addresses without tokens, and those stand on no page."""
+    found, cursor = config.topics.get(slug), _read_cursor(after)
+    if found is None or found.private is not private or (after is not None and cursor is None):
         return None
-    since = utc_now() - found.horizon
     stories = stored_topics.stories_in(
         database,
         slug,
-        since=since,
-        limit=found.limit,
+        since=utc_now() - found.horizon,
+        limit=STORIES + 1,
         one_per_event=found.stories == "one-per-event",
         related=compose.MOST_RELATED,
         past=True,
+        after=cursor,
     )
-    voices = {story.id: origins.independent_in(story.copies) for story in stories}
-    feeds = [] if private else _feeds(slug, config)
-    return _render("topic", config, topic=found, feeds=feeds, stories=stories, voices=voices)
+    shown = stories[:STORIES]
+    return render(
+        "topic",
+        Frame(config.settings.base_url, "../../../" if private else "../", has_sources),
+        topic=found,
+        feeds=[] if private else _feeds(slug, config),
+        stories=shown,
+        voices={story.id: origins.independent_in(story.copies) for story in shown},
+        others={story.id: _others(story) for story in shown},
+        is_later=after is not None,
+        more=_cursor(shown[-1]) if len(stories) > STORIES else None,
+    )
 
 
-def article(config: Config, database: Database, key: str) -> str | None:
-    """An article as it is stored: its text, what it is about, and the copies of its story."""
+def article(
+    config: Config, database: Database, key: str, tracer: Tracer | None = None, *, has_sources: bool = False
+) -> str | None:
+    """An article as it is stored, and each decision about it: its text, what was cut, what it is about, the copies of
+    its story, and the topics that it is in, or not, and why."""
     found = stored_articles.get(database, key)
     if found is None:
         return None
     copies = stored_articles.story_of(database, found.key)
     story = copies[0].story or found.key
-    names = {key: source.title for key, source in config.sources.items()}
-    return _render(
+    trace = tracer.trace(config, found, story) if tracer else Trace()
+    return render(
         "article",
-        config,
+        Frame(config.settings.base_url, "../", has_sources),
         article=found,
-        html=Markup(found.html),  # noqa: S704  # cleaned before it was stored
+        html=Markup(found.html.replace(_IMAGE, "<img loading=lazy ")),  # noqa: S704  # cleaned before it was stored
+        told=list(explain.told(found)),
+        unread=UNREAD,
         cuts=[(part.reason, lines) for part, lines in removed(found) if part.reason != THE_TITLE],
         tags=stored_articles.tags_of(database, found.key),
-        copies=sorted(copies, key=lambda copy: (copy.dated_at, copy.key)) if len(copies) > 1 else [],
+        about=ABOUT,
+        copies=sorted(copies, key=lambda copy: (copy.dated_at, copy.key)),
         lead=dedup.lead(copies).key,
         independent=origins.independent_in(copies),
         credit=origins.credit(found, config.agencies),
         related=stored_relations.of(database, [story], stored_relations.MOST)[story],
-        names=names,
+        names={key: source.title for key, source in config.sources.items()},
+        trace=trace,
     )
-
-
-def _render(page: str, config: Config, **values: Any) -> str:
-    return _templates().get_template(f"{page}.html").render(base_url=config.settings.base_url, **values)
 
 
 def _feeds(slug: str, config: Config) -> list[tuple[str, str, str]]:
     """Title, media type and URL of each format of a topic's feed."""
     urls = compose.urls(slug, config.settings.base_url)
     return [(kind.title, kind.media_type.split(";")[0], urls[name]) for name, kind in registry.formats().items()]
+
+
+def _others(story: StoredStory) -> list[Any]:
+    """The copies of a story but its lead, one of each source."""
+    return list(
+        {copy.attribution.name: copy for copy in reversed(story.copies) if copy.source != _leads(story).source}.values()
+    )[::-1]
+
+
+def _leads(story: StoredStory) -> Any:
+    return next(copy for copy in story.copies if copy.key == story.lead.key)
+
+
+def _cursor(story: StoredStory) -> str:
+    """A story's place in the order of its topic, as it stands in the address of what comes after it."""
+    return f"{story.founded_at:%Y-%m-%dT%H:%M:%S.%f}Z_{story.id}"
+
+
+def _read_cursor(written: str | None) -> tuple[datetime, str] | None:
+    found = _CURSOR.fullmatch(written or "")
+    try:
+        return (datetime.fromisoformat(found[1]), found[2]) if found else None
+    except ValueError:
+        return None

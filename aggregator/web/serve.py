@@ -19,11 +19,13 @@ from aggregator.distribute import Distributor
 from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.store import Database
-from aggregator.web import conditional, hub, pages, websub
+from aggregator.web import assets, conditional, conditions, hub, pages, websub
 from aggregator.web.front import IDLE_SECONDS, Connection, Front
-from aggregator.web.limits import Limits
+from aggregator.web.limits import Limits, is_at_hand
+from aggregator.web.overview import Overview
 from aggregator.web.private import NOT_FOUND, Doorkeeper
 from aggregator.web.published import Place, Published
+from aggregator.web.trace import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +34,13 @@ _PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src https: http:;"
-    " media-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
+    "Vary": "Accept-Encoding",
+    # Pictures and films in articles come from their publishers: lazily, and without being told who sent the reader.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: http:;"
+    " media-src https: http:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
+_PAGES_AT_ONCE = 2  # that are made: the rest of the daemon has work to do, too
 
 
 def application(
@@ -54,6 +60,7 @@ def application(
     limits = limits or Limits(lambda: config().settings.serve)
     published = published or Published(config)
     doorkeeper = Doorkeeper(database, utc_now)
+    overview, tracer, turn = Overview(database, utc_now), Tracer(database), asyncio.Semaphore(_PAGES_AT_ONCE)
 
     async def feed(request: web.Request) -> web.StreamResponse:
         place = published.place(request.path)
@@ -68,23 +75,41 @@ def application(
         return answer(request, published, place)
 
     async def page(render: Callable[[], str | None], more: dict[str, str] | None = None) -> web.StreamResponse:
-        text = await asyncio.to_thread(render)
+        async with turn:
+            text = await asyncio.to_thread(render)
         if text is None:
             raise web.HTTPNotFound(text=NOT_FOUND)
-        return web.Response(text=text, content_type="text/html", headers=_HEADERS | (more or {}))
+        response = web.Response(text=text, content_type="text/html", headers=_HEADERS | (more or {}))
+        response.enable_compression()
+        return response
+
+    def sees_sources(request: web.Request) -> bool:
+        fields = {name.lower() for name in request.headers}
+        return config().settings.serve.sources == "public" or is_at_hand(request.remote or "", request.host, fields)
 
     async def index(request: web.Request) -> web.StreamResponse:
-        return await page(lambda: pages.index(config(), database))
+        seen = sees_sources(request)
+        return await page(lambda: pages.index(config(), overview.volumes(), has_sources=seen))
 
     async def topic(request: web.Request) -> web.StreamResponse:
-        return await page(lambda: pages.topic(config(), database, request.match_info["slug"]))
+        slug, after, seen = request.match_info["slug"], request.query.get("after"), sees_sources(request)
+        return await page(lambda: pages.topic(config(), database, slug, after=after, has_sources=seen))
 
     async def private_topic(request: web.Request) -> web.StreamResponse:
-        slug = await doorkeeper.check(request)
-        return await page(lambda: pages.topic(config(), database, slug, private=True), _PRIVATE)
+        slug, after = await doorkeeper.check(request), request.query.get("after")
+        return await page(lambda: pages.topic(config(), database, slug, private=True, after=after), _PRIVATE)
 
     async def article(request: web.Request) -> web.StreamResponse:
-        return await page(lambda: pages.article(config(), database, request.match_info["key"]))
+        key, seen = request.match_info["key"], sees_sources(request)
+        return await page(lambda: pages.article(config(), database, key, tracer, has_sources=seen))
+
+    async def sources(request: web.Request) -> web.StreamResponse:
+        if not sees_sources(request):
+            raise web.HTTPForbidden(text=conditions.NOT_HERE)
+        return await page(lambda: conditions.page(config(), database, conditions.asked(request.query)), _PRIVATE)
+
+    async def asset(request: web.Request) -> web.StreamResponse:
+        return asset_answer(request)
 
     async def healthz(request: web.Request) -> web.StreamResponse:
         return web.Response(text="ok\n")
@@ -102,6 +127,8 @@ def application(
             web.get(f"/feeds/{_PLACE}.{{extension:[a-z]+}}", private_feed),
             web.get(f"/topics/{_PLACE}", private_topic),
             web.get("/articles/{key:[0-9a-f]{32}}", article),
+            web.get("/sources", sources),
+            web.get("/static/{name}", asset),
             web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
             web.get(r"/feeds/{slug:[a-z0-9-]+}/archive/{number:[0-9]+}.{extension:[a-z]+}", feed),
             web.get(f"/{compose.LIST}", feed),
@@ -176,6 +203,18 @@ def answer(request: web.Request, published: Published, place: Place) -> web.Resp
     if body is None:
         raise web.HTTPServiceUnavailable(text="It is being replaced.\n", headers={"Retry-After": "1"})
     return web.Response(body=body, headers=copy.headers)
+
+
+def asset_answer(request: web.Request) -> web.Response:
+    """A part of all pages. Raises HTTPNotFound: also where a page of another version asks for its own."""
+    found = assets.by_name().get(request.match_info["name"])
+    if found is None:
+        raise web.HTTPNotFound(text=NOT_FOUND)
+    if request.headers.get("If-None-Match") == found.headers["ETag"]:
+        return web.Response(status=304, headers=found.headers)
+    if conditional.takes_gzip(request.headers.get("Accept-Encoding", "")):
+        return web.Response(body=found.packed, headers={**found.headers, "Content-Encoding": "gzip"})
+    return web.Response(body=found.body, headers=found.headers)
 
 
 def _limited(limits: Limits) -> Middleware:
