@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from aggregator import config, runtime
 from aggregator.store import topics
+from aggregator.web import pages
 from aggregator.web.serve import application
 
 
@@ -121,6 +122,85 @@ async def test_unknown_addresses_are_404(client: TestClient, path: str) -> None:
 
 async def test_health(client: TestClient) -> None:
     assert await (await client.get("/healthz")).text() == "ok\n"
+
+
+async def test_parts_of_pages_are_kept_for_good(client: TestClient) -> None:
+    text = await page(client, "/")
+    names = re.findall(r'(?:href|src)="(static/[a-z]+\.[0-9a-f]{12}\.[a-z]+)"', text)
+    assert len(names) == 3
+    for name in names:
+        plain = await client.get(f"/{name}", headers={"Accept-Encoding": "identity"})
+        packed = await client.get(f"/{name}", headers={"Accept-Encoding": "gzip"})
+        assert gzip.decompress(await packed.read()) == await plain.read()
+        assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert plain.headers["X-Content-Type-Options"] == "nosniff"
+        again = await client.get(f"/{name}", headers={"If-None-Match": plain.headers["ETag"]})
+        assert (again.status, await again.read()) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/", "/topics/energy", "/sources"])
+async def test_pages_allow_nothing_inline_and_nothing_from_elsewhere_but_pictures(client: TestClient, path: str) -> None:
+    response = await client.get(path)
+    policy = dict(part.strip().split(" ", 1) for part in response.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    text = await page(client, path)
+    assert not re.search(r"<style|<script[^>]*>[^<]|<[^>]+ (?:style|on[a-z]+)=", text)
+
+
+async def test_pages_are_packed_where_that_is_wanted(client: TestClient) -> None:
+    response = await client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(await response.read()).decode() == await page(client, "/")
+
+
+async def test_topic_is_read_on_from_page_to_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = re.findall(r"<h2[^>]*>.*</h2>", await page(client, "/topics/energy"))
+    monkeypatch.setattr(pages, "STORIES", 2)
+    seen, path = [], "/topics/energy"
+    while path:
+        text = await page(client, path)
+        seen += re.findall(r"<h2[^>]*>.*</h2>", text)
+        older = re.search(r'<a rel="next" href="(\?after=[^"]+)">', text)
+        path = f"/topics/energy{older[1]}" if older else ""
+    assert len(whole) > 2
+    assert seen == whole
+
+
+async def test_article_page_says_why_copies_are_one_and_which_topics_it_is_not_in(client: TestClient) -> None:
+    text = await page(client, "/topics/china-russia")
+    shown = [await page(client, f"/articles/{key}") for key in re.findall(r"/articles/([0-9a-f]{32})", text)]
+    assert any("the story began with it" in one and "the same text as that of" in one for one in shown)
+    assert any('<span class="yes">in, score ' in one and '<span class="no">not in</span>' in one for one in shown)
+
+
+async def test_sources_are_shown_to_who_is_at_this_machine(client: TestClient) -> None:
+    text = await page(client, "/sources")
+    assert "2 sources: 1 silent, 1 fine" in text
+    assert text.index("Inbox") < text.index("Samples")
+    assert "Inbox" not in await page(client, "/sources?q=sample")
+    assert "No source is like that." in await page(client, "/sources?state=failing")
+    assert "/sources" in await page(client, "/")
+
+
+async def test_sources_are_not_shown_to_others_unless_they_are_public(config_directory: Path) -> None:
+    for said, status in (("local", 403), ("public", 200)):
+        found = config.load(config_directory, {"AGGREGATOR_SERVE__SOURCES": said})
+        with runtime.opened(found) as database:
+            async with TestClient(TestServer(application(lambda found=found: found, database))) as client:
+                response = await client.get("/sources", headers={"X-Forwarded-For": "203.0.113.9"})
+                assert response.status == status
+                index = await (await client.get("/", headers={"Host": "news.example.org"})).text()
+                assert ("/sources" in index) is (status == 200)
+
+
+async def test_newcomer_is_told_what_to_do(config_directory: Path) -> None:
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        async with TestClient(TestServer(application(lambda: found, database))) as client:
+            assert "Drop an article into the inbox" in await (await client.get("/")).text()
+            await runtime.once(found, database, lambda visit: None)
+            assert "Drop an article into the inbox" not in await (await client.get("/")).text()
 
 
 async def test_links_lead_below_a_base_url_that_has_a_path(config_directory: Path) -> None:

@@ -4,10 +4,10 @@ The tables are bounded; a reader with many addresses gains nothing but a fresh c
 limited, and neither are the connections of proxies that the configuration trusts: they stand for many.
 """
 
+import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
 
 from aggregator.addresses import Networks
 from aggregator.config.settings import Serve
@@ -18,6 +18,7 @@ TOTAL_CONNECTIONS = 2_000
 HOPS = 10  # of X-Forwarded-For that are looked at
 
 _PASSED_ON = frozenset(("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"))
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]*)?")  # of a Host field (RFC 9110 §7.2)
 _SITE_BITS = 64  # of an IPv6 address: what one customer has (RFC 6177)
 
 
@@ -109,7 +110,8 @@ def _known_as(address: str) -> IPv4Address | IPv6Address:
 def is_at_hand(peer: str, host: str, fields: Collection[str]) -> bool:
     """Whether a request is from this machine itself, and meant for it: no proxy has passed it on, as the names of its
     header fields (in small letters) say, and no page of another site has made a name of its own lead here."""
-    name = urlsplit(f"//{host}").hostname or ""
+    found = _HOST.fullmatch(host)
+    name = found[1].strip("[]").lower() if found else ""
     is_meant = name == "localhost" or (_is_address(name) and _is_here(name))
     return _is_address(peer) and _is_here(peer) and is_meant and _PASSED_ON.isdisjoint(fields)
 
