@@ -38,7 +38,11 @@ def fill(database: Database) -> None:
     put(database, schema.articles, [article(key, "wire", at) for key, at in dates.items()])
     put(database, schema.stories, [{"id": key, "lead": key, "founded_at": at} for key, at in dates.items()])
     names = ("full", "old", "none")
-    put(database, schema.topics, [{"slug": name, "created_at": NOW, "changes": 1, "published_changes": 1} for name in names])
+    put(
+        database,
+        schema.topics,
+        [{"slug": name, "created_at": NOW, "changes": 1, "published_changes": 1} for name in names],
+    )
     members = [("full", key) for key in dates] + [("old", "d")]
     put(
         database,
@@ -106,7 +110,9 @@ def sources(database: Database) -> Database:
         source("omega", active=False),
     ]
     put(database, schema.sources, some)
-    put(database, schema.articles, [article("a", "alpha", NOW), article("d", "delta", old), article("d2", "alpha", old)])
+    put(
+        database, schema.articles, [article("a", "alpha", NOW), article("d", "delta", old), article("d2", "alpha", old)]
+    )
     visit = {"outcome": "failed", "milliseconds": 1, "byte_count": 0, "new": 0, "updated": 0, "known": 0, "skipped": 0}
     visits = [
         {"source": "beta", "started_at": NOW - timedelta(days=2), "error": "an old one", "kind": "5xx"},
@@ -145,7 +151,10 @@ def test_sources_are_found_by_name_and_host_but_not_by_their_addresses(
 
 
 def test_a_source_says_its_last_visit_last_error_and_days(sources: Database) -> None:
-    beta, alpha = (conditions.page(sources, NOW, since=first_day(NOW, 30), state=state, limit=5)[0] for state in ("failing", "fine"))
+    beta, alpha = (
+        conditions.page(sources, NOW, since=first_day(NOW, 30), state=state, limit=5)[0]
+        for state in ("failing", "fine")
+    )
     assert beta.last is not None and beta.last.error == "the last one"
     assert beta.failed == beta.last
     assert beta.by_day == {}

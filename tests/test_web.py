@@ -139,7 +139,9 @@ async def test_parts_of_pages_are_kept_for_good(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/topics/energy", "/sources"])
-async def test_pages_allow_nothing_inline_and_nothing_from_elsewhere_but_pictures(client: TestClient, path: str) -> None:
+async def test_pages_allow_nothing_inline_and_nothing_from_elsewhere_but_pictures(
+    client: TestClient, path: str
+) -> None:
     response = await client.get(path)
     policy = dict(part.strip().split(" ", 1) for part in response.headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"

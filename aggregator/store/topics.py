@@ -75,8 +75,8 @@ _STORIES = (
 _IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
 _STORIES_IN = _STORIES.where(_IS_RECENT).limit(_MOST)
 _time: Any = bindparam("time", type_=UtcDateTime())
-_comes_after = or_(
-    memberships.c.dated_at < _time, and_(memberships.c.dated_at == _time, memberships.c.story > bindparam("name"))
+_comes_after = and_(  # the first of the two is for the index
+    memberships.c.dated_at <= _time, or_(memberships.c.dated_at < _time, memberships.c.story > bindparam("name"))
 )
 _IS_ON_PAGE = memberships.c.page == bindparam("page")
 _others, _their_founders = stories.alias("others"), articles.alias("their_founders")
