@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from aggregator import config, runtime
 from aggregator.store import topics
-from aggregator.web import pages
+from aggregator.web import pages, trace
 from aggregator.web.serve import application
 
 
@@ -174,6 +175,34 @@ async def test_article_page_says_why_copies_are_one_and_which_topics_it_is_not_i
     shown = [await page(client, f"/articles/{key}") for key in re.findall(r"/articles/([0-9a-f]{32})", text)]
     assert any("the story began with it" in one and "the same text as that of" in one for one in shown)
     assert any('<span class="yes">in, score ' in one and '<span class="no">not in</span>' in one for one in shown)
+
+
+async def test_article_page_asks_of_many_topics_those_alone_that_it_can_be_in(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = re.findall(r"/articles/([0-9a-f]{32})", await page(client, "/topics/china-russia"))[0]
+    whole = await page(client, f"/articles/{key}")
+    assert len(re.findall('<div class="answer">', whole)) == 3
+    monkeypatch.setattr(trace, "MOST_ASKED", 1)
+    part = await page(client, f"/articles/{key}")
+    assert len(re.findall('<div class="answer">', part)) == 1
+    assert "2 topics ask for something that it does not have" in part
+
+
+async def test_article_page_says_nothing_of_private_topics(config_directory: Path) -> None:
+    path = config_directory / "topics.yaml"
+    path.write_text(path.read_text().replace("  energy:\n", "  energy:\n    private: true\n"))
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        await runtime.once(found, database, lambda visit: None)
+        (lead,) = topics.latest(database, 1)
+        members = topics.stories_in(database, "energy", since=datetime(2020, 1, 1, tzinfo=UTC), limit=1, past=True)
+        async with TestClient(TestServer(application(lambda: found, database))) as client:
+            for key in (lead, members[0].lead.key):
+                text = await (await client.get(f"/articles/{key}")).text()
+                assert "topics/china-russia" in text
+                assert "topics/energy" not in text
+                assert "subject:energy" not in text
 
 
 async def test_sources_are_shown_to_who_is_at_this_machine(client: TestClient) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from markupsafe import Markup
 
@@ -17,7 +16,7 @@ from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import relations as stored_relations
 from aggregator.store import topics as stored_topics
-from aggregator.store.topics import StoredStory
+from aggregator.store.topics import StoredCopy, StoredStory
 from aggregator.store.volumes import Volume
 from aggregator.web import charts
 from aggregator.web.overview import DAYS
@@ -132,15 +131,13 @@ def _feeds(slug: str, config: Config) -> list[tuple[str, str, str]]:
     return [(kind.title, kind.media_type.split(";")[0], urls[name]) for name, kind in registry.formats().items()]
 
 
-def _others(story: StoredStory) -> list[Any]:
-    """The copies of a story but its lead, one of each source."""
-    return list(
-        {copy.attribution.name: copy for copy in reversed(story.copies) if copy.source != _leads(story).source}.values()
-    )[::-1]
-
-
-def _leads(story: StoredStory) -> Any:
-    return next(copy for copy in story.copies if copy.key == story.lead.key)
+def _others(story: StoredStory) -> list[StoredCopy]:
+    """Copies of a story in other sources than its lead's, one of each."""
+    found: dict[str, StoredCopy] = {}
+    for copy in story.copies:
+        if copy.source != story.lead.source:
+            found.setdefault(copy.source, copy)
+    return list(found.values())
 
 
 def _cursor(story: StoredStory) -> str:
