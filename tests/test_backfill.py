@@ -72,7 +72,7 @@ async def test_what_other_rules_find_in_the_past_is_shown_up_to_a_number_and_kep
     assert found["A market of day 7"]["date_published"].startswith("2026-11-")
     loaded = config.load(config_directory, {})
     with runtime.opened(loaded) as database:  # for people everything is there
-        assert len(re.findall("<h2>", pages.topic(loaded, database, "fairs") or "")) == 10
+        assert len(re.findall("<h2", pages.topic(loaded, database, "fairs") or "")) == 10
 
     with runtime.opened(loaded) as database:
         said = {
@@ -454,12 +454,12 @@ async def test_pages_name_what_has_no_title_and_show_the_tags_of_a_link(copied: 
     await once(copied)
     with opened(copied) as pipeline:
         about = pages.article(pipeline.config, pipeline.database, "https://a.example/9") or ""
-        assert "<td>China</td>" in about
+        assert re.search("<th[^>]*>China</th>", about)
         with pipeline.database.writing() as connection:
             connection.execute(update(schema.articles).values(title=""))
         assert ">(untitled)</a></h2>" in (pages.topic(pipeline.config, pipeline.database, "fairs") or "")
         about = pages.article(pipeline.config, pipeline.database, "https://a.example/9") or ""
-        assert "<h1>(untitled)</h1>" in about
+        assert re.search("<h1[^>]*>\(untitled\)</h1>", about)
 
 
 def test_stories_are_walked_back_along_an_index(database: Database) -> None:
