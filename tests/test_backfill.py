@@ -459,7 +459,7 @@ async def test_pages_name_what_has_no_title_and_show_the_tags_of_a_link(copied: 
             connection.execute(update(schema.articles).values(title=""))
         assert ">(untitled)</a></h2>" in (pages.topic(pipeline.config, pipeline.database, "fairs") or "")
         about = pages.article(pipeline.config, pipeline.database, "https://a.example/9") or ""
-        assert re.search("<h1[^>]*>\(untitled\)</h1>", about)
+        assert re.search(r"<h1[^>]*>.untitled.</h1>", about)
 
 
 def test_stories_are_walked_back_along_an_index(database: Database) -> None:
