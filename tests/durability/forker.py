@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, update
+from sqlalchemy import Connection, Engine, Pool, event, update
 
 from aggregator import config, publish, registry, runtime
 from aggregator.ending import Endings
@@ -72,11 +72,21 @@ def forgets_ids() -> None:
     topics.pin = lambda database, item_ids: {story: f"{one}#{os.getpid()}" for story, one in item_ids.items()}
 
 
+def no_sync() -> None:
+    """Nobody waits for the disk: only a power cut tells."""
+
+    def mistaken(connection: Any, *_: Any) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Pool, "checkout", mistaken)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "moves first": moves_first,
     "no transaction": no_transaction,
     "writes in place": writes_in_place,
     "forgets ids": forgets_ids,
+    "no sync": no_sync,
 }
 
 

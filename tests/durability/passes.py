@@ -32,10 +32,9 @@ class Passes:
 
 @contextmanager
 def passes(world: World, mutant: str = "") -> Iterator[Passes]:
-    """What they complain of is in `said` of the state directory."""
     command = [sys.executable, "-m", "tests.durability.forker", str(world.config), mutant]
     with (
-        (world.state / "said").open("a") as said,
+        world.said.open("a") as said,
         subprocess.Popen(
             command,
             cwd=ROOT,

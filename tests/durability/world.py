@@ -118,6 +118,7 @@ class World:
         self.state = directory / "var"
         self.inbox = self.state / "inbox"
         self.config = directory / "config"
+        self.said = directory / "said"  # what the program complains of
         self.site = site
         self.dropped: Counter[bytes] = Counter()  # files, by content
         self.texts: dict[int, Text] = {}
@@ -142,7 +143,7 @@ class World:
             del feed[IN_A_FEED:]
         self._correct(self._chance.choice(self.site.feeds))
         if self._chance.random() < 0.3:
-            self._drop_bytes(f"nothing-{len(self.dropped)}", b" \n" * (len(self.dropped) + 1))
+            self._drop_bytes(f"nothing-{len(self.dropped)}.txt", b" \n" * (len(self.dropped) + 1))
 
     @property
     def good(self) -> dict[bytes, Text]:
@@ -170,13 +171,20 @@ class World:
                 feed[place] = self.texts[old.number] = Text(old.number, f"{old.body} Corrected.")
 
     def _drop(self, text: Text) -> None:
-        self._drop_bytes(f"{self._chance.randrange(40):02}-{self.dropped.total()}", _file(text))
+        """Some under names that were used before, some with facts beside them."""
+        number, kind = self.dropped.total(), self._chance.random()
+        name = f"{self._chance.randrange(40):02}-{number}" if kind < 0.8 else f"same-{number % 5}"
+        if kind < 0.1:
+            self._drop_bytes(f"{name}.yaml", f"# {number}\ntags: [a]\n".encode())
+        self._drop_bytes(f"{name}.txt", _file(text))
 
     def _drop_bytes(self, name: str, body: bytes) -> None:
+        if (self.inbox / name).exists():
+            return
         self.dropped[body] += 1
         (self.inbox / ".new").write_bytes(body)
         os.utime(self.inbox / ".new", (HOUR_AGO, HOUR_AGO))
-        (self.inbox / ".new").rename(self.inbox / f"{name}.txt")
+        (self.inbox / ".new").rename(self.inbox / name)
 
 
 WORDS = "talks gas pipeline rouble yuan border bridge envoy summit visit trade grain port rail treaty note".split()
