@@ -103,7 +103,7 @@ def main(directory: str, mutant: str = "") -> None:
         begun = os.fork()
         if begun == 0:
             if kind == "statement":
-                _die_at(int(number))
+                die_at(int(number))
             if kind == "stopped":
                 os.kill(os.getpid(), signal.SIGSTOP)
             os._exit(_pass(found))
@@ -123,7 +123,7 @@ def _await(begun: int, seconds: float | None) -> None:
     print("killed" if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), flush=True)
 
 
-def _die_at(number: int) -> None:
+def die_at(number: int) -> None:
     """Count what goes to the database from now on, and be gone before the one of that number."""
     counted = count(1)
 

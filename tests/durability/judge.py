@@ -6,7 +6,7 @@ import gzip
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class Judge:
     def faults(self) -> list[str]:
         """After any death."""
         tables = self._tables()
-        return [*self._faults_of_files(tables), *_faults_of_tables(tables), *self._faults_of_feeds(tables)]
+        return [*self._faults_of_files(tables), *faults_of_tables(tables, TOPICS), *self._faults_of_feeds(tables)]
 
     def faults_at_rest(self) -> list[str]:
         """After a pass that nothing has disturbed: everything is stored, moved and published."""
@@ -41,7 +41,7 @@ class Judge:
         faults += [f"left in the inbox: {path.name}" for path in world.inbox.glob("*.txt")]
         for topic, published in self._published.items():
             faults += [f"not in {topic}: {title}" for title in wanted - published.keys()]
-            told = {kind: set(_ids(self._file(topic, kind))) for kind in ("atom", "rss", "json")}
+            told = {kind: set(ids(self._file(topic, kind))) for kind in ("atom", "rss", "json")}
             faults += [f"{topic}: formats differ" for kind in told if told[kind] != told["json"]]
         latest = {text.title: text.body for feed in world.site.feeds for text in feed}
         for row in tables["articles"]:
@@ -88,9 +88,9 @@ class Judge:
         pinned = {row["item_id"] for row in tables["stories"]}
         for topic in TOPICS:
             for kind in ("atom", "rss", "json"):
-                ids = _ids(self._file(topic, kind))
-                yield from (f"twice in {topic}.{kind}: {one}" for one, times in Counter(ids).items() if times > 1)
-                yield from (f"in {topic}.{kind}, not stored: {one}" for one in set(ids) - pinned)
+                found = ids(self._file(topic, kind))
+                yield from (f"twice in {topic}.{kind}: {one}" for one, times in Counter(found).items() if times > 1)
+                yield from (f"in {topic}.{kind}, not stored: {one}" for one in set(found) - pinned)
             items = json.loads(self._file(topic, "json") or b'{"items": []}')["items"]
             now = {item["title"]: item["id"] for item in items}
             yield from (
@@ -108,12 +108,15 @@ class Judge:
         path = self._world.state / "public" / "feeds" / f"{topic}.{kind}"
         packed = path.with_name(f"{path.name}.gz")
         if packed.exists():
-            _ids(gzip.decompress(packed.read_bytes()))
+            ids(gzip.decompress(packed.read_bytes()))
         return path.read_bytes() if path.exists() else None
 
 
-def _faults_of_tables(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """An article is there whole, with its story, tags and memberships, or not at all."""
+def faults_of_tables(
+    tables: dict[str, list[dict[str, Any]]], topics: Collection[str], *, folded_alike: bool = True
+) -> Iterator[str]:
+    """An article is there whole, with its story, tags and memberships, or not at all; and, unless people have put others
+    together, in a story of copies alone."""
     keys = {row["key"]: row for row in tables["articles"]}
     by_story: dict[str, list[dict[str, Any]]] = {}
     for row in tables["articles"]:
@@ -128,9 +131,9 @@ def _faults_of_tables(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     for story, copies in by_story.items():
         if story in stories and stories[story]["lead"] not in {row["key"] for row in copies}:
             yield f"led by another's copy: {story}"
-        if members[story] != len(TOPICS):
+        if members[story] != len(topics):
             yield f"in {members[story]} topics: {copies[0]['title']}"
-        if len({row["title"] for row in copies}) > 1:
+        if folded_alike and len({row["title"] for row in copies}) > 1:
             yield f"folded, but no copies: {sorted(row['title'] for row in copies)}"
     for key, row in keys.items():
         if tagged[key] < 2:
@@ -143,7 +146,7 @@ def _all(table: str) -> Any:
     return f"SELECT * FROM {table}"
 
 
-def _ids(body: bytes | None) -> list[str]:
+def ids(body: bytes | None) -> list[str]:
     """The items of a feed in any format. Raises where it is not whole."""
     if body is None:
         return []
