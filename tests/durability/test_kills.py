@@ -19,7 +19,7 @@ from tests.durability.world import Site, World
 
 IN_FULL = bool(os.environ.get("AGGREGATOR_TEST_ALL"))
 KILLS = {"sqlite": 7000 if IN_FULL else 200, "postgresql": 3000 if IN_FULL else 100}
-OF_A_WORLD = 500  # kills; then another one begins: more and more has to be read to judge it
+OF_A_WORLD = 200  # kills; then another one begins, before its feeds are full and old items have to leave
 ENOUGH = 2000  # kills, after which no mistake that has not been noticed ever will be
 
 
