@@ -13,6 +13,7 @@ import pytest
 
 from aggregator import notify, service
 from aggregator.errors import ConfigError, StateError
+from aggregator.models import Refusal
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 from aggregator.store.sources import Summary
@@ -86,6 +87,7 @@ class Pipeline:
 
     config = SimpleNamespace(sources={"a": 1}, topics={})
     database = None
+    refusal: Refusal | None = None
 
     def __init__(self, work: Callable[[], Awaitable[Any]]) -> None:
         self.work = work
@@ -191,7 +193,10 @@ async def test_a_refused_configuration_stays_in_status_until_one_is_good(heard: 
 
     made.refused(ConfigError(["topics.yaml:1:1: no", "and more"]))
     assert (await told()).endswith("UTC: topics.yaml:1:1: no; 1 source")
+    refusal = made._pipeline.refusal
+    assert (refusal.first, refusal.message) == ("topics.yaml:1:1: no", "topics.yaml:1:1: no\nand more")
     made.reloaded()
+    assert made._pipeline.refusal is None
     assert await told() == "STATUS=1 source"
 
 
