@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from aggregator import __version__
-from aggregator.commands import config_of, failing_well, progress, reading
+from aggregator.commands import BAD_CONFIG, check_facts, config_of, examined, failing_well, progress, reading
 from aggregator.database_commands import db
-from aggregator.errors import AggregatorError
+from aggregator.errors import AggregatorError, ConfigError
 from aggregator.token_commands import token
 from aggregator.topic_commands import topics
 
@@ -132,19 +132,23 @@ def once(directory: Path | None) -> None:
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines: each problem with file, line, column and key.")
 @click.pass_obj
-def check(directory: Path | None) -> None:
-    """Check the configuration and the topics' own examples.
+def check(directory: Path | None, as_json: bool) -> None:
+    """Check the configuration and the topics' own examples. All that is wrong is said at once; exit code 78 then.
 
     Example: aggregator --config ./config check
     """
     with failing_well():
-        config = config_of(directory)
-        examples = len(config.example_places)
-        click.echo(
-            f"{config.directory}: good; {len(config.sources)} sources, {len(config.topics)} topics,"
-            f" {len(config.concepts)} concepts, {examples} examples"
-        )
+        found, problems = examined(directory)
+        if as_json:
+            click.echo(json.dumps(check_facts(found, problems), indent=1, ensure_ascii=False))
+            sys.exit(BAD_CONFIG if problems else 0)
+        if problems or found is None:
+            raise ConfigError(problems)
+        facts = check_facts(found, problems)
+        counts = ", ".join(f"{facts[what]} {what}" for what in ("sources", "topics", "concepts", "examples"))
+        click.echo(f"{found.directory}: good; {counts}")
 
 
 @main.command()

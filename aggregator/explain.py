@@ -12,7 +12,7 @@ from aggregator import compose, furniture, origins, topics, urls
 from aggregator.clean import article_key, clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
-from aggregator.errors import DocumentError
+from aggregator.errors import DocumentError, Problem
 from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
 from aggregator.links import canonical
@@ -134,22 +134,22 @@ def _stored_as(article: Article, path: Path, config: Config, database: Database)
     return ((key, sought[key]) for key, one in stored.items() if one.original == article.original)
 
 
-def failing_examples(config: Config) -> Iterator[str]:
-    """Every example of a topic that does not hold: `file:line:column: …` with the rule that decided, and its value."""
+def failing_examples(config: Config) -> Iterator[Problem]:
+    """Every example of a topic that does not hold, with the rule that decided, and its value."""
     judge = Judge(config)
     for (slug, side, number), place in config.example_places.items():
         example = getattr(config.topics[slug].examples, side)[number]
         try:
             articles = _articles(example, config)
         except DocumentError as error:
-            yield f"{place}: {error}"
+            yield Problem(str(error), place)
             continue
         if not articles:
-            yield f"{place}: topic '{slug}': there is no article in {example}, so nothing can be said of it"
+            yield Problem(f"topic '{slug}': there is no article in {example}, so nothing can be said of it", place)
         for article in articles:
             verdict = judge.explain(article, [slug]).verdicts[slug]
             if verdict.holds != (side == "match"):
-                yield f"{place}: topic '{slug}' {_complaint(article, verdict)}"
+                yield Problem(f"topic '{slug}' {_complaint(article, verdict)}", place)
 
 
 def _complaint(article: Article, verdict: Verdict) -> str:

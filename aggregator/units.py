@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from aggregator import iso639
+
 LONGEST = timedelta(days=36500)  # added to any date that is believed, it is still a date
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -127,6 +129,9 @@ Pause = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type":
 Duration = Annotated[Pause, AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": _SIZE})]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
+LanguageCode = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": "^[a-z]{2,3}$"}), AfterValidator(iso639.checked)
+]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _SECRET_SCHEMA = {
     "anyOf": [

@@ -26,6 +26,7 @@ LAYERS = [
         "datelines",
         "sentences",
         "expressions",
+        "iso639",
         "packaged",
     ],
     ["links", "agencies", "shingles", "spelling", "capitals"],
@@ -108,6 +109,7 @@ PURE += [
     "websub",
 ]
 PURE += [
+    "iso639",
     "plaintext",
     "opml",
     "autodiscovery",
