@@ -58,17 +58,21 @@ def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
 def run(directory: Path | None) -> None:
     """Run the daemon: visit sources, publish topics, serve feeds, until Ctrl-C or SIGTERM.
 
-    SIGHUP reloads the configuration. Example: aggregator run
+    A changed configuration is taken over once its files are saved, or on SIGHUP; a bad one is refused, and the old one
+    goes on. Example: aggregator run
     """
     with failing_well():
         import asyncio
 
+        from aggregator import config as configuration
         from aggregator import runtime
+        from aggregator.config_files import ConfigFiles
         from aggregator.daemon import Daemon
 
+        files = ConfigFiles(configuration.find(directory))
         config = config_of(directory)
         with runtime.locked(config.state), runtime.opened(config) as database:
-            daemon = Daemon(config, database, lambda: config_of(directory))
+            daemon = Daemon(config, database, lambda: config_of(directory), files)
             asyncio.run(daemon.run(_announce))
 
 

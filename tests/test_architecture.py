@@ -64,7 +64,7 @@ LAYERS = [
     ["ending"],
     ["pipeline"],
     ["housekeeping"],
-    ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
+    ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching", "config_files"],
     ["preview", "firing", "drafting"],
     ["web", "subscriptions", "service", "starting", "health"],
     ["daemon"],

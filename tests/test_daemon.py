@@ -211,6 +211,28 @@ def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_director
         assert running.process.wait(WITHIN) == 0
 
 
+def test_a_configuration_is_taken_over_when_it_has_been_saved(config_directory: Path) -> None:
+    topics = config_directory / "topics.yaml"
+    with daemon(config_directory) as running:
+        running.until("watching")
+        topics.write_text("topics:\n  sport: {titel: Sport, any: [{phrase: marathon}]}\n")
+        running.until(r"changed: .*topics.yaml(?s:.*)refused(?s:.*)topics.yaml:2:11: unknown key 'titel'")
+        topics.unlink()
+        topics.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
+        running.until("configuration reloaded: 2 sources, 1 topics")
+        assert running.said.count("refused") == 1
+        settings = config_directory / "aggregator.yaml"
+        settings.write_text(settings.read_text().replace("reload: watch ", "reload: signal "))
+        running.until("(?s)reloaded.*reloaded")
+        before = running.said.count("changed:")
+        topics.write_text("topics: nothing")
+        running.process.send_signal(signal.SIGHUP)
+        running.until("(?s)refused.*refused")
+        assert running.said.count("changed:") == before
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(WITHIN) == 0
+
+
 @contextmanager
 def systemd(name: str) -> Iterator[Callable[[str], str]]:
     """The socket behind NOTIFY_SOCKET. What is given waits for a message in which something stands."""

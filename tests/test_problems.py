@@ -58,7 +58,7 @@ rules:
         "topics.yaml:3:29: unknown concept 'country:chine' (did you mean 'country:china'?); define new ones in concepts/",
         "topics.yaml:7:24: topic 'failing' rejects “Ferry”: phrase “rail” in text: not found",
         "topics.yaml:8:32: no source has the name, id or label 'Dusk'",
-        "topics.yaml:13:17: rules.bad.length: no text has 9 words at least and 5 at most: min is above max",
+        "topics.yaml:13:9: rules.bad.length: no text has 9 words at least and 5 at most: min is above max",
     ]
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +39,9 @@ from aggregator.registry import Source
 
 log = logging.getLogger(__name__)
 
+_FILES = ("aggregator", "sources", "topics", "links", "agencies")
+_FOLDERS = ("concepts", "furniture")
+
 __all__ = [
     "Concept",
     "Config",
@@ -46,6 +50,7 @@ __all__ = [
     "Settings",
     "Topic",
     "examine",
+    "files",
     "find",
     "load",
     "schemas",
@@ -79,6 +84,13 @@ class Config:
         return self.state / "private"
 
     @property
+    def example_files(self) -> frozenset[Path]:
+        """The files that topics have for examples."""
+        examples = (topic.examples for topic in self.topics.values())
+        listed = (one for sides in examples for one in (*sides.match, *sides.reject))
+        return frozenset(self.directory / one for one in listed if isinstance(one, str))
+
+    @property
     def kept_for(self) -> timedelta:
         """How long articles are kept: never shorter than the oldest story that a topic wants to show."""
         return max(self.settings.retention.articles, *(topic.max_age or timedelta() for topic in self.topics.values()))
@@ -106,6 +118,21 @@ def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Pat
         return Path(named)
     local = Path("config")
     return local if (local / "aggregator.yaml").exists() else Path("/etc/aggregator")
+
+
+def files(directory: Path) -> list[Path]:
+    """All that a configuration may be read from: files that must be there, files that may, and what is in folders."""
+    found = [directory / f"{name}.yaml" for name in _FILES]
+    for name in _FOLDERS:
+        found += _yaml_files(directory / name)
+    with suppress(OSError):  # for root alone
+        found += (path for path in sorted((directory / "credentials").iterdir()) if not path.name.startswith("."))
+    return found
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    """In order; without what editors put beside them, such as .#own.yaml."""
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
 
 
 def load(
@@ -200,7 +227,7 @@ def _with_credentials(directory: Path, environment: Mapping[str, str]) -> Mappin
 def _concepts(folder: Path, loading: Loading) -> Mapping[str, Concept]:
     """What comes with the program and what the folder has, by id, the folder's first."""
     own: dict[str, Concept] = {}
-    files = list(filter(None, (loading.read(path, concepts.SCHEMA) for path in sorted(folder.glob("*.yaml")))))
+    files = list(filter(None, (loading.read(path, concepts.SCHEMA) for path in _yaml_files(folder))))
     for file, parsed in files:
         for name, concept in parsed.concepts.items():
             if name in own:
@@ -225,7 +252,7 @@ def _stands_for_nothing(
 
 def _markers(folder: Path, loading: Loading) -> Markers:
     """What comes with the program, and the lists of the folder."""
-    files = [loading.read(path, furniture.SCHEMA) for path in sorted(folder.glob("*.yaml"))]
+    files = [loading.read(path, furniture.SCHEMA) for path in _yaml_files(folder)]
     lists = [parsed.model_dump() for _, parsed in filter(None, files)]
     return Markers.of(*lists_built_in(), *lists) if lists else built_in()
 
