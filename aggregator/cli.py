@@ -13,6 +13,7 @@ import click
 
 from aggregator import __version__
 from aggregator.commands import BAD_CONFIG, check_facts, config_of, examined, failing_well, progress, reading
+from aggregator.config_commands import config
 from aggregator.database_commands import db
 from aggregator.errors import AggregatorError, ConfigError
 from aggregator.token_commands import token
@@ -246,6 +247,7 @@ def retag(directory: Path | None) -> None:
 
 
 main.add_command(topics)
+main.add_command(config)
 main.add_command(token)
 
 

@@ -69,7 +69,7 @@ LAYERS = [
     ["web", "subscriptions", "service", "starting", "health"],
     ["daemon"],
     ["commands"],
-    ["topic_commands", "token_commands", "database_commands"],
+    ["config_commands", "topic_commands", "token_commands", "database_commands"],
     ["cli"],
 ]
 PURE = [

@@ -23,8 +23,10 @@ from aggregator.config import (
     settings,
     sources,
     topics,
+    yamlfile,
 )
 from aggregator.config.concepts import Concept
+from aggregator.config.effective import Value, values
 from aggregator.config.loading import Loading
 from aggregator.config.sayings import suggest
 from aggregator.config.settings import Settings
@@ -49,6 +51,7 @@ __all__ = [
     "Example",
     "Settings",
     "Topic",
+    "effective_settings",
     "examine",
     "files",
     "find",
@@ -202,6 +205,15 @@ def load_settings(directory: Path, environment: Mapping[str, str] = os.environ) 
     if loading.problems:
         raise ConfigError(loading.problems)
     return found
+
+
+def effective_settings(
+    directory: Path, environment: Mapping[str, str] = os.environ, *, unmasked: bool = False
+) -> list[Value]:
+    """Each value of aggregator.yaml as it is used, with where it comes from. Raises ConfigError."""
+    environment = _with_credentials(directory, environment)
+    found = load_settings(directory, environment)
+    return list(values(found, yamlfile.load(directory / "aggregator.yaml"), environment, unmasked=unmasked))
 
 
 def schemas() -> dict[str, dict[str, Any]]:
