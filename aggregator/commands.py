@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.store import Database
 
 BAD_CONFIG = 78
+INTERRUPTED = 130  # as shells say it of SIGINT
 
 
 @contextmanager
@@ -30,6 +31,9 @@ def failing_well() -> Iterator[None]:
     except AggregatorError as error:
         click.echo(f"aggregator: {error}", err=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo(err=True)  # what the terminal shows for Ctrl-C stands in a line of its own
+        sys.exit(INTERRUPTED)
 
 
 def config_of(directory: Path | None) -> "Config":

@@ -101,7 +101,7 @@ def _facts(found: "Config", values: "list[Value]", files: Mapping[Path, Any]) ->
 
 
 def _counts(found: "Config") -> dict[str, int]:
-    kinds = Counter(f"sources with `{source.KEY}`" for source in found.sources.values())
+    kinds = Counter(f"of them with `{source.KEY}`" for source in found.sources.values())
     private = sum(topic.private for topic in found.topics.values())
     return {
         "sources": len(found.sources),
@@ -114,4 +114,4 @@ def _counts(found: "Config") -> dict[str, int]:
 
 
 def _summary(found: "Config") -> Iterator[str]:
-    yield "and " + ", ".join(f"{count:,} {what}" for what, count in _counts(found).items()) + "; --all shows them"
+    yield "and " + ", ".join(f"{what}: {count:,}" for what, count in _counts(found).items()) + "; --all shows them"

@@ -28,6 +28,7 @@ LAYERS = [
         "expressions",
         "iso639",
         "packaged",
+        "plurals",
     ],
     ["links", "agencies", "shingles", "spelling", "capitals"],
     ["templates", "related", "lexicon", "gaps"],
@@ -110,6 +111,7 @@ PURE += [
 ]
 PURE += [
     "iso639",
+    "plurals",
     "plaintext",
     "opml",
     "autodiscovery",

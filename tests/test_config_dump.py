@@ -73,7 +73,7 @@ def test_each_value_names_its_origin(directory: Path, monkeypatch: pytest.Monkey
         "proxy: http://***@127.0.0.1:3128 # environment variable NEWS_PROXY",
     ):
         assert expected in lines
-    assert lines[-1].startswith("# and 3 sources, 2 sources with `url`, 1 sources with `folder`, 1 topics")
+    assert lines[-1].startswith("# and sources: 3, of them with `url`: 2, of them with `folder`: 1, topics: 1")
 
 
 def test_no_secret_is_shown_unless_it_is_asked_for(directory: Path) -> None:

@@ -162,7 +162,7 @@ def test_running_daemon_asks_hubs_and_hears_them(config_directory: Path) -> None
             f"sources:\n  - {{url: http://127.0.0.1:{site.server_port}/feed, allow: [127.0.0.1]}}\n"
         )
         outside = {"AGGREGATOR_BASE_URL": "https://news.example.org/", "AGGREGATOR_FETCH__ALLOW": "127.0.0.1"}
-        assert "1 new articles" in aggregator(config_directory, "once", **outside).stdout
+        assert "1 new article;" in aggregator(config_directory, "once", **outside).stdout
         with daemon(config_directory, **outside) as running:
             form = Publisher.asked.get(timeout=WITHIN)
             assert form["hub.mode"] == ["subscribe"]
@@ -390,7 +390,8 @@ def test_stories_are_taken_apart_and_put_together_beside_a_daemon(config_directo
         assert running.process.wait(WITHIN) == 0
     again = aggregator(config_directory, "stories", "split", trace["key"])
     assert (again.returncode, "only copy of its story already" in again.stderr) == (1, True)
-    assert "done" in aggregator(config_directory, "stories", "merge", trace["key"], other["key"]).stdout
+    page = f"http://127.0.0.1:8080/articles/{trace['key']}"
+    assert "done" in aggregator(config_directory, "stories", "merge", page, other["key"]).stdout
     assert json.loads(aggregator(config_directory, "status", "--json").stdout)["stories"] == 1
     (shown, *_) = json.loads(aggregator(config_directory, "explain", "--json", trace["key"]).stdout)
     assert {copy["rule"] for copy in shown["story"]} == {"first", "person"}

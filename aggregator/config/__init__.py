@@ -1,6 +1,5 @@
 """The configuration: a directory of YAML files → one frozen value. An error names file, line and column."""
 
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -12,13 +11,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from aggregator.agencies import Agencies
-from aggregator.agencies import built_in as built_in_agencies
 from aggregator.config import (
     agencies,
     concepts,
     furniture,
     links,
     names,
+    parts,
     references,
     settings,
     sources,
@@ -32,14 +31,10 @@ from aggregator.config.sayings import suggest
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
 from aggregator.config.yamlfile import YamlFile
-from aggregator.errors import ConfigError, Place, Problem, SourceError
+from aggregator.errors import ConfigError, Place, Problem
 from aggregator.links import Rules
-from aggregator.links import built_in as built_in_links
-from aggregator.markers import Markers, built_in, lists_built_in
-from aggregator.packaged import data
+from aggregator.markers import Markers
 from aggregator.registry import Source
-
-log = logging.getLogger(__name__)
 
 _FILES = ("aggregator", "sources", "topics", "links", "agencies")
 _FOLDERS = ("concepts", "furniture")
@@ -127,15 +122,10 @@ def files(directory: Path) -> list[Path]:
     """All that a configuration may be read from: files that must be there, files that may, and what is in folders."""
     found = [directory / f"{name}.yaml" for name in _FILES]
     for name in _FOLDERS:
-        found += _yaml_files(directory / name)
+        found += parts.yaml_files(directory / name)
     with suppress(OSError):  # for root alone
         found += (path for path in sorted((directory / "credentials").iterdir()) if not path.name.startswith("."))
     return found
-
-
-def _yaml_files(folder: Path) -> list[Path]:
-    """In order; without what editors put beside them, such as .#own.yaml."""
-    return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
 
 
 def load(
@@ -170,12 +160,12 @@ def examine(
     main = loading.settings(directory / "aggregator.yaml")
     source_read = loading.read(directory / source_file_name, sources.schema())
     state = settings.state_directory(main, directory)
-    found = _sources(*source_read, directory.resolve(), state, loading.problems) if source_read else {}
-    known = _concepts(directory / "concepts", loading)
-    markers = _markers(directory / "furniture", loading)
-    rules = _links(directory / "links.yaml", loading)
-    named = _agencies(directory / "agencies.yaml", loading)
+    found = parts.read_sources(*source_read, directory.resolve(), state, loading.problems) if source_read else {}
+    known = parts.read_concepts(directory / "concepts", loading)
     unread = loading.unread
+    markers = parts.read_markers(directory / "furniture", loading)
+    rules = parts.read_links(directory / "links.yaml", loading)
+    named = parts.read_agencies(directory / "agencies.yaml", loading)
     topic_read = loading.read(
         topic_file or directory / "topics.yaml",
         topics.schema(),
@@ -234,75 +224,6 @@ def _with_credentials(directory: Path, environment: Mapping[str, str]) -> Mappin
     """Where systemd has put no credentials, those in the folder credentials/ of the configuration, if there is one."""
     folder = directory / "credentials"
     return {"CREDENTIALS_DIRECTORY": str(folder), **environment} if folder.is_dir() else environment
-
-
-def _concepts(folder: Path, loading: Loading) -> Mapping[str, Concept]:
-    """What comes with the program and what the folder has, by id, the folder's first."""
-    own: dict[str, Concept] = {}
-    files = list(filter(None, (loading.read(path, concepts.SCHEMA) for path in _yaml_files(folder))))
-    for file, parsed in files:
-        for name, concept in parsed.concepts.items():
-            if name in own:
-                message = f"the concept '{name}' is in another file as well"
-                loading.problems.append(file.problem(("concepts", name), message))
-            own[name] = concept
-    known = {**concepts.shipped(), **own}
-    for file, parsed in files:
-        loading.problems += _stands_for_nothing(file, parsed.concepts, known, loading.unread)
-    return known
-
-
-def _stands_for_nothing(
-    file: YamlFile, own: Mapping[str, Concept], known: Mapping[str, Concept], unread: str
-) -> Iterator[Problem]:
-    for name, concept in own.items():
-        for number, meant in enumerate(concept.stands_for):
-            if meant.concept not in known and not names.stands_in(meant.concept, unread):
-                place = ("concepts", name, "stands_for", number, "concept")
-                yield file.problem(place, f"unknown concept '{meant.concept}'{names.similar(meant.concept, known)}")
-
-
-def _markers(folder: Path, loading: Loading) -> Markers:
-    """What comes with the program, and the lists of the folder."""
-    files = [loading.read(path, furniture.SCHEMA) for path in _yaml_files(folder)]
-    lists = [parsed.model_dump() for _, parsed in filter(None, files)]
-    return Markers.of(*lists_built_in(), *lists) if lists else built_in()
-
-
-def _links(path: Path, loading: Loading) -> Rules:
-    """What comes with the program, and what the file adds, if there is one."""
-    found = loading.read(path, links.SCHEMA) if path.exists() else None
-    return Rules.of(data("links.yaml"), found[1].model_dump()) if found else built_in_links()
-
-
-def _agencies(path: Path, loading: Loading) -> Agencies:
-    """What comes with the program, and what the file adds, if there is one."""
-    found = loading.read(path, agencies.SCHEMA) if path.exists() else None
-    return Agencies.of(data("agencies.yaml"), found[1].model_dump()) if found else built_in_agencies()
-
-
-def _sources(file: YamlFile, parsed: Any, directory: Path, state: Path, problems: list[Problem]) -> dict[str, Source]:
-    configured = [source.located(directory, state) for source in parsed.sources]
-    found: dict[str, Source] = {}
-    for number, source in enumerate(configured):
-        if source.key in found:
-            problems.append(
-                file.problem(
-                    ("sources", number),
-                    f"another source has the id '{source.key}' too: give one of them an `id:` of its own",
-                )
-            )
-        found[source.key] = source
-    for number, source in enumerate(configured):
-        try:
-            members = list(source.members(directory, state))
-        except SourceError as error:
-            problems.append(file.problem(("sources", number), str(error)))
-            continue
-        for member in members:
-            if found.setdefault(member.key, member) is not member:
-                log.debug("%s: in the list %s, and elsewhere before it", member.key, source.title)
-    return found
 
 
 def _example_places(file: YamlFile, parsed: topics.TopicsFile) -> Iterator[tuple[tuple[str, str, int], Place]]:

@@ -63,6 +63,7 @@ class Loading:
     def settings(self, path: Path) -> Settings:
         """aggregator.yaml with the environment put over it."""
         found = self.read(path, settings.SCHEMA)
+        self.unread = ""  # nothing is defined there
         if found is None:
             return Settings()
         try:
