@@ -1,4 +1,4 @@
-"""The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG)."""
+"""The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG), 130 Ctrl-C."""
 
 import json
 import logging
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from aggregator import __version__
-from aggregator.commands import config_of, failing_well, progress, reading
+from aggregator.commands import BAD_CONFIG, check_facts, config_of, examined, failing_well, progress, reading
+from aggregator.config_commands import config
 from aggregator.database_commands import db
-from aggregator.errors import AggregatorError
+from aggregator.errors import AggregatorError, ConfigError
+from aggregator.plurals import counted
 from aggregator.token_commands import token
 from aggregator.topic_commands import topics
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
     no_args_is_help=True,
-    epilog="Exit codes: 0 good; 1 failure; 2 wrong use of the command line; 78 bad configuration.",
+    epilog="Exit codes: 0 good; 1 failure; 2 wrong use of the command line; 78 bad configuration; 130 Ctrl-C.",
 )
 @click.version_option(__version__, prog_name="aggregator")
 @click.option(
@@ -58,17 +60,21 @@ def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
 def run(directory: Path | None) -> None:
     """Run the daemon: visit sources, publish topics, serve feeds, until Ctrl-C or SIGTERM.
 
-    SIGHUP reloads the configuration. Example: aggregator run
+    A changed configuration is taken over once its files are saved, or on SIGHUP; a bad one is refused, and the old one
+    goes on. Example: aggregator run
     """
     with failing_well():
         import asyncio
 
+        from aggregator import config as configuration
         from aggregator import runtime
+        from aggregator.config_files import ConfigFiles
         from aggregator.daemon import Daemon
 
+        files = ConfigFiles(configuration.find(directory))
         config = config_of(directory)
         with runtime.locked(config.state), runtime.opened(config) as database:
-            daemon = Daemon(config, database, lambda: config_of(directory))
+            daemon = Daemon(config, database, lambda: config_of(directory), files)
             asyncio.run(daemon.run(_announce))
 
 
@@ -104,8 +110,9 @@ def healthcheck(directory: Path | None, url: str | None, timeout: float) -> None
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines: how many of what.")
 @click.pass_obj
-def once(directory: Path | None) -> None:
+def once(directory: Path | None, as_json: bool) -> None:
     """Visit every source, publish what changed, and exit.
 
     Example, from cron: aggregator once
@@ -126,25 +133,33 @@ def once(directory: Path | None) -> None:
             with progress(len(config.sources), count) as (done, taken):
                 changed = asyncio.run(runtime.once(config, database, done, lambda: config_of(directory), taken))
         new = sum(visit.new for visit in visits)
-        visited = {visit.source for visit in visits}
+        visited = len({visit.source for visit in visits})
         failed = len({visit.source for visit in visits if visit.error})
-        click.echo(f"{len(visited)} sources visited, {failed} with errors; {new} new articles; {changed} files changed")
+        if as_json:
+            click.echo(json.dumps({"visited": visited, "failed": failed, "new": new, "files": changed}))
+            return
+        sources, articles = counted(visited, "source"), counted(new, "new article")
+        click.echo(f"{sources} visited, {failed} with errors; {articles}; {counted(changed, 'file')} changed")
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines: each problem with file, line, column and key.")
 @click.pass_obj
-def check(directory: Path | None) -> None:
-    """Check the configuration and the topics' own examples.
+def check(directory: Path | None, as_json: bool) -> None:
+    """Check the configuration and the topics' own examples. All that is wrong is said at once; exit code 78 then.
 
     Example: aggregator --config ./config check
     """
     with failing_well():
-        config = config_of(directory)
-        examples = len(config.example_places)
-        click.echo(
-            f"{config.directory}: good; {len(config.sources)} sources, {len(config.topics)} topics,"
-            f" {len(config.concepts)} concepts, {examples} examples"
-        )
+        found, problems = examined(directory)
+        if as_json:
+            click.echo(json.dumps(check_facts(found, problems), indent=1, ensure_ascii=False))
+            sys.exit(BAD_CONFIG if problems else 0)
+        if problems or found is None:
+            raise ConfigError(problems)
+        facts = check_facts(found, problems)
+        counts = ", ".join(counted(facts[f"{what}s"], what) for what in ("source", "topic", "concept", "example"))
+        click.echo(f"{found.directory}: good; {counts}")
 
 
 @main.command()
@@ -234,10 +249,11 @@ def retag(directory: Path | None) -> None:
             progress(runtime.to_retag(database), lambda count: None, "applying the rules") as (done, _),
         ):
             cut, changed = runtime.retag(config, database, done)
-        click.echo(f"{cut} articles cut in another way; {changed} files changed")
+        click.echo(f"{counted(cut, 'article')} cut in another way; {counted(changed, 'file')} changed")
 
 
 main.add_command(topics)
+main.add_command(config)
 main.add_command(token)
 
 
@@ -245,7 +261,8 @@ main.add_command(token)
 def stories() -> None:
     """Say which articles are copies of one article, and which copy is shown: a person's word outlives all findings.
 
-    `explain` shows the copies of a story with their keys, and why each is there. Example: aggregator stories split KEY
+    `explain` shows the copies of a story with their keys, and why each is there. An article is named by its key, its
+    link, or its page; where several have one link, the latest is meant. Example: aggregator stories split KEY
     """
 
 
@@ -253,7 +270,7 @@ def stories() -> None:
 @click.argument("key")
 @click.pass_obj
 def split(directory: Path | None, key: str) -> None:
-    """Take the article KEY out of its story: it is no copy of any other in it.
+    """Take the article KEY out of its story: it is no copy of any other in it. Its link or page will do for KEY.
 
     Example: aggregator stories split 0a964a9002e893afb45895ad34c075e9
     """
@@ -265,7 +282,7 @@ def split(directory: Path | None, key: str) -> None:
 @click.argument("other")
 @click.pass_obj
 def merge(directory: Path | None, one: str, other: str) -> None:
-    """Make the stories of the articles ONE and OTHER one story.
+    """Make the stories of the articles ONE and OTHER one story. Each is a key, a link or the article's page.
 
     Example: aggregator stories merge 0a964a9002e893afb45895ad34c075e9 f22e857662b03e9f9e0c3b24bd0ab7b2
     """
@@ -276,9 +293,9 @@ def merge(directory: Path | None, one: str, other: str) -> None:
 @click.argument("key")
 @click.pass_obj
 def lead(directory: Path | None, key: str) -> None:
-    """Let the article KEY lead its story: it is the copy that readers see.
+    """Let the article KEY lead its story: it is the copy that readers see. Its link or page will do for KEY.
 
-    Example: aggregator stories lead 0a964a9002e893afb45895ad34c075e9
+    Example: aggregator stories lead https://example.org/2026/night-trains.html
     """
     _wish(directory, "lead", key)
 
@@ -286,12 +303,15 @@ def lead(directory: Path | None, key: str) -> None:
 def _wish(directory: Path | None, kind: str, article: str, other: str | None = None) -> None:
     """Note what a person wants; the daemon does it, or, if none is running, this command."""
     with failing_well():
-        from aggregator import regroup, runtime
+        from aggregator import explain, regroup, runtime
         from aggregator.errors import StateError
         from aggregator.store import stories as stored_stories
 
         config = config_of(directory)
         with reading(config) as database:
+            found = [one and explain.stored(one, database) for one in (article, other)]
+            article = found[0].key if found[0] else article
+            other = found[1].key if found[1] else other
             regroup.check(database, kind, article, other)
             stored_stories.wish(database, kind, article, other, datetime.now(UTC))
             with ExitStack() as stack:
@@ -300,7 +320,7 @@ def _wish(directory: Path | None, kind: str, article: str, other: str | None = N
                 except StateError:
                     click.echo("noted; the running daemon does it within a second or two")
                     return
-                click.echo(f"done; {runtime.fulfil(config, database)} files changed")
+                click.echo(f"done; {counted(runtime.fulfil(config, database), 'file')} changed")
 
 
 def _announce(config: "Config") -> None:
@@ -348,7 +368,7 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
         plan = asyncio.run(prepare())
         for line in subscriptions.report(plan):
             click.echo(line, err=True)
-        feeds = "1 feed" if len(plan.add) == 1 else f"{len(plan.add)} feeds"
+        feeds = counted(len(plan.add), "feed")
         if dry_run or not plan.add:
             click.echo(subscriptions.yaml_text(plan.add), nl=False)
             click.echo(f"{feeds} would be added" if plan.add else "nothing to add", err=True)
@@ -358,7 +378,9 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
         except AppendError:
             click.echo(subscriptions.yaml_text(plan.add), nl=False)
             raise
-        click.echo(f"{feeds} added to {path}; a running daemon takes them over on SIGHUP")
+        click.echo(
+            f"{feeds} added to {path}; a running daemon takes them over by itself, or, with `reload: signal`, on SIGHUP"
+        )
 
 
 @main.command()

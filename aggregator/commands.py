@@ -2,14 +2,14 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aggregator.errors import AggregatorError, ConfigError
+from aggregator.errors import AggregatorError, ConfigError, Problem
 
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.store import Database
 
 BAD_CONFIG = 78
+INTERRUPTED = 130  # as shells say it of SIGINT
 
 
 @contextmanager
@@ -30,17 +31,49 @@ def failing_well() -> Iterator[None]:
     except AggregatorError as error:
         click.echo(f"aggregator: {error}", err=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo(err=True)  # what the terminal shows for Ctrl-C stands in a line of its own
+        sys.exit(INTERRUPTED)
 
 
 def config_of(directory: Path | None) -> "Config":
-    """The configuration, its examples tested. Raises ConfigError."""
+    """The configuration, its examples tested. Raises ConfigError with all that is wrong."""
+    found, problems = examined(directory)
+    if problems or found is None:
+        raise ConfigError(problems)
+    return found
+
+
+def examined(directory: Path | None) -> "tuple[Config | None, list[Problem]]":
+    """The configuration, as much of it as is sound, and all that is wrong with it, failing examples included."""
     from aggregator import config, explain
 
-    found = config.load(config.find(directory))
-    failing = list(explain.failing_examples(found))
-    if failing:
-        raise ConfigError(failing)
-    return found
+    found = config.examine(config.find(directory))
+    failing = explain.failing_examples(found.config) if found.config else ()
+    return found.config, [*found.problems, *failing]
+
+
+def check_facts(found: "Config | None", problems: Iterable[Problem]) -> dict[str, Any]:
+    """What `check` says, for machines."""
+    places = [(problem.message, problem.place) for problem in ConfigError(problems).problems]
+    return {
+        "directory": str(found.directory) if found else None,
+        "good": not places,
+        "problems": [
+            {
+                "file": place.path if place else None,
+                "line": place.line if place else None,
+                "column": place.column if place else None,
+                "key": ".".join(map(str, place.keys)) if place else None,
+                "message": message,
+            }
+            for message, place in places
+        ],
+        "sources": len(found.sources) if found else 0,
+        "topics": len(found.topics) if found else 0,
+        "concepts": len(found.concepts) if found else 0,
+        "examples": len(found.example_places) if found else 0,
+    }
 
 
 @contextmanager

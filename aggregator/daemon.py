@@ -20,6 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from aggregator import distribute
 from aggregator.config import Config
+from aggregator.config_files import ConfigFiles
 from aggregator.errors import AggregatorError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.housekeeping import keep_house
@@ -57,10 +58,14 @@ log = logging.getLogger(__name__)
 class Daemon:
     """Visits, publishes and serves until it is told to stop."""
 
-    def __init__(self, config: Config, database: Database, reload: Callable[[], Config]) -> None:
-        """`reload` reads the configuration anew, checks it as a whole, and raises ConfigError."""
+    def __init__(
+        self, config: Config, database: Database, reload: Callable[[], Config], files: ConfigFiles | None = None
+    ) -> None:
+        """`reload` reads the configuration anew, checks it as a whole, and raises ConfigError; `files` are as they were
+        before it was read, else as they are now."""
         self._database = database
         self._reload = reload
+        self._files = files or ConfigFiles(config.directory)
         self._executor = executor()
         self._readers = Readers(config.settings.parse)
         self._pipeline = Pipeline(
@@ -115,7 +120,8 @@ class Daemon:
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
             scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
-            for job in (self._poll, self._publish, self._look_after_folders, self._catch_up, self._relate):
+            looks = self._look_after_folders, self._look_after_configuration
+            for job in (self._poll, self._publish, self._catch_up, self._relate, *looks):
                 scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
             scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
@@ -289,12 +295,16 @@ class Daemon:
         """Use the new configuration if all of it is good; else go on with the old one and say why."""
         reloading()
         before = self.config.settings
+        await asyncio.to_thread(self._files.note)
         try:
             config = await asyncio.to_thread(self._reload)
             await self._pipeline.in_executor(lambda: self._pipeline.adopt(config, self._service.progress))
             gc.unfreeze()
             _settle_memory()
         except (AggregatorError, OSError) as error:
+            if before.reload == "watch" and await asyncio.to_thread(lambda: self._files.are_others):
+                notify("READY=1")
+                return  # it was read while it was being saved: that is looked at once it has come to rest
             log.error("configuration refused, the old one stays in use:\n%s", error)
             self._service.refused(error)
             return
@@ -306,6 +316,13 @@ class Daemon:
 
     async def _look_after_folders(self) -> None:
         await self._watch.look(self.config.sources)
+
+    async def _look_after_configuration(self) -> None:
+        if self.config.settings.reload == "watch":
+            changed = await asyncio.to_thread(self._files.changed, self.config)
+            if changed:
+                log.info("changed: %s", ", ".join(map(str, changed)))
+                self._reload_soon()
 
     async def _end(self) -> None:
         """Break off fetching, finish what is being stored, give the rest of the claims back."""

@@ -11,7 +11,8 @@ AggregatorError
 └── LeaseLost       another worker has taken the source over    caught by: pipeline.ingest (nothing was written)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 
@@ -19,12 +20,37 @@ class AggregatorError(Exception):
     """The root: `except AggregatorError` catches what a person can act on, and no programming error."""
 
 
-class ConfigError(AggregatorError):
-    """The configuration cannot be used. `problems` are lines `file:line:column: message`."""
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands: `file:line:column`. Line and column from 1."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+    path: str
+    line: int = 1
+    column: int = 1
+    keys: tuple[int | str, ...] = field(default=(), compare=False)  # that lead there, as far as the file has them
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a configuration: `file:line:column: message`."""
+
+    message: str
+    place: Place | None = None  # None: it stands in no file
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class ConfigError(AggregatorError):
+    """The configuration cannot be used. `problems` are in the order of their places, those without one first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.place or Place("", 0), one.message))
+        super().__init__("\n".join(map(str, ordered)))
+        self.problems = tuple(ordered)
 
 
 class AppendError(AggregatorError):

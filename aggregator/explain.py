@@ -12,13 +12,14 @@ from aggregator import compose, furniture, origins, topics, urls
 from aggregator.clean import article_key, clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
-from aggregator.errors import DocumentError
+from aggregator.errors import DocumentError, Problem
 from aggregator.identity import of_content
 from aggregator.judge import Judge, Judgement
 from aggregator.links import canonical
 from aggregator.models import Article, Category, Copy, Credit, Document, Entry, Markup, Related, Verdict
 from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
+from aggregator.plurals import counted
 from aggregator.reading import Request, read
 from aggregator.registry import sources
 from aggregator.sniff import describe, media_type
@@ -103,9 +104,7 @@ def traces(
             credit = origins.credit(article, config.agencies)
             yield Trace(kind, article, (), judge.explain(article, slugs), credit, stored_as=stored_as)
     elif database is not None:
-        page = _PAGE.search(what)
-        names = dict.fromkeys((canonical(what) or what, urls.bare(what) or what, page[1] if page else what))
-        found = next(filter(None, (stored_articles.get(database, name) for name in names)), None)
+        found = stored(what, database)
         if found:
             copies = tuple(stored_articles.story_of(database, found.key))
             credit = origins.credit(found, config.agencies)
@@ -114,6 +113,13 @@ def traces(
             judgement = judge.explain(found, slugs)
             hidden = stored_topics.hiding(database, story)
             yield Trace(f"stored, from {found.source}", found, copies, judgement, credit, related, hidden)
+
+
+def stored(what: str, database: Database) -> Article | None:
+    """A stored article by its key, its link, or our page; of several with one link the latest."""
+    page = _PAGE.search(what)
+    names = dict.fromkeys((canonical(what) or what, urls.bare(what) or what, page[1] if page else what))
+    return next(filter(None, (stored_articles.get(database, name) for name in names)), None)
 
 
 def _given(path: Path, config: Config) -> tuple[str, list[Article]]:
@@ -134,22 +140,22 @@ def _stored_as(article: Article, path: Path, config: Config, database: Database)
     return ((key, sought[key]) for key, one in stored.items() if one.original == article.original)
 
 
-def failing_examples(config: Config) -> Iterator[str]:
-    """Every example of a topic that does not hold: `file:line:column: …` with the rule that decided, and its value."""
+def failing_examples(config: Config) -> Iterator[Problem]:
+    """Every example of a topic that does not hold, with the rule that decided, and its value."""
     judge = Judge(config)
     for (slug, side, number), place in config.example_places.items():
         example = getattr(config.topics[slug].examples, side)[number]
         try:
             articles = _articles(example, config)
         except DocumentError as error:
-            yield f"{place}: {error}"
+            yield Problem(str(error), place)
             continue
         if not articles:
-            yield f"{place}: topic '{slug}': there is no article in {example}, so nothing can be said of it"
+            yield Problem(f"topic '{slug}': there is no article in {example}, so nothing can be said of it", place)
         for article in articles:
             verdict = judge.explain(article, [slug]).verdicts[slug]
             if verdict.holds != (side == "match"):
-                yield f"{place}: topic '{slug}' {_complaint(article, verdict)}"
+                yield Problem(f"topic '{slug}' {_complaint(article, verdict)}", place)
 
 
 def _complaint(article: Article, verdict: Verdict) -> str:
@@ -279,9 +285,9 @@ def _why(copy: Copy) -> str:
     rule, rival, likeness = copy.placement.rule, copy.placement.rival, copy.placement.likeness
     if likeness and rule == "near":
         return (
-            f"near copy of {rival} ({likeness.rule}: {likeness.shared} shingles shared,"
-            f" {likeness.jaccard:.0%} of all, {likeness.containment:.0%} of the shorter text,"
-            f" which has {likeness.length_ratio:.0%} of the longer one; {likeness.hours:.0f} h apart)"
+            f"near copy of {rival}, by the rule “{likeness.rule}”: {likeness.containment:.0%} of the shorter text"
+            f" stands in the longer one ({counted(likeness.shared, 'piece')} of it), {likeness.jaccard:.0%} of all is"
+            f" in both; the shorter one is {likeness.length_ratio:.0%} as long; {likeness.hours:.0f} h apart"
         )
     if rule == "person":
         return f"a person said that it is a copy of {rival}"

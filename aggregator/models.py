@@ -589,6 +589,19 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A configuration that was not taken over: the one before it goes on."""
+
+    at: datetime
+    message: str  # a line for each problem, the first one first: file:line:column: what is wrong
+
+    @property
+    def first(self) -> str:
+        """The first problem, with its place."""
+        return self.message.partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A topic as published, before it has a format. All URLs absolute."""
 

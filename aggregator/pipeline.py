@@ -34,7 +34,7 @@ from aggregator.ending import Ending, Endings, report
 from aggregator.errors import LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.judge import Judge
-from aggregator.models import Document, Found, Lease, SourceState, Subscription, Visit
+from aggregator.models import Document, Found, Lease, Refusal, SourceState, Subscription, Visit
 from aggregator.outage import Outage
 from aggregator.outcome import Outcomes, Readings
 from aggregator.readers import Readers
@@ -84,6 +84,7 @@ class Pipeline:
         many documents were taken or refused, and how many files wait for the next one.
         """
         self.config = config
+        self.refusal: Refusal | None = None  # of another configuration, until one is taken over
         self.database = database
         self.judge = Judge(config)
         self.outage = Outage()

@@ -8,6 +8,7 @@ from typing import Any
 from aggregator import dedup, origins, topics
 from aggregator.judge import Judge
 from aggregator.models import Article, Membership, Story
+from aggregator.plurals import counted
 from aggregator.show import plain
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
@@ -89,7 +90,8 @@ def lines(found: Mapping[str, TopicDiff], limit: int | None = SHOWN) -> Iterator
     """For a terminal."""
     for slug, one in found.items():
         after = one.before + len(one.entering) - len(one.leaving)
-        yield f"{slug}: {len(one.entering)} enter, {len(one.leaving)} leave: {one.before} stories → {after}"
+        before = counted(one.before, "story", "stories")
+        yield f"{slug}: {len(one.entering)} enter, {len(one.leaving)} leave: {before} → {after}"
         for mark, changes in (("+", one.entering), ("-", one.leaving)):
             yield from (f"  {line}" for change in changes[:limit] for line in _lines(mark, change))
             if limit is not None and len(changes) > limit:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aggregator import sniff
 from aggregator.models import Document, Feed, Found, Memory, Parsed, Rejected, SourceState, Tag, Verdict
-from aggregator.units import Duration, Label
+from aggregator.units import Duration, Label, LanguageCode
 
 if TYPE_CHECKING:
     from aggregator.case import Case, Place
@@ -57,9 +57,7 @@ class Source(Options, ABC):
     name: str | None = Field(None, min_length=1, max_length=200, description="What readers see as the origin.")
     rank: int = Field(DEFAULT_RANK, ge=0, le=1000, description="Whose copy leads a story: the lower number.")
     paywall: bool = Field(False, description="Its articles are for subscribers only: others lead, if there are any.")
-    language: str | None = Field(
-        None, pattern="^[a-z]{2,3}$", description="Language of what it says, if it never says."
-    )
+    language: LanguageCode | None = Field(None, description="Language of what it says, if it never says.")
     labels: tuple[Label, ...] = Field((), description="Your own words for it; exported as folders.")
     read_as: Literal["feed", "json", "sitemap", "text", "html", "markdown", "mail"] | None = Field(
         None, description="What its documents are, whatever they look like."

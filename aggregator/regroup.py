@@ -27,7 +27,7 @@ def check(database: Database, kind: str, article: str, other: str | None) -> Non
     """Raise StateError, with what to do, where a wish could not be fulfilled."""
     for key in filter(None, (article, other)):
         if not stored_articles.known(database, [key]):
-            raise StateError(f"{key}: no article has this key; `explain` shows the keys of a story")
+            raise StateError(f"{key}: no article has this key or link; `explain` shows the keys of a story")
     if kind == "split" and len(stored_articles.story_of(database, article)) == 1:
         raise StateError(f"{article}: is the only copy of its story already")
     if article == other:

@@ -17,6 +17,7 @@ from aggregator.judge import Judge, Judgement
 from aggregator.links import Rules
 from aggregator.markers import Markers
 from aggregator.models import Article
+from aggregator.plurals import counted
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import topics as stored_topics
@@ -61,7 +62,7 @@ def _steps(
         new = stored_topics.unfilled(database)
         most = {slug: topic.limit if slug in new else topic.backfill for slug, topic in config.topics.items()}
         for slug, count in stored_topics.settle(database, most).items():
-            log.info("%s: %d older stories are in the feed now", slug, count)
+            log.info("%s: now in the feed: %s", slug, counted(count, "older story", "older stories"))
         stored_topics.note_rules(database, judge.rules_hash, **rules)
 
 

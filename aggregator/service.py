@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from aggregator.errors import AggregatorError, StateError
+from aggregator.models import Refusal
 from aggregator.notify import notify, watchdog_seconds
 from aggregator.pipeline import Pipeline
 from aggregator.store import sources as stored_sources
@@ -53,7 +54,6 @@ class Service:
         self._pipeline = pipeline
         self._under_way = under_way
         self._overdue = overdue
-        self._refused = ""
         self._extended = float("-inf")  # monotonic
         self._complained = False
 
@@ -64,12 +64,16 @@ class Service:
 
     def refused(self, error: AggregatorError | OSError) -> None:
         """A configuration was not taken over: STATUS says so until one is."""
-        first = str(error).partition("\n")[0]
-        self._refused = f"configuration refused at {datetime.now(UTC):%H:%M} UTC: {first}"
+        self._pipeline.refusal = Refusal(datetime.now(UTC), str(error))
         notify("READY=1", f"STATUS={shortened(self._refused)}")
 
+    @property
+    def _refused(self) -> str:
+        refusal = self._pipeline.refusal
+        return f"configuration refused at {refusal.at:%H:%M} UTC: {refusal.first}" if refusal else ""
+
     def reloaded(self) -> None:
-        self._refused = ""
+        self._pipeline.refusal = None
         config = self._pipeline.config
         notify("READY=1", f"STATUS=reloaded: {len(config.sources):,} sources, {len(config.topics):,} topics")
 

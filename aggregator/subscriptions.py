@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from aggregator import config, discover, opml, urls
 from aggregator.config import Config, append
-from aggregator.errors import ConfigError, DocumentError, FetchError, SourceError
+from aggregator.errors import ConfigError, DocumentError, FetchError, Place, Problem, SourceError
 from aggregator.fetch import Fetcher
 from aggregator.opml import Outline
 from aggregator.sources.http import HttpSource
@@ -126,9 +126,9 @@ def add(directory: Path, outlines: Iterable[Outline]) -> Path:
         mark = b"\xef\xbb\xbf" if before.startswith(b"\xef\xbb\xbf") else b""
         _replace(path, mark + text.encode(), directory)
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}:1:1: not UTF-8 text"]) from error
+        raise ConfigError([Problem("not UTF-8 text", Place(str(path)))]) from error
     except OSError as error:
-        raise ConfigError([f"{path}:1:1: cannot be added to: {error.strerror}"]) from error
+        raise ConfigError([Problem(f"cannot be added to: {error.strerror}", Place(str(path)))]) from error
     return path
 
 
@@ -136,6 +136,12 @@ def exported(found: Config) -> bytes:
     """All feeds that are read, as OPML: names, addresses, and labels as folders; no secrets."""
     feeds = [source for source in found.sources.values() if isinstance(source, HttpSource)]
     return opml.write((Outline(feed.url, feed.title, feed.labels) for feed in feeds), "Sources of aggregator")
+
+
+def _renamed(problem: Problem, trial: Path, path: Path) -> Problem:
+    """A problem of the trial as one of the file that it was to replace."""
+    is_its = problem.place and problem.place.path == str(trial)
+    return replace(problem, place=replace(problem.place, path=str(path))) if is_its and problem.place else problem
 
 
 def _replace(path: Path, data: bytes, directory: Path) -> None:
@@ -153,7 +159,7 @@ def _replace(path: Path, data: bytes, directory: Path) -> None:
             config.load(directory, source_file_name=str(trial))
             trial.replace(path)
         except ConfigError as error:
-            raise ConfigError([problem.replace(str(trial), str(path)) for problem in error.problems]) from error
+            raise ConfigError(_renamed(problem, trial, path) for problem in error.problems) from error
         finally:
             trial.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -22,8 +22,9 @@ def token() -> None:
 @token.command("add")
 @click.argument("topic")
 @click.option("--for", "name", required=True, metavar="NAME", help="Who it is for, in your own words.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
-def token_add(directory: Path | None, topic: str, name: str) -> None:
+def token_add(directory: Path | None, topic: str, name: str, as_json: bool) -> None:
     """Make a token for the private TOPIC, and show the addresses that it makes.
 
     Example: aggregator token add china-russia --for "desk"
@@ -43,10 +44,15 @@ def token_add(directory: Path | None, topic: str, name: str) -> None:
             known = ", ".join(slug for slug, one in config.topics.items() if one.private) or "none has `private: true`"
             raise StateError(f"{topic}: not a private topic of topics.yaml ({known})")
         fresh, now = secrets.token_urlsafe(32), datetime.now(UTC)
+        made = Token(secrets.token_hex(4), topic, name, tokens.digest(fresh), now)
         with reading(config) as database:
-            stored_tokens.add(database, Token(secrets.token_hex(4), topic, name, tokens.digest(fresh), now))
+            stored_tokens.add(database, made)
+        addresses = compose.urls(topic, config.settings.base_url, private=True, token=fresh)
+        if as_json:
+            click.echo(json.dumps({"id": made.id, "topic": topic, "name": name, "addresses": addresses}, indent=1))
+            return
         click.echo(f"{topic}, for {name}: shown this once, works within {tokens.NOTICED_SECONDS} seconds")
-        for address in compose.urls(topic, config.settings.base_url, private=True, token=fresh).values():
+        for address in addresses.values():
             click.echo(f"  {address}")
 
 

@@ -13,12 +13,15 @@ from pydantic import (
     BeforeValidator,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainSerializer,
     SecretStr,
     StringConstraints,
     ValidationInfo,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
+
+from aggregator import iso639
 
 LONGEST = timedelta(days=36500)  # added to any date that is believed, it is still a date
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -59,6 +62,13 @@ def _duration(value: Any) -> Any:
     return found
 
 
+def _written_duration(value: timedelta) -> str:
+    """As a person writes it, in the largest unit without a rest."""
+    seconds = round(value.total_seconds())
+    unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0) if seconds else "s"
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
 def _positive(value: timedelta) -> timedelta:
     if not value:
         raise ValueError("this duration must be longer than 0")
@@ -72,6 +82,16 @@ def _size(value: Any) -> Any:
     if not match:
         raise ValueError("a size is a number and one of B, kB, MB, GB, KiB, MiB, GiB, such as '20MB'")
     return int(match[1]) * _BYTES[match[2]]
+
+
+def _written_size(value: int) -> str:
+    """Likewise."""
+    unit = (
+        "B"
+        if value == 0
+        else next(unit for unit in ("GB", "GiB", "MB", "MiB", "kB", "KiB", "B") if value % _BYTES[unit] == 0)
+    )
+    return f"{value // _BYTES[unit]}{unit}"
 
 
 def _network(value: Any) -> Any:
@@ -123,10 +143,23 @@ def _sendable(secret: SecretStr) -> SecretStr:
 
 
 # A pause may be 0, a duration may not.
-Pause = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": _DURATION})]
+Pause = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(_written_duration, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _DURATION}),
+]
 Duration = Annotated[Pause, AfterValidator(_positive)]
-Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": _SIZE})]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    PlainSerializer(_written_size, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _SIZE}),
+]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
+LanguageCode = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": "^[a-z]{2,3}$"}), AfterValidator(iso639.checked)
+]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _SECRET_SCHEMA = {
     "anyOf": [

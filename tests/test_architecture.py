@@ -26,7 +26,9 @@ LAYERS = [
         "datelines",
         "sentences",
         "expressions",
+        "iso639",
         "packaged",
+        "plurals",
     ],
     ["links", "agencies", "shingles", "spelling", "capitals"],
     ["templates", "related", "lexicon", "gaps"],
@@ -63,12 +65,12 @@ LAYERS = [
     ["ending"],
     ["pipeline"],
     ["housekeeping"],
-    ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
+    ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching", "config_files"],
     ["preview", "firing", "drafting"],
     ["web", "subscriptions", "service", "starting", "health"],
     ["daemon"],
     ["commands"],
-    ["topic_commands", "token_commands", "database_commands"],
+    ["config_commands", "topic_commands", "token_commands", "database_commands"],
     ["cli"],
 ]
 PURE = [
@@ -108,6 +110,8 @@ PURE += [
     "websub",
 ]
 PURE += [
+    "iso639",
+    "plurals",
     "plaintext",
     "opml",
     "autodiscovery",

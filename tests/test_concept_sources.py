@@ -71,7 +71,7 @@ def test_the_notice_names_the_version_of_cldr(monkeypatch: pytest.MonkeyPatch) -
         ([concept("country:a", "Омск*"), concept("country:b", "Омск", "омск*")], "also an alias of country:a"),
         ([concept("country:a", "Ом*")], "at least 3 letters"),
         ([concept("country:a", "!")], "neither letters nor digits"),
-        ([concept("country:a")], "at least one entry"),
+        ([concept("country:a")], "at least 1 item"),
         ([concept("country:a", "Омск", stands_for=[{"concept": "country:b"}])], "'country:b', which is not known"),
         ([concept("country:a", "Омск", guards={"ru": ["о*"]})], "behind two letters"),
     ],

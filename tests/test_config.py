@@ -33,7 +33,7 @@ def directory(tmp_path: Path) -> Path:
 def problems(directory: Path, **environment: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         config.load(directory, environment)
-    return [problem.removeprefix(f"{directory}/") for problem in caught.value.problems]
+    return [str(problem).removeprefix(f"{directory}/") for problem in caught.value.problems]
 
 
 def test_a_good_configuration(directory: Path) -> None:
@@ -144,8 +144,20 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
         pytest.param(
             "topics.yaml",
             "topics:\n  t: {title: T, all: [country:china], language: [english]}\n",
-            "2:50: topics.t.language.0: a language is its ISO 639 code",
+            "2:50: topics.t.language.0: a language is its ISO 639 code, such as 'en', and this is none (did you mean 'en'?)",
             id="language",
+        ),
+        pytest.param(
+            "topics.yaml",
+            "topics:\n  t: {title: T, all: [{language: [jp]}]}\n",
+            "2:35: topics.t.all.0.language.0: a language is its ISO 639 code, such as 'en', and this is none (did you mean 'ja'?)",
+            id="country for a language",
+        ),
+        pytest.param(
+            "sources.yaml",
+            "sources: [{folder: x, language: xx}]\n",
+            "1:23: sources.0.language: a language is its ISO 639 code, such as 'en', and this is none (got 'xx')",
+            id="language of a source",
         ),
         pytest.param(
             "topics.yaml",
@@ -184,7 +196,7 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
             "2:18: agencies.isle.hosts.0: does not have the form",
             id="host of an agency",
         ),
-        pytest.param("concepts/all.yaml", "concepts:\n  Bad: {label: B, aliases: [B]}\n", "2:3: ", id="concept id"),
+        pytest.param("concepts/all.yaml", "concepts:\n  Bad: {label: B, aliases: [Bad]}\n", "2:3: ", id="concept id"),
     ],
 )
 def test_a_problem_names_its_place(directory: Path, name: str, text: str, expected: str) -> None:
@@ -221,8 +233,8 @@ def test_several_problems_are_reported_at_once(directory: Path) -> None:
     (directory / "aggregator.yaml").write_text("listn: x\npoll: {every: never}\n")
     (directory / "sources.yaml").unlink()
     assert [problem.split(": ")[0] for problem in problems(directory)] == [
-        "aggregator.yaml:2:8",
         "aggregator.yaml:1:1",
+        "aggregator.yaml:2:8",
         "sources.yaml:1:1",
     ]
 
@@ -249,10 +261,10 @@ def test_one_wrong_value_does_not_hide_the_other_problems_of_its_file(directory:
         "topics:\n  about: {title: T, title: U, limt: 1, any: [country:none]}\n  u: !x {title: U, any: [country:china]}\n"
     )
     assert [problem.partition(": ")[2].partition(" '")[0] for problem in problems(directory)] == [
-        "unknown concept",
         "the key",  # stands here twice
-        "tags such as",
         "unknown key",
+        "unknown concept",
+        "tags such as",
     ]
 
 
@@ -293,17 +305,22 @@ def test_words_by_language_and_what_a_concept_stands_for(directory: Path) -> Non
     [
         ("aliases: X", "2:19: concepts.a:b.aliases: write a list: [X]"),
         ("aliases: {en: X}", "2:29: concepts.a:b.aliases.en: write a list: [X]"),
-        ("aliases: {english: [X]}", "2:29: concepts.a:b.aliases.english: a language is its ISO 639 code"),
-        ("aliases: []", "2:19: concepts.a:b.aliases: must have at least one entry"),
+        ("aliases: {english: [Xyz]}", "2:29: concepts.a:b.aliases.english: a language is its ISO 639 code"),
+        ("aliases: []", "2:19: concepts.a:b.aliases: must have at least 1 entry"),
         ("aliases: {}", "2:19: concepts.a:b.aliases: must have at least 1 entry"),
         ("aliases: [—]", "2:29: concepts.a:b.aliases.0: has neither letters nor digits (got '—')"),
+        ("aliases: [C, 日]", "2:29: concepts.a:b.aliases.0: one letter by itself stands in too many texts"),
+        ("aliases: {xx: [Xyz]}", "a language is its ISO 639 code, such as 'en', and this is none (got 'xx')"),
         ("aliases: [К*]", "2:29: concepts.a:b.aliases.0: a * stands at the end of a word"),
         ("aliases: [Ки*та]", "2:29: concepts.a:b.aliases.0: a * stands at the end of a word"),
-        ("aliases: [X], stands_for: [{concept: country:chyna}]", "2:47: unknown concept 'country:chyna' (did you mean"),
-        ("aliases: [X], stands_for: [{concept: a:b, from: May}]", "concepts.a:b.stands_for.0.from: "),
-        ("aliases: [X], stands_for: [{concept: a:b, from: 2026-01-02, until: 2026-01-01}]", "until is before from"),
         (
-            "aliases: [X], stands_for: [{concept: a:b, to: 2026-01-02}]",
+            "aliases: [Xy], stands_for: [{concept: country:chyna}]",
+            "2:48: unknown concept 'country:chyna' (did you mean",
+        ),
+        ("aliases: [Xy], stands_for: [{concept: a:b, from: May}]", "concepts.a:b.stands_for.0.from: "),
+        ("aliases: [Xy], stands_for: [{concept: a:b, from: 2026-01-02, until: 2026-01-01}]", "until is before from"),
+        (
+            "aliases: [Xy], stands_for: [{concept: a:b, to: 2026-01-02}]",
             "unknown key 'to' (known: concept, from, until)",
         ),
     ],
@@ -335,7 +352,7 @@ def test_a_directory_that_the_environment_names_is_blamed_on_the_variable(tmp_pa
     ("raw", "expected"),
     [
         (b"a: 1\nb: \xff\n", "2:1: not UTF-8 text"),
-        (b"a: \x00\n", "1:1: "),
+        (b"a: 1\nb: x\x00\n", "2:5: the character U+0000 is not allowed in YAML"),
         (b"- a\n", "1:1: "),
         (b"a: &a [*a]", "1:4: too"),
     ],

@@ -162,7 +162,7 @@ def test_running_daemon_asks_hubs_and_hears_them(config_directory: Path) -> None
             f"sources:\n  - {{url: http://127.0.0.1:{site.server_port}/feed, allow: [127.0.0.1]}}\n"
         )
         outside = {"AGGREGATOR_BASE_URL": "https://news.example.org/", "AGGREGATOR_FETCH__ALLOW": "127.0.0.1"}
-        assert "1 new articles" in aggregator(config_directory, "once", **outside).stdout
+        assert "1 new article;" in aggregator(config_directory, "once", **outside).stdout
         with daemon(config_directory, **outside) as running:
             form = Publisher.asked.get(timeout=WITHIN)
             assert form["hub.mode"] == ["subscribe"]
@@ -207,6 +207,28 @@ def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_director
         settings.write_text(text.replace("cpu: 10s", "cpu: 9s"))
         running.process.send_signal(signal.SIGHUP)
         running.until(r"restart to let the new parse\.cpu take effect")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(WITHIN) == 0
+
+
+def test_a_configuration_is_taken_over_when_it_has_been_saved(config_directory: Path) -> None:
+    topics = config_directory / "topics.yaml"
+    with daemon(config_directory) as running:
+        running.until("watching")
+        topics.write_text("topics:\n  sport: {titel: Sport, any: [{phrase: marathon}]}\n")
+        running.until(r"changed: .*topics.yaml(?s:.*)refused(?s:.*)topics.yaml:2:11: unknown key 'titel'")
+        topics.unlink()
+        topics.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
+        running.until("configuration reloaded: 2 sources, 1 topics")
+        assert running.said.count("refused") == 1
+        settings = config_directory / "aggregator.yaml"
+        settings.write_text(settings.read_text().replace("reload: watch ", "reload: signal "))
+        running.until("(?s)reloaded.*reloaded")
+        before = running.said.count("changed:")
+        topics.write_text("topics: nothing")
+        running.process.send_signal(signal.SIGHUP)
+        running.until("(?s)refused.*refused")
+        assert running.said.count("changed:") == before
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(WITHIN) == 0
 
@@ -368,7 +390,8 @@ def test_stories_are_taken_apart_and_put_together_beside_a_daemon(config_directo
         assert running.process.wait(WITHIN) == 0
     again = aggregator(config_directory, "stories", "split", trace["key"])
     assert (again.returncode, "only copy of its story already" in again.stderr) == (1, True)
-    assert "done" in aggregator(config_directory, "stories", "merge", trace["key"], other["key"]).stdout
+    page = f"http://127.0.0.1:8080/articles/{trace['key']}"
+    assert "done" in aggregator(config_directory, "stories", "merge", page, other["key"]).stdout
     assert json.loads(aggregator(config_directory, "status", "--json").stdout)["stories"] == 1
     (shown, *_) = json.loads(aggregator(config_directory, "explain", "--json", trace["key"]).stdout)
     assert {copy["rule"] for copy in shown["story"]} == {"first", "person"}

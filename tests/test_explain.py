@@ -105,7 +105,8 @@ def test_an_example_without_an_article_fails(side: str, config_directory: Path) 
     (config_directory / "topics.yaml").write_text(
         f"topics:\n  t:\n    title: T\n    any: [{{phrase: rail}}]\n    examples: {{{side}: [empty.xml]}}\n"
     )
-    (found,) = explain.failing_examples(config.load(config_directory, {}))
+    (problem,) = explain.failing_examples(config.load(config_directory, {}))
+    found = str(problem)
     assert "topics.yaml:5:" in found
     assert found.endswith("topic 't': there is no article in empty.xml, so nothing can be said of it")
 
@@ -127,8 +128,8 @@ EXAMPLE = """topics:
 def test_an_example_that_fails_names_itself_the_rule_and_its_value(config_directory: Path) -> None:
     (config_directory / "topics.yaml").write_text(EXAMPLE)
     found = [
-        line.removeprefix(f"{config_directory}/topics.yaml:")
-        for line in explain.failing_examples(config.load(config_directory, {}))
+        str(problem).removeprefix(f"{config_directory}/topics.yaml:")
+        for problem in explain.failing_examples(config.load(config_directory, {}))
     ]
     assert found == [
         "8:11: topic 't' rejects “A train”: phrase “rail” in text: not found",

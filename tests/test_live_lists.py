@@ -133,7 +133,7 @@ def test_file_that_cannot_be_used_is_a_problem_with_its_place(
         (config_directory / "list.opml").write_bytes(body)
     with pytest.raises(ConfigError) as caught:
         config.load(config_directory, {})
-    (problem,) = caught.value.problems
+    problem = str(caught.value)
     assert problem.startswith(f"{config_directory / 'sources.yaml'}:2:5: ")
     assert reason in problem
 

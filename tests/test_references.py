@@ -39,7 +39,7 @@ def load(directory: Path, text: str) -> Config:
 def problems(directory: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load(directory, text)
-    return [problem.removeprefix(f"{directory}/topics.yaml:") for problem in caught.value.problems]
+    return [str(problem).removeprefix(f"{directory}/topics.yaml:") for problem in caught.value.problems]
 
 
 def topics_of(found: Config, text: str, title: str = "News") -> list[str]:
@@ -235,7 +235,7 @@ def test_new_concepts_are_defined_beside_the_configuration_wherever_the_topics_s
     other.write_text("topics:\n  t: {title: T, any: [animal:yak]}\n")
     with pytest.raises(ConfigError) as caught:
         config.load(directory, {}, topic_file=other)
-    assert caught.value.problems[0].endswith(f"define new ones in {directory}/concepts/")
+    assert str(caught.value.problems[0]).endswith(f"define new ones in {directory}/concepts/")
 
 
 def test_a_kind_of_rule_that_is_not_known_gets_a_suggestion(directory: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from aggregator import notify, service
-from aggregator.errors import ConfigError, StateError
+from aggregator.errors import ConfigError, Place, Problem, StateError
+from aggregator.models import Refusal
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 from aggregator.store.sources import Summary
@@ -86,6 +87,7 @@ class Pipeline:
 
     config = SimpleNamespace(sources={"a": 1}, topics={})
     database = None
+    refusal: Refusal | None = None
 
     def __init__(self, work: Callable[[], Awaitable[Any]]) -> None:
         self.work = work
@@ -189,9 +191,12 @@ async def test_a_refused_configuration_stays_in_status_until_one_is_good(heard: 
         task.cancel()
         return heard()[-1]
 
-    made.refused(ConfigError(["topics.yaml:1:1: no", "and more"]))
+    made.refused(ConfigError([Problem("no", Place("topics.yaml")), Problem("more", Place("topics.yaml", 2))]))
     assert (await told()).endswith("UTC: topics.yaml:1:1: no; 1 source")
+    refusal = made._pipeline.refusal
+    assert (refusal.first, refusal.message) == ("topics.yaml:1:1: no", "topics.yaml:1:1: no\ntopics.yaml:2:1: more")
     made.reloaded()
+    assert made._pipeline.refusal is None
     assert await told() == "STATUS=1 source"
 
 

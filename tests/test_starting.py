@@ -71,13 +71,6 @@ def test_help_loads_no_more_than_it_needs() -> None:
     assert done.stderr == "[]\n"
 
 
-def test_every_command_shows_an_example() -> None:
-    for command in ("", *cli.main.commands):
-        assert "Example" in CliRunner().invoke(cli.main, [*command.split(), "--help"]).output, command
-    for name, command in cli.db.commands.items():
-        assert "Example: aggregator db" in (command.help or ""), name
-
-
 class Health(BaseHTTPRequestHandler):
     status = 200
 

@@ -105,7 +105,7 @@ def test_configuration_that_would_be_bad_is_not_written(directory: Path) -> None
     before = path.read_bytes()
     with pytest.raises(ConfigError) as caught:
         add(directory, [Outline("ftp://a.example/")])
-    assert caught.value.problems[0].startswith(f"{path}:6:")
+    assert str(caught.value.problems[0]).startswith(f"{path}:6:")
     assert path.read_bytes() == before
     assert not list(directory.glob(".sources*"))
 

@@ -1,23 +1,23 @@
 """The configuration: a directory of YAML files → one frozen value. An error names file, line and column."""
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from aggregator.agencies import Agencies
-from aggregator.agencies import built_in as built_in_agencies
 from aggregator.config import (
     agencies,
     concepts,
     furniture,
     links,
     names,
+    parts,
     references,
     settings,
     sources,
@@ -25,19 +25,35 @@ from aggregator.config import (
     yamlfile,
 )
 from aggregator.config.concepts import Concept
+from aggregator.config.effective import Value, values
+from aggregator.config.loading import Loading
+from aggregator.config.sayings import suggest
 from aggregator.config.settings import Settings
 from aggregator.config.topics import Example, Topic
-from aggregator.config.yamlfile import YamlFile, suggest
-from aggregator.errors import ConfigError, SourceError
+from aggregator.config.yamlfile import YamlFile
+from aggregator.errors import ConfigError, Place, Problem
 from aggregator.links import Rules
-from aggregator.links import built_in as built_in_links
-from aggregator.markers import Markers, built_in, lists_built_in
-from aggregator.packaged import data
+from aggregator.markers import Markers
 from aggregator.registry import Source
 
-log = logging.getLogger(__name__)
+_FILES = ("aggregator", "sources", "topics", "links", "agencies")
+_FOLDERS = ("concepts", "furniture")
 
-__all__ = ["Concept", "Config", "Example", "Settings", "Topic", "find", "load", "schemas", "suggest"]
+__all__ = [
+    "Concept",
+    "Config",
+    "Examined",
+    "Example",
+    "Settings",
+    "Topic",
+    "effective_settings",
+    "examine",
+    "files",
+    "find",
+    "load",
+    "schemas",
+    "suggest",
+]
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class Config:
     markers: Markers  # of what stands around articles on their pages
     links: Rules  # by which links are compared
     agencies: Agencies  # whose texts others reprint
-    example_places: Mapping[tuple[str, str, int], str]  # (topic, match | reject, number) → file:line:column
+    example_places: Mapping[tuple[str, str, int], Place]  # (topic, match | reject, number) → where it stands
 
     @property
     def public(self) -> Path:
@@ -66,9 +82,25 @@ class Config:
         return self.state / "private"
 
     @property
+    def example_files(self) -> frozenset[Path]:
+        """The files that topics have for examples."""
+        examples = (topic.examples for topic in self.topics.values())
+        listed = (one for sides in examples for one in (*sides.match, *sides.reject))
+        return frozenset(self.directory / one for one in listed if isinstance(one, str))
+
+    @property
     def kept_for(self) -> timedelta:
         """How long articles are kept: never shorter than the oldest story that a topic wants to show."""
         return max(self.settings.retention.articles, *(topic.max_age or timedelta() for topic in self.topics.values()))
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A configuration, as much of it as is sound, and all that is wrong with the rest. `config` is for trying its
+    examples only where there are problems; None where there are no topics to be tried."""
+
+    config: Config | None
+    problems: tuple[Problem, ...]
 
 
 def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -80,10 +112,20 @@ def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Pat
         return given
     if named := environment.get("AGGREGATOR_CONFIG"):
         if not Path(named).is_dir():
-            raise ConfigError([f"environment variable AGGREGATOR_CONFIG: there is no directory {named}"])
+            raise ConfigError([Problem(f"environment variable AGGREGATOR_CONFIG: there is no directory {named}")])
         return Path(named)
     local = Path("config")
     return local if (local / "aggregator.yaml").exists() else Path("/etc/aggregator")
+
+
+def files(directory: Path) -> list[Path]:
+    """All that a configuration may be read from: files that must be there, files that may, and what is in folders."""
+    found = [directory / f"{name}.yaml" for name in _FILES]
+    for name in _FOLDERS:
+        found += parts.yaml_files(directory / name)
+    with suppress(OSError):  # for root alone
+        found += (path for path in sorted((directory / "credentials").iterdir()) if not path.name.startswith("."))
+    return found
 
 
 def load(
@@ -97,59 +139,71 @@ def load(
 
     `source_file_name` and `topic_file` are for trying out others in the place of sources.yaml and topics.yaml.
     """
+    found = examine(directory, environment, source_file_name=source_file_name, topic_file=topic_file)
+    if found.problems or found.config is None:
+        raise ConfigError(found.problems)
+    return found.config
+
+
+def examine(
+    directory: Path,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    source_file_name: str = "sources.yaml",
+    topic_file: Path | None = None,
+) -> Examined:
+    """Read and check everything, as `load` does; what is wrong in one place hides nothing that is wrong in another."""
     if not directory.is_dir():
-        raise ConfigError([f"{directory}:1:1: there is no such directory; name one with --config DIR"])
-    problems: list[str] = []
-    environment = _with_credentials(directory, environment)
-    main = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, environment)
-    source_file = _read(directory / source_file_name, sources.schema(), problems, environment)
-    known = _concepts(directory / "concepts", problems, environment)
-    markers = _markers(directory / "furniture", problems, environment)
-    rules = _links(directory / "links.yaml", problems, environment)
-    named = _agencies(directory / "agencies.yaml", problems, environment)
-    topic_read = _read(
+        place = Place(str(directory))
+        return Examined(None, (Problem("there is no such directory; name one with --config DIR", place),))
+    loading = Loading(_with_credentials(directory, environment))
+    main = loading.settings(directory / "aggregator.yaml")
+    source_read = loading.read(directory / source_file_name, sources.schema())
+    state = settings.state_directory(main, directory)
+    found = parts.read_sources(*source_read, directory.resolve(), state, loading.problems) if source_read else {}
+    known = parts.read_concepts(directory / "concepts", loading)
+    unread = loading.unread
+    markers = parts.read_markers(directory / "furniture", loading)
+    rules = parts.read_links(directory / "links.yaml", loading)
+    named = parts.read_agencies(directory / "agencies.yaml", loading)
+    topic_read = loading.read(
         topic_file or directory / "topics.yaml",
         topics.schema(),
-        problems,
-        environment,
         also=lambda file: (
-            *names.unknown_concepts(file, known, directory / "concepts"),
+            *names.unknown_concepts(file, known, directory / "concepts", unread),
             *names.unknown_rules(file),
+            *names.unknown_sources(file, found.values(), unread),
             *references.circles(file),
         ),
+        broken=lambda file, entries: names.resting_on(file, entries, unread),
     )
-    if problems or main is None or source_file is None or topic_read is None or known is None:
-        raise ConfigError(problems)
-
-    state = settings.state_directory(main[1], directory)
-    found = _sources(*source_file, directory.resolve(), state, problems)
-    problems += names.unknown_sources(topic_read[0], found.values())
-    whole = references.resolved(topic_read[1])
-    problems += references.widened(topic_read[0], topic_read[1].topics, whole)
-    problems += references.too_large(topic_read[0], whole)
-    if problems:
-        raise ConfigError(problems)
-    return Config(
-        directory,
-        state,
-        main[1],
-        found,
-        whole,
-        known,
-        markers,
-        rules,
-        named,
-        dict(_example_places(*topic_read)),
-    )
+    if topic_read is None:
+        return Examined(None, tuple(loading.problems))
+    file, parsed = topic_read
+    whole = references.resolved(parsed)
+    loading.problems += references.widened(file, parsed.topics, whole)
+    loading.problems += references.too_large(file, whole)
+    places = dict(_example_places(file, parsed))
+    config = Config(directory, state, main, found, whole, known, markers, rules, named, places)
+    return Examined(config, tuple(loading.problems))
 
 
 def load_settings(directory: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """aggregator.yaml alone, and nothing else that could be wrong. Raises ConfigError."""
-    problems: list[str] = []
-    found = _read(directory / "aggregator.yaml", settings.SCHEMA, problems, _with_credentials(directory, environment))
-    if found is None:
-        raise ConfigError(problems)
-    return found[1]  # type: ignore[no-any-return]
+    loading = Loading(_with_credentials(directory, environment))
+    found = loading.settings(directory / "aggregator.yaml")
+    if loading.problems:
+        raise ConfigError(loading.problems)
+    return found
+
+
+def effective_settings(
+    directory: Path, environment: Mapping[str, str] = os.environ, *, unmasked: bool = False
+) -> list[Value]:
+    """Each value of aggregator.yaml as it is used, with where it comes from. Raises ConfigError."""
+    environment = _with_credentials(directory, environment)
+    found = load_settings(directory, environment)
+    return list(values(found, yamlfile.load(directory / "aggregator.yaml"), environment, unmasked=unmasked))
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -172,118 +226,7 @@ def _with_credentials(directory: Path, environment: Mapping[str, str]) -> Mappin
     return {"CREDENTIALS_DIRECTORY": str(folder), **environment} if folder.is_dir() else environment
 
 
-def _read(
-    path: Path,
-    schema: TypeAdapter[Any],
-    problems: list[str],
-    environment: Mapping[str, str],
-    also: Callable[[YamlFile], Iterable[str]] = lambda file: (),
-) -> tuple[YamlFile, Any] | None:
-    """A file and its value. What is wrong, `also` in the eyes of the caller, is added to the problems."""
-    try:
-        file = yamlfile.load(path)
-        problems.extend(also(file))
-        parsed = file.validate(schema, {"environment": environment})
-        if isinstance(parsed, Settings):
-            parsed = _with_environment(file, parsed, environment)
-        return file, parsed
-    except ConfigError as error:
-        problems.extend(error.problems)
-        return None
-
-
-def _with_environment(file: YamlFile, parsed: Settings, environment: Mapping[str, str]) -> Settings:
-    """The settings again with the environment put over the file, so that a problem names the variable."""
-    problems = []
-    theirs = ("AGGREGATOR_TEST_", "AGGREGATOR_SERVICE_", "AGGREGATOR_PORT")  # of our tests, and of Kubernetes
-    prefix, known = "AGGREGATOR_", {*settings.variables(), "AGGREGATOR_CONFIG"}
-    for name in sorted(environment.keys() - known):
-        if name.startswith(prefix) and not name.startswith(theirs):
-            problems.append(f"environment variable {name}: there is no such setting{suggest(name, known, prefix)}")
-    data = settings.overridden(file.data, environment)
-    try:
-        parsed = parsed if data == file.data else settings.SCHEMA.validate_python(data)
-    except ValidationError as error:
-        for detail in yamlfile.details(error):
-            name = "__".join(str(step) for step in detail["loc"][:2]).upper()
-            problems.append(f"environment variable AGGREGATOR_{name}: {yamlfile.saying(detail)}")
-    if problems:
-        raise ConfigError(problems)
-    return parsed
-
-
-def _concepts(folder: Path, problems: list[str], environment: Mapping[str, str]) -> Mapping[str, Concept] | None:
-    """What comes with the program and what the folder has, by id, the folder's first.
-
-    None where a file cannot be used, so that nobody misses what stands in it.
-    """
-    own: dict[str, Concept] = {}
-    files = [_read(path, concepts.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
-    for file, parsed in filter(None, files):
-        for name, concept in parsed.concepts.items():
-            if name in own:
-                problems.append(file.problem(("concepts", name), f"the concept '{name}' is in another file as well"))
-            own[name] = concept
-    if None in files:
-        return None
-    known = {**concepts.shipped(), **own}
-    for file, parsed in filter(None, files):
-        problems.extend(_stands_for_nothing(file, parsed.concepts, known))
-    return known
-
-
-def _stands_for_nothing(file: YamlFile, own: Mapping[str, Concept], known: Mapping[str, Concept]) -> Iterator[str]:
-    for name, concept in own.items():
-        for number, meant in enumerate(concept.stands_for):
-            if meant.concept not in known:
-                place = ("concepts", name, "stands_for", number, "concept")
-                yield file.problem(place, f"unknown concept '{meant.concept}'{names.similar(meant.concept, known)}")
-
-
-def _markers(folder: Path, problems: list[str], environment: Mapping[str, str]) -> Markers:
-    """What comes with the program, and the lists of the folder."""
-    files = [_read(path, furniture.SCHEMA, problems, environment) for path in sorted(folder.glob("*.yaml"))]
-    lists = [parsed.model_dump() for _, parsed in filter(None, files)]
-    return Markers.of(*lists_built_in(), *lists) if lists else built_in()
-
-
-def _links(path: Path, problems: list[str], environment: Mapping[str, str]) -> Rules:
-    """What comes with the program, and what the file adds, if there is one."""
-    found = _read(path, links.SCHEMA, problems, environment) if path.exists() else None
-    return Rules.of(data("links.yaml"), found[1].model_dump()) if found else built_in_links()
-
-
-def _agencies(path: Path, problems: list[str], environment: Mapping[str, str]) -> Agencies:
-    """What comes with the program, and what the file adds, if there is one."""
-    found = _read(path, agencies.SCHEMA, problems, environment) if path.exists() else None
-    return Agencies.of(data("agencies.yaml"), found[1].model_dump()) if found else built_in_agencies()
-
-
-def _sources(file: YamlFile, parsed: Any, directory: Path, state: Path, problems: list[str]) -> dict[str, Source]:
-    configured = [source.located(directory, state) for source in parsed.sources]
-    found: dict[str, Source] = {}
-    for number, source in enumerate(configured):
-        if source.key in found:
-            problems.append(
-                file.problem(
-                    ("sources", number),
-                    f"another source has the id '{source.key}' too: give one of them an `id:` of its own",
-                )
-            )
-        found[source.key] = source
-    for number, source in enumerate(configured):
-        try:
-            members = list(source.members(directory, state))
-        except SourceError as error:
-            problems.append(file.problem(("sources", number), str(error)))
-            continue
-        for member in members:
-            if found.setdefault(member.key, member) is not member:
-                log.debug("%s: in the list %s, and elsewhere before it", member.key, source.title)
-    return found
-
-
-def _example_places(file: YamlFile, parsed: topics.TopicsFile) -> Iterator[tuple[tuple[str, str, int], str]]:
+def _example_places(file: YamlFile, parsed: topics.TopicsFile) -> Iterator[tuple[tuple[str, str, int], Place]]:
     for slug, topic in parsed.topics.items():
         for side in ("match", "reject"):
             for number in range(len(getattr(topic.examples, side))):

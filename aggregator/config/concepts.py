@@ -6,15 +6,16 @@ from datetime import date
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
 
 from aggregator import packaged
 from aggregator.config.topics import ConceptId
+from aggregator.iso639 import checked
 from aggregator.registry import Options
-from aggregator.units import Written
 
 ANY = "any"  # in the place of a language: the words mean this in every language
 _WORDS = re.compile(r"\w")
+_WORDS_OF_ONE = "\u2e80"  # from here on one character may be a word: 中, 日
 _STEM_WRONG = re.compile(r"(?<!\w\w)\*|\*(?=[\w*])")
 
 
@@ -23,18 +24,20 @@ def _understood(alias: str) -> str:
         raise ValueError("has neither letters nor digits")
     if _STEM_WRONG.search(alias):
         raise ValueError("a * stands at the end of a word, behind two letters at least, for its endings")
+    if len(letters := _WORDS.findall(alias)) == 1 and letters[0] < _WORDS_OF_ONE:
+        raise ValueError(
+            "one letter by itself stands in too many texts: write a longer name, or ask for it in a topic, by `phrase:`"
+        )
     return alias
 
 
-def _filled(listed: tuple[str, ...]) -> tuple[str, ...]:
-    if not listed:
-        raise ValueError("must have at least one entry")
-    return listed
-
-
 Alias = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_understood)]
-Spoken = Annotated[str, Written(r"^[a-z]{2,3}$", "a language is its ISO 639 code, such as 'en', or it is 'any'")]
-Listed = Annotated[tuple[Alias, ...], AfterValidator(_filled)]  # `min_length` complains beside each wrong entry, too
+Spoken = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": "^[a-z]{2,3}$"}),
+    AfterValidator(lambda code: code if code == ANY else checked(code)),
+]
+Listed = Annotated[tuple[Alias, ...], Field(min_length=1)]
 ByLanguage = Annotated[dict[Spoken, Listed], Field(min_length=1)]
 # Told apart by looks, so that a mistake in one is not also called a mistake in the other.
 _LOOKS = Discriminator(lambda value: "by language" if isinstance(value, dict) else "list")

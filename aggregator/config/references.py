@@ -12,6 +12,7 @@ from typing import Any
 from aggregator.config.names import named
 from aggregator.config.topics import QUANTIFIERS, Group, Topic, TopicsFile
 from aggregator.config.yamlfile import Location, YamlFile
+from aggregator.errors import Problem
 
 MAX_RULES = 5_000  # in one topic, when all names are followed
 MAX_DEPTH = 40  # of rules in rules, where names lead
@@ -19,7 +20,7 @@ MAX_DEPTH = 40  # of rules in rules, where names lead
 _INHERITED = ("stories", "related", "reasons", "limit")
 
 
-def circles(file: YamlFile) -> Iterator[str]:
+def circles(file: YamlFile) -> Iterator[Problem]:
     """A problem for each name by which a rule, or a topic, comes to stand for itself, or that leads too deep."""
     uses: dict[Location, list[tuple[Location, Location]]] = {}
     for place, found in named(file):
@@ -66,7 +67,7 @@ def resolved(file: TopicsFile) -> dict[str, Topic]:
     return {slug: topic(slug) for slug in file.topics}
 
 
-def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]) -> Iterator[str]:
+def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]) -> Iterator[Problem]:
     """A problem for each key by which a topic would be shown where the one that it extends is not."""
     for slug, topic in own.items():
         base = whole[topic.extends] if topic.extends else None
@@ -79,7 +80,7 @@ def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]
             yield file.problem(("topics", slug, "language"), message)
 
 
-def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[str]:
+def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[Problem]:
     """A problem for each topic that is too much to judge: a few names can stand for a million rules."""
     seen: dict[int, int] = {}
     for slug, topic in topics.items():
@@ -114,7 +115,7 @@ def _circles(
     uses: Mapping[Location, list[tuple[Location, Location]]],
     depths: dict[Location, int],
     file: YamlFile,
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """Follows the names from a place, without recursion: there may be a thousand in a row."""
     path: list[Location] = [start]
     ways = [iter(uses[start])]

@@ -200,6 +200,10 @@ class Settings(Options):
     former_tag_authority: Annotated[str, _AUTHORITY] | None = Field(
         None, description="The tag_authority that this store has had, if it is to have another one: new ids are meant."
     )
+    reload: Literal["watch", "signal"] = Field(
+        "watch",
+        description="When a changed configuration is taken over: when its files have been saved, or on SIGHUP only.",
+    )
     poll: Poll = Poll()
     fetch: Fetch = Fetch()
     parse: Parse = Parse()

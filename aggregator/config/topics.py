@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, mod
 
 from aggregator import registry
 from aggregator.registry import Leaf, Options
-from aggregator.units import LONGEST, Duration, Written
+from aggregator.units import LONGEST, Duration, LanguageCode, Written
 
 ABOUT = 25  # from this score on an article is about a concept; below, it mentions it
 QUANTIFIERS = ("all", "any", "none")
@@ -27,7 +27,6 @@ Slug = Annotated[
     ),
 ]
 RuleName = Annotated[str, Written(SLUG, "a rule's name has small letters, digits and hyphens, at most 64")]
-Language = Annotated[str, Written(r"^[a-z]{2,3}$", "a language is its ISO 639 code, such as 'en'")]
 
 if TYPE_CHECKING:
     Rule: TypeAlias = "str | Leaf | Group"  # a text is a concept
@@ -59,7 +58,7 @@ class Example(Options):
     url: str | None = None
     author: str | None = None
     category: tuple[str, ...] = ()
-    language: Language | None = Field(None, description="Instead of that of its words.")
+    language: LanguageCode | None = Field(None, description="Instead of that of its words.")
     source: str | None = Field(None, description="The name or id of the source that it comes from.")
     age: Duration | None = Field(None, description="How old it is when it is first seen.")
 
@@ -86,7 +85,9 @@ class Topic(Group):
     extends: str | None = Field(
         None, description="Another topic: what is in this one is in that one, too, and shown alike if nothing is said."
     )
-    language: tuple[Language, ...] = Field((), description="Only articles in these languages, or of unknown language.")
+    language: tuple[LanguageCode, ...] = Field(
+        (), description="Only articles in these languages, or of unknown language."
+    )
     max_age: Duration | None = Field(None, description="Older stories leave the feed.")
     min_independent_sources: int = Field(
         1, ge=1, le=100, description="Only stories that so many tell: reprints of one agency's text count once."

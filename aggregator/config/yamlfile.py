@@ -4,9 +4,7 @@ YAML 1.1 reads `no` as False, `012` as 10 and `1:30` as 90. Here the schema deci
 scalars stay text and pydantic turns them into numbers where a number is wanted.
 """
 
-import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -15,38 +13,17 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from aggregator.errors import ConfigError
+from aggregator.config.sayings import malformed, meant, saying, suggest
+from aggregator.errors import ConfigError, Place, Problem
 
 MAX_BYTES = 5_000_000
 MAX_NODES = 500_000  # aliases count each time they are used: 300 bytes can stand for half a million values
 MAX_DEPTH = 40
 
-_PRIVATE = {"auth", "headers", "cookies", "proxy", "database"}  # keys whose values no message shows
-
 Location = tuple[int | str, ...]
 _STANDARD_TAG = "tag:yaml.org,2002:"
 # The last two are what a plain `<<` and `=` are taken for; here they are text like all else.
 _TAGS = frozenset(f"{_STANDARD_TAG}{name}" for name in "str int float bool null map seq timestamp merge value".split())
-
-# What pydantic finds, by its type, for a person who writes YAML. Types that are not here speak for themselves.
-_SAYINGS = {
-    "bool_parsing": "write true or false",
-    "bool_type": "write true or false",
-    "dict_type": "here stand keys with values, one a line, such as 'key: value'",
-    "greater_than_equal": "must be at least {ge}",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "must be {expected}",
-    "model_type": "here stand keys with values, one a line, such as 'key: value'",
-    "path_type": "must be a path",
-    "string_pattern_mismatch": "does not have the form {pattern}",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_too_short": "must not be empty",
-    "string_type": "must be one text",
-    "too_short": "must have at least {min_length} entry",
-    "tuple_type": "must be a list, written like [one, another]",
-}
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -58,15 +35,22 @@ class YamlFile:
     path: Path
     data: Any
     marks: dict[Location, tuple[int, int]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)  # that do not keep the rest from being read
+    problems: list[Problem] = field(default_factory=list)  # that do not keep the rest from being read
 
-    def place(self, location: Location) -> str:
-        """`file:line:column` of a value, or of the nearest value around it."""
-        line, column = self.marks.get(self._known(location), (1, 1))
-        return f"{self.path}:{line}:{column}"
+    def place(self, location: Location) -> Place:
+        """Where a value stands, or the nearest value around it."""
+        known = self._known(location)
+        return Place(str(self.path), *self.marks.get(known, (1, 1)), known)
 
-    def problem(self, location: Location, message: str) -> str:
-        return f"{self.place(location)}: {message}"
+    def problem(self, location: Location, message: str) -> Problem:
+        return Problem(message, self.place(location))
+
+    def without(self, entries: Collection[Location]) -> "YamlFile":
+        """The file without some of its keys, or of the entries under them: `("poll",)`, `("topics", "a")`."""
+        data = self.data if isinstance(self.data, dict) else {}
+        left = {key: _without(value, key, entries) for key, value in data.items() if (key,) not in entries}
+        moved = ((_moved(location, entries), mark) for location, mark in self.marks.items())
+        return YamlFile(self.path, left, {location: mark for location, mark in moved if location is not None})
 
     def validate(self, adapter: TypeAdapter[Any], context: Mapping[str, Any] | None = None) -> Any:
         """The data as the adapter's type. Raises ConfigError with every problem and its place."""
@@ -87,7 +71,7 @@ class YamlFile:
                 known = (*known, step)
         return known
 
-    def _explain(self, detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
+    def _explain(self, detail: ErrorDetails, adapter: TypeAdapter[Any]) -> Problem:
         location, kind = detail["loc"], detail["type"]
         last = str(location[-1]) if location else ""
         if kind == "extra_forbidden":
@@ -96,7 +80,7 @@ class YamlFile:
         if kind == "missing":
             return self.problem(location[:-1], f"the key '{last}' is missing")
         if kind == "unknown_kind":
-            return self.problem(location, f"{detail['msg']}{_meant(detail)}")
+            return self.problem(location, f"{detail['msg']}{meant(detail)}")
         name = ".".join(str(step) for step in self._known(location)) or "the file"
         return self.problem(location, f"{name}: {saying(detail)}")
 
@@ -106,7 +90,7 @@ def load(path: Path) -> YamlFile:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigError([f"{path}:1:1: cannot be read: {error.strerror}"]) from error
+        raise _refusal(path, 1, 1, f"cannot be read: {error.strerror}") from error
     return parse(raw, path)
 
 
@@ -117,44 +101,49 @@ def parse(raw: bytes, name: str | Path, most_bytes: int = MAX_BYTES) -> YamlFile
     """
     path = Path(name)
     if len(raw) > most_bytes:
-        raise ConfigError([f"{path}:1:1: larger than {most_bytes:,} bytes"])
+        raise _refusal(path, 1, 1, f"larger than {most_bytes:,} bytes")
     try:
         text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _refusal(path, raw.count(b"\n", 0, error.start) + 1, 1, "not UTF-8 text") from error
+    try:
         _refuse_depth(text, path)
         root = yaml.compose(text, Loader=_Loader)
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{path}:{line}:1: not UTF-8 text"]) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ConfigError([f"{path}:{line}:{column}: {error.problem or error.context}"]) from error
-    except yaml.YAMLError as error:  # characters that YAML forbids
-        raise ConfigError([f"{path}:1:1: {' '.join(str(error).split())}"]) from error
+    except yaml.YAMLError as error:
+        raise _refusal(path, *malformed(error, text)) from error
     reader = _Reader(path)
     data = reader.read(root, ()) if root is not None else {}
     return YamlFile(path, data, reader.marks, reader.problems)
 
 
+def _refusal(path: Path, line: int, column: int, message: str) -> ConfigError:
+    return ConfigError([Problem(message, Place(str(path), line, column))])
+
+
+def _without(value: Any, key: str, entries: Collection[Location]) -> Any:
+    if isinstance(value, dict):
+        return {inner: one for inner, one in value.items() if (key, inner) not in entries}
+    if isinstance(value, list):
+        return [one for number, one in enumerate(value) if (key, number) not in entries]
+    return value
+
+
+def _moved(location: Location, entries: Collection[Location]) -> Location | None:
+    """Where a value stands once some entries are gone; None where it is gone with them."""
+    if location[:1] in entries or location[:2] in entries:
+        return None
+    if len(location) < 2 or not isinstance(location[1], int):
+        return location
+    before = sum((location[0], number) in entries for number in range(location[1]))
+    return (location[0], location[1] - before, *location[2:])
+
+
 def details(error: ValidationError) -> list[ErrorDetails]:
-    """The problems in an error, without those that only follow from another."""
-    return [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
-
-
-def saying(detail: ErrorDetails) -> str:
-    """What is wrong with a value, in the words of the program, and the value."""
-    kind, value = detail["type"], detail["input"]
-    if kind == "tuple_type" and isinstance(value, str):
-        return f"write a list: [{value}]"
-    message = _SAYINGS[kind].format_map(detail.get("ctx", {})) if kind in _SAYINGS else detail["msg"]
-    private = _PRIVATE & {str(step) for step in detail["loc"]}
-    got = f" (got {_without_userinfo(value)!r:.60})" if isinstance(value, str) and value and not private else ""
-    return message.removeprefix("Value error, ") + got
-
-
-def _without_userinfo(value: str) -> str:
-    """Up to the last @, since what is wrong with an address may be its password."""
-    return re.sub(r"(?<=://).*@", "…@", value, flags=re.DOTALL)
+    """The problems in an error, without those that only follow from another: an entry that is wrong is not counted, so
+    that there seem to be too few."""
+    found = [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+    inside = {detail["loc"][:length] for detail in found for length in range(len(detail["loc"]))}
+    return [detail for detail in found if detail["type"] != "too_short" or detail["loc"] not in inside]
 
 
 def _refuse_depth(text: str, path: Path) -> None:
@@ -164,7 +153,7 @@ def _refuse_depth(text: str, path: Path) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 1
-            raise ConfigError([f"{path}:{line}:1: too many or too deeply nested values"])
+            raise _refusal(path, line, 1, "too many or too deeply nested values")
 
 
 class _Reader:
@@ -173,15 +162,15 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.marks: dict[Location, tuple[int, int]] = {}
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.budget = MAX_NODES
 
     def read(self, node: yaml.Node, location: Location) -> Any:
         self.marks.setdefault(location, _position(node))
         self.budget -= 1
         if self.budget < 0 or len(location) > MAX_DEPTH:
-            raise ConfigError([self._at(node, "too many or too deeply nested values")])
-        self._check_tag(node)
+            raise ConfigError([self._at(node, "too many or too deeply nested values", location)])
+        self._check_tag(node, location)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
@@ -192,47 +181,28 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key, value in node.value:
-            self._check_tag(key)
+            self._check_tag(key, location)
             if not isinstance(key, yaml.ScalarNode):
-                self.problems.append(self._at(key, "a key must be plain text"))
+                self.problems.append(self._at(key, "a key must be plain text", location))
             elif key.value in data:
-                self.problems.append(self._at(key, f"the key '{key.value}' stands here twice"))
+                message = f"the key '{key.value}' stands here twice"
+                self.problems.append(self._at(key, message, (*location, key.value)))
             else:
                 self.marks[(*location, key.value)] = _position(key)
                 data[key.value] = self.read(value, (*location, key.value))
         return data
 
-    def _check_tag(self, node: yaml.Node) -> None:
+    def _check_tag(self, node: yaml.Node, location: Location) -> None:
         if node.tag not in _TAGS and node.tag != "!":
             tag = node.tag.replace(_STANDARD_TAG, "!!")
-            self.problems.append(self._at(node, f"tags such as {tag!r} are not supported"))
+            self.problems.append(self._at(node, f"tags such as {tag!r} are not supported", location))
 
-    def _at(self, node: yaml.Node, message: str) -> str:
-        line, column = _position(node)
-        return f"{self.path}:{line}:{column}: {message}"
-
-
-def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """` (did you mean 'x'?)`, or the known names when they are few, or nothing. A prefix of all counts for nothing."""
-    names = sorted(known)
-    rests = [name.removeprefix(prefix) for name in names]
-    close = difflib.get_close_matches(word.removeprefix(prefix), rests, n=1, cutoff=0.6)
-    if close:
-        return f" (did you mean '{prefix}{close[0]}'?)"
-    return f" (known: {', '.join(names)})" if 0 < len(names) <= 12 else ""
+    def _at(self, node: yaml.Node, message: str, location: Location) -> Problem:
+        return Problem(message, Place(str(self.path), *_position(node), location))
 
 
 def _position(node: yaml.Node) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1
-
-
-def _meant(detail: ErrorDetails) -> str:
-    """For a value of unknown kind, the key that one of its keys may have been meant for."""
-    known, value = detail.get("ctx", {}).get("keys", "").split(), detail["input"]
-    for key in value if isinstance(value, dict) and known else ():
-        if close := difflib.get_close_matches(str(key), known, n=1, cutoff=0.6):
-            return f" (did you mean '{close[0]}' instead of '{key}'?)"
-    return ""
 
 
 def _keys_at(annotation: Any, location: Sequence[int | str]) -> set[str]:

@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from aggregator.case import Case
-from aggregator.config.topics import Language
 from aggregator.leaves._answers import answer, one_or_more
 from aggregator.models import Verdict
 from aggregator.registry import Leaf
+from aggregator.units import LanguageCode
 
 
 class LanguageLeaf(Leaf):
@@ -20,7 +20,7 @@ class LanguageLeaf(Leaf):
 
     KEY: ClassVar[str] = "language"
 
-    language: Annotated[tuple[Language, ...], one_or_more(Language)] = Field(min_length=1, max_length=50)
+    language: Annotated[tuple[LanguageCode, ...], one_or_more(LanguageCode)] = Field(min_length=1, max_length=50)
 
     def judge(self, case: Case) -> Verdict:
         spoken = case.article.language

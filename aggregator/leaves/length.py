@@ -23,6 +23,8 @@ class Lengths(Options):
     def _says_something(self) -> Self:
         if self.min is None and self.max is None:
             raise ValueError("a length needs min or max, such as {min: 80}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"no text has {self.min:,} words at least and {self.max:,} at most: min is above max")
         return self
 
 

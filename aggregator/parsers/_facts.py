@@ -39,11 +39,6 @@ _FIELDS = {  # of an entry, that a text states
 _FRONT = re.compile(r"\ufeff?---[ \t]*\n(.*?)(?<=\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _LANGUAGE = re.compile("[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*")
 _KEY = re.compile(r"([A-Za-z][\w -]{0,40}):(?:\s+(.*))?$")
-_ADVICE = {
-    "mapping values are not": ": put quotes around a value with a colon in it",
-    "unexpected end of stream": ": a quotation mark or a bracket is not closed",
-}
-_PLACE = re.compile(r":(\d+):(\d+): ")
 # The keys that site generators write, in the order in which they are believed.
 _WRITTEN = {
     "title": "title",
@@ -146,17 +141,8 @@ def beside(document: Document) -> Facts | None:
     try:
         facts: Facts = yamlfile.parse(document.beside, document.beside_name, MAX_BYTES).validate(_SCHEMA)
     except ConfigError as error:
-        raise DocumentError("\n".join(map(_with_advice, sorted(error.problems, key=_place)))) from error
+        raise DocumentError(str(error)) from error
     return facts
-
-
-def _place(problem: str) -> tuple[int, int]:
-    found = _PLACE.search(problem)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
-def _with_advice(problem: str) -> str:
-    return problem + next((advice for words, advice in _ADVICE.items() if words in problem), "")
 
 
 def front_matter(text: str) -> tuple[Facts | None, str, dict[str, str]]:
@@ -171,9 +157,9 @@ def front_matter(text: str) -> tuple[Facts | None, str, dict[str, str]]:
     broken = ""
     try:
         file = yamlfile.parse(match[1].encode(errors="replace"), FRONT_MATTER, MAX_BYTES)
-        data, broken = file.data, next(iter(file.problems), "")
+        data, broken = file.data, "".join(map(str, file.problems[:1]))
     except ConfigError as error:
-        data, broken = None, error.problems[0]
+        data, broken = None, str(error.problems[0])
     if broken:
         data = _line_by_line(match[1])
     facts, unread = _stated(data) if isinstance(data, dict) else (None, [])
