@@ -86,12 +86,12 @@ def test_dropped_file_is_news_within_seconds_and_ctrl_c_ends_cleanly(config_dire
     path = config_directory / "aggregator.yaml"
     assert not re.search("^base_url", path.read_text(), re.MULTILINE)  # so that it follows from `listen`
     with daemon(config_directory) as running:
-        running.until(r"folder:seeds: 16 new")
+        running.until(r"id=folder:seeds new=16 ")
         running.until(r"published")
         assert f"{running.base}feeds/china-russia.atom" in running.said
         inbox = config_directory.parent / "var" / "inbox"
         (inbox / "new.txt").write_text("Russia and China sign\n\nChina and Russia signed. China did. Russia did.\n")
-        running.until(r"folder:inbox: 1 new")
+        running.until(r"id=folder:inbox new=1 ")
         deadline = time.monotonic() + WITHIN
         while "Russia and China sign" not in running.get("feeds/china-russia.atom"):
             assert time.monotonic() < deadline
@@ -108,12 +108,12 @@ def test_a_kept_folder_may_come_later_and_a_correction_in_place_is_news_at_once(
         folder.mkdir()
         (folder / "a.txt").write_text("China and Russia\n\nChina and Russia talked.\n")
         running.until("later: watched by the kernel")
-        running.until("folder:later: 1 new")
+        running.until("id=folder:later new=1 ")
         before = folder.stat().st_mtime_ns
         with (folder / "a.txt").open("a") as file:
             file.write("\nThey will talk again next week.\n")
         assert folder.stat().st_mtime_ns == before
-        running.until("folder:later: 0 new, 1 updated")
+        running.until("id=folder:later new=0 changed=1")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(WITHIN) == 0
 
@@ -188,7 +188,7 @@ def test_second_daemon_on_one_state_directory_is_refused(config_directory: Path)
 def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_directory: Path) -> None:
     path = config_directory / "topics.yaml"
     with daemon(config_directory) as running:
-        running.until("folder:seeds: 16 new")
+        running.until("id=folder:seeds new=16 ")
         path.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
         running.process.send_signal(signal.SIGHUP)
         running.until("configuration reloaded")
@@ -279,7 +279,7 @@ def test_served_on_the_socket_that_systemd_has_opened(config_directory: Path) ->
 
 def test_killed_daemon_goes_on_where_it_was(config_directory: Path) -> None:
     with daemon(config_directory) as running:
-        running.until("folder:seeds: 16 new")
+        running.until("id=folder:seeds new=16 ")
         running.process.kill()
         running.process.wait(WITHIN)
     with daemon(config_directory) as running:
@@ -358,7 +358,7 @@ def test_stories_are_taken_apart_and_put_together_beside_a_daemon(config_directo
     for name in ("one", "two"):
         (inbox / f"{name}.txt").write_text(f"China and Russia agree on a plan\n\n{said} That was said on day {name}.\n")
     with daemon(config_directory) as running:
-        running.until("folder:folder: 2 new")
+        running.until("id=folder:folder new=2 ")
         (trace, *_) = json.loads(aggregator(config_directory, "explain", "--json", str(inbox / "two.txt")).stdout)
         (other, *_) = json.loads(aggregator(config_directory, "explain", "--json", str(inbox / "one.txt")).stdout)
         assert "noted" in aggregator(config_directory, "stories", "split", trace["key"]).stdout
