@@ -36,10 +36,10 @@ def config_of(directory: Path | None) -> "Config":
     from aggregator import config, explain, logs
 
     found = config.load(config.find(directory))
-    logs.set_up(found.settings.log.format, found.settings.log.level)
     failing = list(explain.failing_examples(found))
     if failing:
         raise ConfigError(failing)
+    logs.set_up(found.settings.log.format, found.settings.log.level)
     return found
 
 

@@ -199,6 +199,9 @@ def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_director
         running.process.send_signal(signal.SIGHUP)
         running.until(r"refused(?s:.*)topics.yaml:2:11: unknown key 'titel' \(did you mean 'title'\?\)")
         assert "Sport" in running.get("")
+        assert running.get("healthz") == "ok\n"
+        assert re.match("degraded\nconfiguration refused at .*topics.yaml:2:11: unknown key", running.get("readyz"))
+        assert 'aggregator_visits_total{outcome="news"} 1.0' in running.get("metrics")
         path.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
         settings = config_directory / "aggregator.yaml"
         text = (
