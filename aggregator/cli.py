@@ -1,17 +1,17 @@
 """The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG), 130 Ctrl-C."""
 
 import json
-import logging
+import os
 import shutil
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aggregator import __version__
+from aggregator import __version__, logs
 from aggregator.commands import BAD_CONFIG, check_facts, config_of, examined, failing_well, progress, reading
 from aggregator.config_commands import config
 from aggregator.database_commands import db
@@ -47,10 +47,9 @@ def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
     Without a command, but with an option: run. Example: aggregator --config /etc/aggregator run
     """
     context.obj = directory
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("aggregator").setLevel(logging.DEBUG if verbose else logging.INFO)
+    if verbose:
+        os.environ["AGGREGATOR_LOG__LEVEL"] = "debug"  # wins over the file, on a reload, too
+    logs.set_up(level="debug" if verbose else "info")
     if context.invoked_subcommand is None:
         context.invoke(run)
 
@@ -97,16 +96,17 @@ def init(new: Path, state: str) -> None:
 @main.command()
 @click.option("--url", help="Ask there, and not at `listen`.")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for an answer.")
+@click.option("--ready", is_flag=True, help="Ask whether feeds are published and the store answers, too.")
 @click.pass_obj
-def healthcheck(directory: Path | None, url: str | None, timeout: float) -> None:
-    """Ask the running daemon how it is: exit code 0 if it says that all is well, else 1.
+def healthcheck(directory: Path | None, url: str | None, timeout: float, ready: bool) -> None:
+    """Ask the running daemon how it is: exit code 0 if the work gets on, else 1, with the reasons.
 
     Example, in a container: aggregator healthcheck
     """
     with failing_well():
         from aggregator import health
 
-        click.echo(health.asked(url or health.own_url(directory), timeout))
+        click.echo(health.asked(url or health.own_url(directory), timeout, "readyz" if ready else "healthz"))
 
 
 @main.command()
@@ -165,21 +165,27 @@ def check(directory: Path | None, as_json: bool) -> None:
 @main.command()
 @click.argument("source", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--failing", is_flag=True, help="Of the sources, only those whose last visit failed.")
+@click.option("--all", "all_", is_flag=True, help="All sources, also where there are more than a hundred.")
 @click.pass_obj
-def status(directory: Path | None, source: str | None, as_json: bool) -> None:
-    """Show all sources and topics; or one SOURCE, by its name or id, with its last visits and the reason of the next.
+def status(directory: Path | None, source: str | None, as_json: bool, failing: bool, all_: bool) -> None:
+    """Show what waits, what is wrong, sources and topics; or one SOURCE, by its name or id, with its last visits and
+    the reason of the next. Of more than a hundred sources those that fail are shown.
 
-    Examples: aggregator status --json; aggregator status "Example World"
+    Examples: aggregator status --failing; aggregator status --json; aggregator status "Example World"
     """
     with failing_well():
         from aggregator import config as configuration
-        from aggregator import show
+        from aggregator import overview, show
         from aggregator.errors import StateError
 
         config = configuration.load(configuration.find(directory))
         now = datetime.now(UTC)
         with reading(config) as database:
-            facts = show.source(database, source, now) if source else show.status(config, database, now)
+            if source:
+                facts: Any = show.source(database, source, now)
+            else:
+                facts = overview.status(config, database, now, failing=failing, all_=all_ or as_json)
         if not facts:
             raise StateError(f"{source}: no source has this name or id; `aggregator status` lists them")
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -187,8 +193,12 @@ def status(directory: Path | None, source: str | None, as_json: bool) -> None:
             click.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
         elif isinstance(facts, list):
             click.echo("\n\n".join("\n".join(show.source_lines(one, now, width)) for one in facts))
+        elif width is not None:
+            from rich.console import Console
+
+            overview.print_tables(facts, now, Console())
         else:
-            click.echo("\n".join(show.lines(facts, now, width)))
+            click.echo("\n".join(overview.lines(facts, now, width)))
 
 
 @main.command()

@@ -1,6 +1,5 @@
 """What commands share: how they fail, the configuration, the store, bars on a terminal."""
 
-import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -37,10 +36,14 @@ def failing_well() -> Iterator[None]:
 
 
 def config_of(directory: Path | None) -> "Config":
-    """The configuration, its examples tested. Raises ConfigError with all that is wrong."""
+    """The configuration, its examples tested; from now on the log is as it says. Raises ConfigError with all that is
+    wrong."""
+    from aggregator import logs
+
     found, problems = examined(directory)
     if problems or found is None:
         raise ConfigError(problems)
+    logs.set_up(found.settings.log.format, found.settings.log.level)
     return found
 
 
@@ -108,7 +111,7 @@ def progress(
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bars, _logging_above():
+    with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(doing, total=total)
         files = bars.add_task("reading files", total=None, visible=False)
 
@@ -137,15 +140,3 @@ def stepping(doing: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(doing, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-@contextmanager
-def _logging_above() -> Iterator[None]:
-    """Lines of the log stand above a bar, not in it: rich has put itself in the place of stderr."""
-    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
-    before = [handler.setStream(sys.stderr) for handler in handlers]
-    try:
-        yield
-    finally:
-        for handler, stream in zip(handlers, before, strict=True):
-            handler.setStream(stream or sys.stderr)

@@ -19,12 +19,14 @@ from operator import attrgetter
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from aggregator import distribute
+from aggregator.alerting import Alerting
 from aggregator.config import Config
 from aggregator.config_files import ConfigFiles
 from aggregator.errors import AggregatorError, StateError
 from aggregator.fetch import Fetcher
+from aggregator.gauges import Gauges
 from aggregator.housekeeping import keep_house
-from aggregator.notify import is_listening, notify, passed_sockets, reloading
+from aggregator.notify import notify, passed_sockets, reloading
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
 from aggregator.runtime import TICK_SECONDS, Visits, executor
@@ -37,6 +39,8 @@ from aggregator.web import serve
 
 TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
 DISTRIBUTE_SECONDS = 1  # between two looks for what is to be delivered
+ALERT_SECONDS = 60  # between two looks for what an operator should know
+ALERT_REST = 20  # times as long as a look took, until the next one
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
 CATCHING_UP_SECONDS = 30  # between two lines about how far changed rules have been applied
@@ -83,7 +87,11 @@ class Daemon:
         self._visits: Visits
         self._subscriber: Subscriber
         self._distributor: distribute.Distributor
-        self._service = Service(self._pipeline, lambda: self._visits.under_way, self._readers.overdue)
+        self._service = Service(
+            self._pipeline, lambda: self._visits.under_way, self._readers.overdue, self._stopping.is_set
+        )
+        self._alerting = Alerting(self._pipeline, lambda: self._service.store_trouble)
+        self._alert_at = 0.0  # monotonic
         self._telling: list[asyncio.Task[None]] = []
 
     @property
@@ -113,11 +121,14 @@ class Daemon:
                 self._stopping.is_set,
                 distributor,
                 passed_sockets(),
+                {"healthz": self._service.live, "readyz": self._service.readiness},
+                Gauges(lambda: self.config, self._database, lambda: self._visits.under_way),
             ),
         ):
             self._visits = Visits(self._pipeline, fetcher)
             self._subscriber = Subscriber(self._pipeline, fetcher)
             scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
+            scheduler.add_job(self._alert, "interval", seconds=ALERT_SECONDS, next_run_time=utc_now())
             scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
             scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
             looks = self._look_after_folders, self._look_after_configuration
@@ -126,9 +137,8 @@ class Daemon:
             scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
             self._service.ready()
-            if is_listening():
-                self._telling = [loop.create_task(self._service.tell_status())]
-                self._telling.append(loop.create_task(self._service.feed_watchdog()))
+            self._telling = [loop.create_task(self._service.tell_status())]
+            self._telling.append(loop.create_task(self._service.feed_watchdog()))
             ready(self.config)
             await self._stopping.wait()
             for task in self._telling:
@@ -197,6 +207,17 @@ class Daemon:
             await self._distributor.step()
         except StateError as error:
             log.error("nothing delivered, will try again: %s", error)
+
+    async def _alert(self) -> None:
+        """Tell operators what begins and what is over; beside all else, since many sources take a while to look at."""
+        began = time.monotonic()
+        if self._stopping.is_set() or began < self._alert_at:
+            return
+        try:
+            await asyncio.to_thread(self._alerting.look)
+        except (StateError, OSError) as error:
+            log.error("nothing told to operators, will try again: %s", error)
+        self._alert_at = time.monotonic() + ALERT_REST * (time.monotonic() - began)
 
     async def _keep_house(self) -> None:
         """Remove what is too old. The store, not this job's interval, knows whether that was done today."""
@@ -275,7 +296,9 @@ class Daemon:
             if self._stopping.is_set():
                 return
             log.error("nothing published, will try again: %s", error)
+            self._service.note("publication", error)
             return
+        self._service.note("publication", None)
         self._publish_at = time.monotonic() + PUBLISH_REST * (time.monotonic() - began)
         if changed:
             log.info("published: %d files changed", changed)
@@ -305,13 +328,15 @@ class Daemon:
             if before.reload == "watch" and await asyncio.to_thread(lambda: self._files.are_others):
                 notify("READY=1")
                 return  # it was read while it was being saved: that is looked at once it has come to rest
-            log.error("configuration refused, the old one stays in use:\n%s", error)
+            for problem in str(error).splitlines():
+                log.error("configuration refused, the old one stays in use: %s", problem)
             self._service.refused(error)
             return
         changed = [name for name in FIXED if attrgetter(name)(before) != attrgetter(name)(config.settings)]
         if changed:
             log.warning("restart to let the new %s take effect", " and ".join(changed))
         log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
+        self._pipeline.refusal = None
         self._service.reloaded()
 
     async def _look_after_folders(self) -> None:

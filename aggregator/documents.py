@@ -95,7 +95,8 @@ class Documents:
             async with visit.turns:
                 found = await self._by_process(visit, document)
         if found is not None:
-            metrics.note(found, compared=visit.request.compared)
+            remembered = visit.request.memory is not None
+            metrics.note(found, compared=visit.request.compared, remembered=remembered)
         if isinstance(found, Reading) and found.differs:
             await _keep_sample(visit, document, found.differs)
         return document, found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from aggregator import outage
+from aggregator import metrics, outage
 from aggregator.documents import bug, bug_in
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, Visit
@@ -131,6 +131,7 @@ class Endings:
 
     def _store(self, ending: Ending, outcome: Outcome, rejected: list[Rejected]) -> Visit:
         stored_visits.save(self._database, ending.lease, outcome)
+        metrics.stored(outcome)
         visit = self._saved(ending, outcome)
         if isinstance(ending.found, Found):
             try:
@@ -154,7 +155,7 @@ class Endings:
     def _saved(self, ending: Ending, outcome: Outcome) -> Visit:
         if ending.source.host:
             self._watch_network(ending.source.host, ending.lease, outcome.visit)
-        report(outcome.visit)
+        report(ending.source, outcome.visit)
         return outcome.visit
 
     def _watch_network(self, host: str, lease: Lease, visit: Visit) -> None:
@@ -176,11 +177,19 @@ def _is_quiet(ending: Ending, outcome: Outcome) -> bool:
     return reached and ending.source.host is not None and not outcome.articles and not outcome.rest_until
 
 
-def report(visit: Visit) -> None:
-    """One line in the log, at the level of what there is to do."""
-    if visit.error:
-        log.warning("%s: %s", visit.source, visit.error)
-    if visit.new or visit.updated:
-        log.info("%s: %d new, %d updated, %d ms", visit.source, visit.new, visit.updated, visit.milliseconds)
-    else:
-        log.debug("%s: %s, %d ms", visit.source, visit.outcome, visit.milliseconds)
+def report(source: Source, visit: Visit) -> None:
+    """One line in the log of a visit that brought something, at the level of what there is to do; and the counters."""
+    metrics.count_visit(visit)
+    brought = bool(visit.new or visit.updated)
+    level = logging.WARNING if visit.error else logging.INFO if brought else logging.DEBUG
+    facts = {
+        "source": source.title,
+        "id": visit.source,
+        "status": visit.status,
+        "new": visit.new,
+        "changed": visit.updated,
+        "folded": visit.folded,
+        "ms": visit.milliseconds,
+        "error": visit.error,
+    }
+    log.log(level, "visit failed" if visit.outcome == "failed" else "visited", facts)

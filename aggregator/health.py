@@ -9,8 +9,8 @@ from aggregator.errors import StateError
 LONGEST = 1000  # bytes of an answer that are looked at
 
 
-def asked(url: str, seconds: float) -> str:
-    """What `/healthz` of a daemon answers, on one line. Raises StateError unless it is 200.
+def asked(url: str, seconds: float, page: str = "healthz") -> str:
+    """What `/healthz`, or `/readyz`, of a daemon answers, on one line. Raises StateError unless it is 200.
 
     No proxy that the environment names is asked: the daemon is on this machine.
     """
@@ -18,7 +18,7 @@ def asked(url: str, seconds: float) -> str:
         parts = urlsplit(url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=seconds)
-        connection.request("GET", parts.path.rstrip("/") + "/healthz")
+        connection.request("GET", parts.path.rstrip("/") + f"/{page}")
         with connection.getresponse() as answer:
             said = " ".join(answer.read(LONGEST).decode(errors="replace").split())
             status = answer.status

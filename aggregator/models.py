@@ -464,6 +464,8 @@ class Visit:
     updated: int = 0
     known: int = 0
     skipped: int = 0  # entries that could not be used
+    folded: int = 0  # of the new ones, copies of what was stored already
+    rekeyed: int = 0  # of the known ones, those that came under other ids than before
     url: str | None = None  # where a redirect led
     kind: str | None = None  # of the error, as `SourceError.kind`
     error: str | None = None
@@ -488,6 +490,20 @@ class Outcome:
     files: tuple[File, ...] = ()  # to be remembered
     gone: tuple[str, ...] = ()  # names of files to be forgotten
     sketches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by article key
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What an operator should know, from its beginning until it is over."""
+
+    id: str
+    kind: str  # as `alerts` explains it
+    subject: str  # what it is about: a source's id, or a name of ours
+    name: str  # the subject, for people
+    text: str
+    since: datetime
+    updated_at: datetime
+    resolved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class Outcomes:
         read = _together(found, readings)
         articles = self._without_furniture(source, read.articles)
         named = {identity.stored_guid(document.identity) for document in found.documents if document.identity}
+        found_keys = {article.key for article in articles}
         articles, known, left_out = self._recognised(source, articles, (*read.present, *present), named, now)
         fresh = dedup.news(articles, known)
         folded = folding.fold(self._database, fresh, source, self._config)
@@ -102,6 +103,8 @@ class Outcomes:
             updated=len(fresh) - len(new),
             known=len(articles) - len(fresh) + len(read.present) + left_out,
             skipped=read.skipped,
+            folded=_folded(new, stories),
+            rekeyed=len({article.key for article in articles} - found_keys),
             url=found.url,
             error="; ".join(filter(None, (_summary(read.rejected), _flooded(read.dropped) if new else None))) or None,
         )
@@ -324,6 +327,12 @@ def _in_part(reading: Reading) -> str:
     count = len(reading.articles)
     read = f"{count} article{'s were' if count != 1 else ' was'} read, but not: {parts}{more}"
     return f"{read}. What was read is published; drop it again when it is mended: no article comes twice"
+
+
+def _folded(new: Iterable[Article], stories: Iterable[Story]) -> int:
+    """How many of these articles are copies of others."""
+    placed = {copy.key: copy.placement.rule for story in stories for copy in story.copies}
+    return sum(placed.get(article.key, "first") != "first" for article in new)
 
 
 def _summary(rejected: list[Rejected]) -> str | None:

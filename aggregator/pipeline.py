@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
-from aggregator import publication, publish, registry, regroup, retag, schedule
+from aggregator import alert_feed, metrics, publication, publish, registry, regroup, retag, schedule
 from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.documents import Documents, bug, put_off
@@ -84,10 +84,10 @@ class Pipeline:
         many documents were taken or refused, and how many files wait for the next one.
         """
         self.config = config
-        self.refusal: Refusal | None = None  # of another configuration, until one is taken over
         self.database = database
         self.judge = Judge(config)
         self.outage = Outage()
+        self.refusal: Refusal | None = None  # the last configuration that was not taken over, until one is
         self._outcomes = Outcomes(config, database, self.judge)
         self._relating = Relating(database)
         self._behind: retag.Steps | None = iter(())  # None: prepare again
@@ -120,10 +120,12 @@ class Pipeline:
         longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
         topics = self.config.topics
+        metrics.keep_topics(topics.keys())
         public = {slug for slug, topic in topics.items() if not topic.private}
-        publish.withdraw(public, self.config.public)
+        operator = {self.config.settings.operator_feed: {alert_feed.SLUG}}
+        publish.withdraw(public | operator.get("public", set()), self.config.public)
         publication.publish_list(self.config)
-        publish.withdraw(topics.keys() - public, self.config.private)
+        publish.withdraw(topics.keys() - public | operator.get("private", set()), self.config.private)
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
         steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
@@ -148,7 +150,9 @@ class Pipeline:
         try:
             if behind is None:
                 behind = self._behind = self._prepared()
-            return next(behind, None)
+            step = next(behind, None)
+            metrics.count_retagged(step[0] if step else 0)
+            return step
         except BaseException:
             self._behind = None  # an iterator that has raised is at its end
             raise
@@ -311,7 +315,8 @@ class Pipeline:
         # A memory is of the whole document, which this is not; and it would hide that an old version was pushed.
         outcome = replace(outcome, memory=None, forgets=bool(outcome.visit.updated))
         stored_visits.save(self.database, lease, outcome)
-        report(outcome.visit)
+        metrics.stored(outcome)
+        report(source, outcome.visit)
         return True
 
     async def _state(self, source: Source, lease: Lease) -> SourceState:
@@ -335,4 +340,6 @@ class Pipeline:
 
     def publish_topic(self, dirty: stored_topics.DirtyTopic) -> int:
         """Bring the files of one topic up to date. Answers with the number of changed files."""
-        return publication.publish_topic(dirty, self.config, self.database, self._clock())
+        changed = publication.publish_topic(dirty, self.config, self.database, self._clock())
+        metrics.published(dirty.slug, self._clock().timestamp(), changed)
+        return changed

@@ -20,6 +20,7 @@ from threading import Lock, Timer
 from types import TracebackType
 from typing import Any, Self
 
+from aggregator import metrics
 from aggregator.config.settings import Parse
 from aggregator.errors import DocumentError, ReaderLost, StateError
 from aggregator.models import Article, Document, Reading
@@ -211,15 +212,20 @@ class _Process:
         self._popen.kill()
         code = self._popen.wait()
         options = self._options
-        why = f"the process that read it has ended ({code})"
+        why, reason = f"the process that read it has ended ({code})", "ended"
         if code == -signal.SIGXCPU:
+            reason = "cpu"
             why = f"takes more than parse.cpu ({options.cpu.total_seconds():g} s) to read"
         elif code == NO_MEMORY:
+            reason = "memory"
             why = f"takes more than parse.memory ({options.memory:,} bytes) to read"
         elif self._is_late:
+            reason = "time"
             why = f"takes more than parse.time ({options.time.total_seconds():g} s) to read"
         elif code in (-signal.SIGKILL, -signal.SIGTERM):
+            metrics.count_kill("outside")
             return ReaderLost("the process that read it was ended from outside: has the machine memory left?")
+        metrics.count_kill(reason)
         return DocumentError(f"{name}: {why}", "reader")
 
 

@@ -317,6 +317,7 @@ async def _adopt(pipeline: Pipeline, reload: Callable[[], Config]) -> None:
     try:
         config = await asyncio.to_thread(reload)
     except ConfigError as error:
-        log.error("configuration refused, the one from before stays in use:\n%s", error)
+        for problem in error.problems:
+            log.error("configuration refused, the one from before stays in use: %s", problem)
     else:
         await pipeline.in_executor(lambda: pipeline.adopt(config))

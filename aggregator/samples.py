@@ -1,8 +1,10 @@
 """Documents that were read in two ways with two results: kept, so that the fault can be found."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,15 @@ def keep(document: Document, request: Request, differs: str, state: Path) -> Pat
     for stem in sorted({old.stem for old in folder.iterdir()})[:-MOST]:
         _remove(folder, stem)
     return path
+
+
+def kept_since(state: Path, since: datetime) -> Iterator[tuple[str, datetime]]:
+    """The names of samples that were kept since then, and when."""
+    for path in sorted((state / "samples").glob("*.json")):
+        with suppress(ValueError, OSError):
+            at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            if at >= since:
+                yield path.name, at
 
 
 def _plain(value: object) -> Any:

@@ -173,6 +173,18 @@ def bursts_a_day(rhythm: Rhythm, now: datetime) -> float:
     return max(rhythm.bursts / rhythm.days, faded(rhythm, now).recent / (SHORT_MEMORY / timedelta(days=1)))
 
 
+def usual(rhythm: Rhythm, silence: timedelta, now: datetime) -> float | None:
+    """How many bursts a day a source brought before it fell silent: what was learned since is taken off again.
+
+    None where it was not watched for three days, as many as are worth anything here, before that.
+    """
+    if rhythm.seen_at is None or silence > MEMORY * 4:
+        return None
+    now_, kept = faded(rhythm, now), exp(-(silence / MEMORY))
+    watched = now_.days - (1 - kept) * (MEMORY / timedelta(days=1))
+    return now_.bursts / watched if watched >= 3 * kept else None
+
+
 def _interval(rhythm: Rhythm, now: datetime, bounds: Bounds) -> timedelta:
     """Go forward through the hours of the day, each with its own rate, until one visit's worth has passed."""
     hot = faded(rhythm, now).recent / (SHORT_MEMORY / timedelta(days=1))

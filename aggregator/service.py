@@ -1,4 +1,4 @@
-"""What the administrator sees of the daemon through systemd: STATUS, and a watchdog that looks at the work.
+"""What the administrator sees of the daemon: STATUS, a watchdog that looks at the work, and how it is, when asked.
 
 A daemon whose web pages come while nothing is visited any more is dead. So the watchdog is told that all is well only
 while the event loop turns, visits are begun, topics are published, the thread that stores gets on with its work, and no
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from aggregator.condition import Condition, one_line
 from aggregator.errors import AggregatorError, StateError
 from aggregator.models import Refusal
 from aggregator.notify import notify, watchdog_seconds
@@ -21,10 +22,13 @@ from aggregator.store.sources import Summary
 STATUS_SECONDS = 5.0  # between two lines of STATUS
 EXTEND_SECONDS = 10.0  # between two words to systemd that the start takes longer
 EXTENSION_MICROSECONDS = 120_000_000  # from such a word on
-LONGEST = 300  # characters of STATUS
 PARTS = ("visits", "publication", "store")  # who has to be heard of again and again
+PATIENCE_SECONDS = 90.0  # with each of them, where systemd names no other time
 
 log = logging.getLogger(__name__)
+
+
+StoreTrouble = tuple[datetime, datetime, str]  # from, to, in words
 
 
 class Pulse:
@@ -46,9 +50,15 @@ class Pulse:
 
 
 class Service:
-    """The daemon as systemd knows it."""
+    """The daemon as systemd knows it, and who else asks."""
 
-    def __init__(self, pipeline: Pipeline, under_way: Callable[[], int], overdue: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        under_way: Callable[[], int],
+        overdue: Callable[[], Iterable[str]],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         """`under_way`: visits at this moment; `overdue`: what reads for longer than it may, in words."""
         self.pulse = Pulse()
         self._pipeline = pipeline
@@ -56,6 +66,36 @@ class Service:
         self._overdue = overdue
         self._extended = float("-inf")  # monotonic
         self._complained = False
+        self._stopping = stopping
+        self._has_published = False
+        self.troubles: dict[str, str] = {}  # by part of the work: what keeps it from being done
+        self.store_trouble: StoreTrouble | None = None  # the last one, which may go on
+
+    def live(self) -> Condition:
+        """Whether the work gets on, and not only the web server."""
+        stuck = self._stuck((watchdog_seconds() or 2 * PATIENCE_SECONDS) / 2)
+        return Condition(bool(stuck), tuple(stuck))
+
+    def readiness(self) -> Condition:
+        """Whether feeds are published and the store answers; and what an operator should look at."""
+        down = ["stopping"] if self._stopping() else []
+        down += [] if self._has_published else ["nothing is published yet"]
+        down += [f"store: {self.troubles['store']}"] if "store" in self.troubles else []
+        others = [f"{part}: {trouble}" for part, trouble in self.troubles.items() if part != "store"]
+        others += ["network: no source answers; is ours down?"] if self._pipeline.outage.is_on else []
+        return Condition(bool(down), tuple(filter(None, (*down, self._refused, *others))))
+
+    def note(self, part: str, error: Exception | None) -> None:
+        """What has just kept a part of the work from being done; None: it was done."""
+        if part == "store" and (error is not None or part in self.troubles):
+            now = datetime.now(UTC)
+            since = self.store_trouble[0] if self.store_trouble and part in self.troubles else now
+            self.store_trouble = since, now, str(error or self.troubles[part])
+        if error is not None:
+            self.troubles[part] = str(error)
+            return
+        self.troubles.pop(part, None)
+        self._has_published |= part == "publication"
 
     def ready(self) -> None:
         self.pulse.beat()
@@ -65,7 +105,7 @@ class Service:
     def refused(self, error: AggregatorError | OSError) -> None:
         """A configuration was not taken over: STATUS says so until one is."""
         self._pipeline.refusal = Refusal(datetime.now(UTC), str(error))
-        notify("READY=1", f"STATUS={shortened(self._refused)}")
+        notify("READY=1", f"STATUS={one_line(self._refused)}")
 
     @property
     def _refused(self) -> str:
@@ -92,13 +132,15 @@ class Service:
             try:
                 summary = await self._pipeline.in_executor(lambda: stored_sources.summary(self._pipeline.database))
                 said = line(summary, self._under_way(), self._pipeline.now())
+                self.note("store", None)
             except StateError as error:
                 said = str(error)
+                self.note("store", error)
             except Exception:  # a bug of ours is to be seen, not to look like a standstill
                 log.exception("the state of affairs cannot be told")
                 said = ""
             self.pulse.beat("store")
-            notify(f"STATUS={shortened('; '.join(filter(None, (self._refused, said))))}")
+            notify(f"STATUS={one_line('; '.join(filter(None, (self._refused, said))))}")
             await asyncio.sleep(seconds)
 
     async def feed_watchdog(self) -> None:
@@ -109,13 +151,16 @@ class Service:
             await asyncio.sleep(seconds / 6)
 
     def _feed(self, patience: float) -> None:
-        troubles = [f"{part}: nothing for {silence:.0f} s" for part, silence in self.pulse.silent(patience).items()]
-        troubles += self._overdue()
+        troubles = self._stuck(patience)
         if not troubles:
             notify("WATCHDOG=1")
         elif not self._complained:
             log.error("the watchdog is told nothing while that is so: %s", "; ".join(troubles))
         self._complained = bool(troubles)
+
+    def _stuck(self, patience: float) -> list[str]:
+        silent = [f"{part}: nothing for {silence:.0f} s" for part, silence in self.pulse.silent(patience).items()]
+        return [*silent, *self._overdue()]
 
 
 def line(summary: Summary, under_way: int, now: datetime) -> str:
@@ -128,12 +173,6 @@ def line(summary: Summary, under_way: int, now: datetime) -> str:
     elif summary.next_at:
         said.append(f"next visit {_until((summary.next_at - now).total_seconds())}")
     return ", ".join(said)
-
-
-def shortened(text: str) -> str:
-    """One line of STATUS: control characters would end it, or change what a terminal shows."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
 
 
 def _until(seconds: float) -> str:

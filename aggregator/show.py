@@ -1,4 +1,4 @@
-"""The state of everything, for `aggregator status`."""
+"""Sources and tokens, for people: what commands show of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -8,37 +8,21 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from aggregator import schedule
-from aggregator.config import Config
 from aggregator.models import Subscription, Token
 from aggregator.store import Database
-from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
 from aggregator.store import subscriptions as stored_subscriptions
-from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
-
-
-def status(config: Config, database: Database, now: datetime) -> dict[str, Any]:
-    """Sources, topics and totals as plain values."""
-    articles, stories = stored_articles.count(database)
-    counts = stored_topics.counts(database)
-    return {
-        "state": str(config.state),
-        "articles": articles,
-        "stories": stories,
-        "sources": [_summary(found, now) for found in stored_sources.statuses(database, visits_each=5)],
-        "topics": [{"slug": slug, "stories": counts.get(slug, (0, None))[0]} for slug in config.topics],
-    }
 
 
 def source(database: Database, name: str, now: datetime) -> list[dict[str, Any]]:
     """All that is known of the source with this id or name, or of several of that name."""
     return [
-        _summary(found, now)
+        summary(found, now)
         | {
             "subscription": _subscription(stored_subscriptions.of_source(database, found.id)),
             "plan": found.plan if found.plan else "",
-            "host_free_at": _iso(found.free_at),
+            "host_free_at": iso(found.free_at),
             "state": {
                 key: value for key, value in asdict(found.state).items() if key not in ("rhythm", "advice") and value
             },
@@ -58,34 +42,35 @@ def _subscription(found: Subscription | None) -> dict[str, Any] | None:
     return {name: getattr(found, name) for name in names}
 
 
-def _summary(found: stored_sources.SourceStatus, now: datetime) -> dict[str, Any]:
+def summary(found: stored_sources.SourceStatus, now: datetime) -> dict[str, Any]:
+    """A source in a few plain values."""
     last = found.visits[0] if found.visits else None
     failed = next((visit for visit in found.visits if visit.error), None)
     return {
         "id": found.id,
         "name": found.name,
-        "due_at": _iso(max(found.due_at, found.free_at or found.due_at)),
+        "due_at": iso(max(found.due_at, found.free_at or found.due_at)),
         "failures": found.failures,
-        "last_visit": _iso(last.started_at) if last else None,
+        "last_visit": iso(last.started_at) if last else None,
         "outcome": last.outcome if last else None,
         "new": last.new if last else 0,
         "trouble": schedule.trouble(found.state, last.kind if last else None, now),
         "error": failed.error if failed else None,
-        "error_at": _iso(failed.started_at) if failed else None,
+        "error_at": iso(failed.started_at) if failed else None,
     }
 
 
 def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[str]:
     """One source for a person: when it is visited next and why, what it remembers, its last visits."""
     yield f"{plain(facts['name'])} ({plain(facts['id'])})"
-    due = _apart(facts["due_at"], now, past="now")
+    due = apart(facts["due_at"], now, past="now")
     yield f"next visit: {due}{': ' if facts['plan'] else ''}{plain(facts['plan'])}"
     if facts["host_free_at"] and datetime.fromisoformat(facts["host_free_at"]) > now:
-        yield f"its host is left alone: {_apart(facts['host_free_at'], now)} it may be visited again"
+        yield f"its host is left alone: {apart(facts['host_free_at'], now)} it may be visited again"
     if facts["trouble"]:
         yield f"look at it: {facts['trouble']}"
     for name, value in facts["state"].items():
-        shown = f"{_iso(value)} ({_apart(value.isoformat(), now)})" if isinstance(value, datetime) else str(value)
+        shown = f"{iso(value)} ({apart(value.isoformat(), now)})" if isinstance(value, datetime) else str(value)
         yield f"  {name}: {plain(shown)}"
     for hub in facts["hubs"]:
         yield f"  hub: {plain(hub)}"
@@ -95,11 +80,11 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
     rows = [("visit", "outcome", "status", "bytes", "new", "updated", "known", "ms")]
     for visit in facts["visits"]:
         numbers = (visit[name] for name in ("byte_count", "new", "updated", "known", "milliseconds"))
-        when = _apart(visit["started_at"].isoformat(), now)
+        when = apart(visit["started_at"].isoformat(), now)
         rows.append((when, visit["outcome"], str(visit["status"] or ""), *map(str, numbers)))
-    header, *table = _table(rows, width)
+    header, *shown = table(rows, width)
     yield header
-    for line, visit in zip(table, facts["visits"], strict=True):
+    for line, visit in zip(shown, facts["visits"], strict=True):
         yield line
         if visit["url"]:
             yield f"  found at {plain(visit['url'])}"
@@ -110,42 +95,16 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
 def _subscription_lines(subscription: dict[str, Any], now: datetime) -> Iterator[str]:
     pushed, until = (subscription[name] for name in ("pushed_at", "lease_until"))
     yield f"  subscribed: {subscription['state']} at {plain(subscription['hub'])}"
-    yield f"    last push {_apart(pushed.isoformat(), now) if pushed else 'never'}"
+    yield f"    last push {apart(pushed.isoformat(), now) if pushed else 'never'}"
     if until:
-        yield f"    until {_iso(until)} ({_apart(until.isoformat(), now)})"
+        yield f"    until {iso(until)} ({apart(until.isoformat(), now)})"
     if subscription["error"]:
         yield f"    {plain(subscription['error'])}"
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """A time as text, to the second."""
     return moment.isoformat(timespec="seconds") if moment else None
-
-
-def lines(facts: dict[str, Any], now: datetime, width: int | None) -> Iterator[str]:
-    """The same for a person, in `width` columns where names allow it; None: as wide as it comes, for a pipe.
-
-    An error has a line of its own, which is never broken: a terminal does that without tearing what is copied from it.
-    """
-    yield f"{facts['articles']} articles in {facts['stories']} stories ({facts['state']})"
-    yield ""
-    rows = [("source", "last visit", "outcome", "new", "next visit")]
-    for source in facts["sources"]:
-        last = _apart(source["last_visit"], now) if source["last_visit"] else "never"
-        due = _apart(source["due_at"], now, past="now")
-        rows.append((plain(source["name"]), last, source["outcome"] or "", str(source["new"]), due))
-    header, *table = _table(rows, width)
-    yield header
-    for line, source in zip(table, facts["sources"], strict=True):
-        yield line
-        if source["error"]:
-            earlier = "" if source["error_at"] == source["last_visit"] else f"{_apart(source['error_at'], now)}: "
-            yield f"  {earlier}{plain(source['error'])}"
-        if source["trouble"]:
-            yield f"  look at it: {plain(source['trouble'])}"
-    yield ""
-    yield from _table(
-        [("topic", "stories"), *((topic["slug"], str(topic["stories"])) for topic in facts["topics"])], width
-    )
 
 
 def tokens(found: Iterable[Token]) -> list[dict[str, Any]]:
@@ -158,12 +117,12 @@ def token_lines(facts: Sequence[dict[str, Any]], now: datetime) -> Iterator[str]
     """The same for a person."""
     rows = [("id", "topic", "for", "made", "last used")]
     for one in facts:
-        used = _apart(one["used_at"].isoformat(), now) if one["used_at"] else "never"
-        rows.append((one["id"], one["topic"], plain(one["name"]), _apart(one["created_at"].isoformat(), now), used))
-    yield from _table(rows, None)
+        used = apart(one["used_at"].isoformat(), now) if one["used_at"] else "never"
+        rows.append((one["id"], one["topic"], plain(one["name"]), apart(one["created_at"].isoformat(), now), used))
+    yield from table(rows, None)
 
 
-def _apart(moment: str, now: datetime, past: str = "{} ago") -> str:
+def apart(moment: str, now: datetime, past: str = "{} ago") -> str:
     """`5 min ago`, `in 23 min`: in the largest unit of which there are two."""
     seconds = (datetime.fromisoformat(moment) - now).total_seconds()
     size, unit = next(
@@ -173,7 +132,7 @@ def _apart(moment: str, now: datetime, past: str = "{} ago") -> str:
     return f"in {amount}" if seconds > 0 else past.format(amount)
 
 
-def _table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+def table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     """Rows as lines of aligned columns; the first column gives way when they do not fit."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     if width is not None:

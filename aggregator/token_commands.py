@@ -32,16 +32,17 @@ def token_add(directory: Path | None, topic: str, name: str, as_json: bool) -> N
     with failing_well():
         import secrets
 
-        from aggregator import compose, tokens
+        from aggregator import alert_feed, compose, tokens
         from aggregator import config as configuration
         from aggregator.errors import StateError
         from aggregator.models import Token
         from aggregator.store import tokens as stored_tokens
 
         config = configuration.load(configuration.find(directory))
-        found = config.topics.get(topic)
-        if found is None or not found.private:
-            known = ", ".join(slug for slug, one in config.topics.items() if one.private) or "none has `private: true`"
+        private = [slug for slug, one in config.topics.items() if one.private]
+        private += [alert_feed.SLUG] if config.settings.operator_feed == "private" else []
+        if topic not in private:
+            known = ", ".join(private) or "none has `private: true`"
             raise StateError(f"{topic}: not a private topic of topics.yaml ({known})")
         fresh, now = secrets.token_urlsafe(32), datetime.now(UTC)
         made = Token(secrets.token_hex(4), topic, name, tokens.digest(fresh), now)

@@ -58,6 +58,13 @@ class Running:
             assert line, f"never said {pattern!r}; it said:\n{self.said}"
             self.said += line
 
+    def until_published(self, words: str, path: str) -> None:
+        """Ask for a feed until words stand in it: changed rules are applied in the background."""
+        deadline = time.monotonic() + WITHIN
+        while words not in self.get(path):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
     def get(self, path: str) -> str:
         with urlopen(self.base + path, timeout=WITHIN) as response:
             return str(response.read().decode())
@@ -86,16 +93,13 @@ def test_dropped_file_is_news_within_seconds_and_ctrl_c_ends_cleanly(config_dire
     path = config_directory / "aggregator.yaml"
     assert not re.search("^base_url", path.read_text(), re.MULTILINE)  # so that it follows from `listen`
     with daemon(config_directory) as running:
-        running.until(r"folder:seeds: 16 new")
+        running.until(r"id=folder:seeds new=16 ")
         running.until(r"published")
         assert f"{running.base}feeds/china-russia.atom" in running.said
         inbox = config_directory.parent / "var" / "inbox"
         (inbox / "new.txt").write_text("Russia and China sign\n\nChina and Russia signed. China did. Russia did.\n")
-        running.until(r"folder:inbox: 1 new")
-        deadline = time.monotonic() + WITHIN
-        while "Russia and China sign" not in running.get("feeds/china-russia.atom"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        running.until(r"id=folder:inbox new=1 ")
+        running.until_published("Russia and China sign", "feeds/china-russia.atom")
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(WITHIN) == 0
 
@@ -108,12 +112,12 @@ def test_a_kept_folder_may_come_later_and_a_correction_in_place_is_news_at_once(
         folder.mkdir()
         (folder / "a.txt").write_text("China and Russia\n\nChina and Russia talked.\n")
         running.until("later: watched by the kernel")
-        running.until("folder:later: 1 new")
+        running.until("id=folder:later new=1 ")
         before = folder.stat().st_mtime_ns
         with (folder / "a.txt").open("a") as file:
             file.write("\nThey will talk again next week.\n")
         assert folder.stat().st_mtime_ns == before
-        running.until("folder:later: 0 new, 1 updated")
+        running.until("id=folder:later new=0 changed=1")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(WITHIN) == 0
 
@@ -188,17 +192,20 @@ def test_second_daemon_on_one_state_directory_is_refused(config_directory: Path)
 def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(config_directory: Path) -> None:
     path = config_directory / "topics.yaml"
     with daemon(config_directory) as running:
-        running.until("folder:seeds: 16 new")
+        running.until("id=folder:seeds new=16 ")
         path.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
         running.process.send_signal(signal.SIGHUP)
         running.until("configuration reloaded")
         running.until("(?s)reloaded.*published")
         assert "restart" not in running.said
-        assert "Lisbon" in running.get("feeds/sport.atom")
+        running.until_published("Lisbon", "feeds/sport.atom")
         path.write_text("topics:\n  sport: {titel: Sport}\n")
         running.process.send_signal(signal.SIGHUP)
         running.until(r"refused(?s:.*)topics.yaml:2:11: unknown key 'titel' \(did you mean 'title'\?\)")
         assert "Sport" in running.get("")
+        assert running.get("healthz") == "ok\n"
+        assert re.match("degraded\nconfiguration refused at .*topics.yaml:2:", running.get("readyz"))
+        assert 'aggregator_visits_total{outcome="news"} 1.0' in running.get("metrics")
         path.write_text("topics:\n  sport: {title: Sport, any: [{phrase: marathon}]}\n")
         settings = config_directory / "aggregator.yaml"
         text = (
@@ -301,7 +308,7 @@ def test_served_on_the_socket_that_systemd_has_opened(config_directory: Path) ->
 
 def test_killed_daemon_goes_on_where_it_was(config_directory: Path) -> None:
     with daemon(config_directory) as running:
-        running.until("folder:seeds: 16 new")
+        running.until("id=folder:seeds new=16 ")
         running.process.kill()
         running.process.wait(WITHIN)
     with daemon(config_directory) as running:
@@ -380,7 +387,7 @@ def test_stories_are_taken_apart_and_put_together_beside_a_daemon(config_directo
     for name in ("one", "two"):
         (inbox / f"{name}.txt").write_text(f"China and Russia agree on a plan\n\n{said} That was said on day {name}.\n")
     with daemon(config_directory) as running:
-        running.until("folder:folder: 2 new")
+        running.until("id=folder:folder new=2 ")
         (trace, *_) = json.loads(aggregator(config_directory, "explain", "--json", str(inbox / "two.txt")).stdout)
         (other, *_) = json.loads(aggregator(config_directory, "explain", "--json", str(inbox / "one.txt")).stdout)
         assert "noted" in aggregator(config_directory, "stories", "split", trace["key"]).stdout

@@ -300,7 +300,7 @@ def test_running_daemon_takes_over_a_changed_file(config_directory: Path) -> Non
     with (config_directory / "sources.yaml").open("a") as file:
         file.write("  - {opml: list.opml, name: Mine}\n")
     with daemon(config_directory) as running:
-        running.until(r"folder:seeds: 16 new")
+        running.until(r"id=folder:seeds new=16 ")
         assert "reloaded" not in running.said
         path.write_bytes(opml.write([Outline("http://127.0.0.1:1/feed", "Added")], "List"))
         running.until(r"configuration reloaded: 4 sources")
@@ -318,8 +318,8 @@ async def test_running_daemon_takes_over_a_list_from_an_address(config_directory
     def run() -> str:
         with daemon(config_directory) as running:
             running.until(r"configuration reloaded: 3 sources")
-            running.until(r"feeds/a: 1 new")
-            running.until(r"feeds/b: 1 new")
+            running.until(r"feeds/a status=200 new=1")
+            running.until(r"feeds/b status=200 new=1")
             running.process.send_signal(signal.SIGTERM)
             assert running.process.wait(20) == 0
             return running.said

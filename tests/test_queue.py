@@ -53,13 +53,13 @@ def test_a_full_disk_leaves_files_where_they_are_and_the_daemon_goes_on_when_the
     state = tmp_path / "state"
     with small_disk(state) as fill, daemon(config_directory, AGGREGATOR_STATE=str(state)) as running:
         (inbox / "one.txt").write_text("China and Russia, one\n\nChina and Russia talked.")
-        running.until("1 new")
+        running.until(" new=1 ")
         fill(True)
         (inbox / "two.txt").write_text("China and Russia, two\n\nChina and Russia talked again.")
         running.until("disk is full")
         assert contents(inbox).keys() == {"two.txt"}
         fill(False)
-        running.until("(?s)disk is full.*1 new")
+        running.until("(?s)disk is full.* new=1 ")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(60) == 0, running.said
         running.until("stopped")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aggregator import notify, service
+from aggregator import condition, notify, service
 from aggregator.errors import ConfigError, Place, Problem, StateError
 from aggregator.models import Refusal
 from aggregator.store import Database
@@ -39,8 +39,8 @@ def test_status_says_what_is_done_now(summary: Summary, under_way: int, said: st
 
 
 def test_status_is_one_line_that_no_configuration_can_bend() -> None:
-    assert service.shortened("a\nREADY=1\x1b[2J") == "a READY=1 [2J"
-    assert len(service.shortened("x" * 9999)) == service.LONGEST
+    assert condition.one_line("a\x1b[2J\u202eb\nREADY=1") == "a [2J b"
+    assert len(condition.one_line("x" * 9999)) == condition.LONGEST
 
 
 def test_summary_counts_what_is_configured(database: Database) -> None:

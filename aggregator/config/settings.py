@@ -159,6 +159,15 @@ class Serve(Options):
     )
 
 
+class Log(Options):
+    """What the log looks like."""
+
+    format: Literal["auto", "text", "json"] = Field(
+        "auto", description="auto: key=value, with priorities in the place of times where it goes to systemd's journal."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="From which level on.")
+
+
 class Retention(Options):
     """How long things are kept."""
 
@@ -210,6 +219,10 @@ class Settings(Options):
     websub: WebSub = WebSub()
     serve: Serve = Serve()
     retention: Retention = Retention()
+    log: Log = Log()
+    operator_feed: Literal["private", "public", "off"] = Field(
+        "private", description="Who may read the feed of what needs an operator: who has a token, everybody, nobody."
+    )
 
     @property
     def subscribes(self) -> bool:

@@ -15,9 +15,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from aggregator import metrics
 from aggregator.errors import StateError
 
-HEAD = "0012"  # the newest migration; a test compares it with the folder
+HEAD = "0015"  # the newest migration; a test compares it with the folder
 _MIGRATION_LOCK = 0x61676772  # "aggr": any number that nobody else in this database uses
 
 
@@ -51,13 +52,13 @@ class Database:
 
         Raises StateError when the database is at fault: locked, full, restarting, not there.
         """
-        with self._failing_well(), self._writer.begin() as connection:
+        with metrics.timed("write"), self._failing_well(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises StateError likewise."""
-        with self._failing_well(), self._reader.begin() as connection:
+        with metrics.timed("read"), self._failing_well(), self._reader.begin() as connection:
             yield connection
 
     def insert(self, table: Table) -> Any:
@@ -77,6 +78,7 @@ class Database:
         try:
             yield
         except (OperationalError, InterfaceError) as error:
+            metrics.count_database_error()
             raise StateError(f"the database {self.place} cannot be used: {_first_line(error)}") from error
 
     def _migrate(self) -> None:

@@ -191,6 +191,8 @@ visits = Table(
     Column("updated", Integer, nullable=False),
     Column("known", Integer, nullable=False),
     Column("skipped", Integer, nullable=False, comment="entries that could not be used"),
+    Column("folded", Integer, nullable=False, server_default="0", comment="new ones that are copies of stored ones"),
+    Column("rekeyed", Integer, nullable=False, server_default="0", comment="known ones that came under other ids"),
     Column("url", Text, comment="where a redirect led"),
     Column("kind", String(32), comment="of the error"),
     Column("error", Text),
@@ -427,6 +429,20 @@ departed = Table(  # what a feed has shown, and shows again if it comes back
     Column("story", KEY, ForeignKey("stories.id", ondelete="CASCADE"), primary_key=True),
     Index(None, "story"),  # deleted with it
     sqlite_with_rowid=False,
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False, comment="silent, failing, challenge, drift, ids, refused, disk …"),
+    Column("subject", String(2100), nullable=False, comment="what it is about: a source's id, or a name of ours"),
+    Column("name", Text, nullable=False, comment="the subject, for people"),
+    Column("text", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False, comment="when it was told, or told to be over"),
+    Column("resolved_at", UtcDateTime, comment="empty: it is not over"),
+    Index(None, "resolved_at"),  # what is not over; what is to be forgotten
 )
 
 settings = Table(

@@ -259,17 +259,23 @@ def summary(database: Database) -> Summary:
     return Summary(count, failing or 0, next_at)
 
 
-def statuses(database: Database, only: str | None = None, *, visits_each: int = 1) -> list[SourceStatus]:
-    """The active sources by name, each with its last visits; or one source, by its id or name."""
+def statuses(
+    database: Database, only: str | None = None, *, visits_each: int = 1, failing: bool = False
+) -> list[SourceStatus]:
+    """The active sources by name, each with its last visits; or one source, by its id or name; or those that fail."""
     found = select(sources, hosts.c.free_at).outerjoin(hosts, hosts.c.host == sources.c.host).where(sources.c.active)
     if only is not None:
         found = found.where(or_(sources.c.id == only, sources.c.name == only))
+    if failing:
+        found = found.where(sources.c.failures > 0)
     place = func.row_number().over(partition_by=visits.c.source, order_by=visits.c.id.desc()).label("place")
     with database.reading() as connection:
         rows = connection.execute(found.order_by(sources.c.name, sources.c.id)).all()
         theirs = select(visits, place)
         if only is not None:
             theirs = theirs.where(visits.c.source.in_([row.id for row in rows]))
+        if failing:
+            theirs = theirs.join(sources, sources.c.id == visits.c.source).where(sources.c.failures > 0)
         ranked = theirs.subquery()
         recent = select(ranked).where(ranked.c.place <= visits_each).order_by(ranked.c.id.desc())
         by_source: dict[str, list[Visit]] = {}
@@ -312,7 +318,7 @@ def state_of(row: Row[Any]) -> SourceState:
 
 def _state(values: Sequence[Any]) -> SourceState:
     stored = dict(zip(_STATE, values, strict=True))
-    return SourceState(**stored | {"advice": advice_of(stored["advice"]), "rhythm": _rhythm(stored["rhythm"])})
+    return SourceState(**stored | {"advice": advice_of(stored["advice"]), "rhythm": rhythm_of(stored["rhythm"])})
 
 
 def advice_of(stored: dict[str, Any] | None) -> Advice:
@@ -327,7 +333,8 @@ def advice_of(stored: dict[str, Any] | None) -> Advice:
     )
 
 
-def _rhythm(stored: dict[str, Any] | None) -> Rhythm:
+def rhythm_of(stored: dict[str, Any] | None) -> Rhythm:
+    """What was learned of a source's rhythm, from its column."""
     if not stored:
         return Rhythm()
     seen_at = stored.get("seen_at")
@@ -403,5 +410,5 @@ def _lease(row: Row[Any]) -> Lease:
 
 
 def visit_of(row: Any) -> Visit:
-    """A row of `visits`."""
+    """A visit from a row that has its columns."""
     return Visit(**{field.name: getattr(row, field.name) for field in fields(Visit)})

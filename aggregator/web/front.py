@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 
+from aggregator import metrics
 from aggregator.web import conditional
 from aggregator.web.limits import Limits
 from aggregator.web.published import Copy, Published
@@ -59,9 +60,14 @@ class Front:
         if place is None:
             return None
         if wait := self.limits.wait(self.limits.client(peer, fields.get("x-forwarded-for")), self.loop.time()):
+            metrics.count_request(429)
             return self._short(429, f"Retry-After: {wait}\r\n")
         copy = self.published.copy(place, packed=conditional.takes_gzip(fields.get("accept-encoding", "")))
-        return self._said(copy, conditional.status(fields, copy.etag, copy.modified_at), method) if copy else None
+        status = conditional.status(fields, copy.etag, copy.modified_at) if copy else 0
+        said = self._said(copy, status, method) if copy else None
+        if said is not None:
+            metrics.count_request(status)
+        return said
 
     def _said(self, copy: Copy, status: int, method: str) -> bytes | None:
         if status == 304:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 
-from aggregator import compose, registry
+from aggregator import alert_feed, compose, registry
 from aggregator.config import Config
 
 MAX_AGE_SECONDS = 60
@@ -29,6 +29,7 @@ _UNTOLD = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex"))
 _PAGE = re.compile(r"/feeds/([a-z0-9][a-z0-9-]{0,63})/archive/([1-9][0-9]{0,8})\.([a-z]{1,10})")
 _MOST_PAGES = 10_000  # of archives, known at a time
 
+_Places = Iterator[tuple[str, "Place"]]
 _Identity = tuple[int, int, int, int]
 
 
@@ -155,6 +156,8 @@ def _public(config: Config) -> Iterator[tuple[str, Place]]:
             headers = [("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS]
             headers += [("Link", ", ".join(links))] if links else []
             yield f"/feeds/{file}", Place(str(config.public / "feeds" / file), kind.media_type, tuple(headers))
+    for file, place in _operators(config, "public", config.public, headers_of_list):
+        yield f"/feeds/{file}", place
 
 
 def _private(config: Config) -> Iterator[tuple[str, Place]]:
@@ -163,6 +166,14 @@ def _private(config: Config) -> Iterator[tuple[str, Place]]:
         for kind in registry.formats().values():
             file = f"{slug}.{kind.extension}"
             yield file, Place(str(config.private / "feeds" / file), kind.media_type, headers)
+    yield from _operators(config, "private", config.private, headers)
+
+
+def _operators(config: Config, setting: str, root: Path, headers: tuple[tuple[str, str], ...]) -> _Places:
+    """The feed for operators, where it is this setting that is meant."""
+    for kind in registry.formats().values() if config.settings.operator_feed == setting else ():
+        file = f"{alert_feed.SLUG}.{kind.extension}"
+        yield file, Place(str(root / "feeds" / file), kind.media_type, headers)
 
 
 def _described(place: Place, path: str, identity: _Identity, body: bytes, now: float) -> Copy:

@@ -14,13 +14,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from aggregator import compose, metrics
+from aggregator.condition import Condition
 from aggregator.config import Config
 from aggregator.distribute import Distributor
 from aggregator.errors import StateError
+from aggregator.gauges import Gauges
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.store import Database
-from aggregator.web import assets, conditional, conditions, hub, pages, websub
+from aggregator.web import assets, conditional, conditions, health, hub, pages, websub
 from aggregator.web.front import IDLE_SECONDS, Connection, Front
+from aggregator.web.health import Reports
 from aggregator.web.limits import Limits, is_at_hand
 from aggregator.web.overview import Overview
 from aggregator.web.private import NOT_FOUND, Doorkeeper
@@ -29,7 +32,8 @@ from aggregator.web.trace import Tracer
 
 log = logging.getLogger(__name__)
 
-_PLACE = "private/{token:[A-Za-z0-9_-]{43}}/{slug:[a-z0-9-]+}"
+_PLACE = "private/{token:[A-Za-z0-9_-]{43}}/{slug:_?[a-z0-9-]+}"
+AT_WORK: Reports = {"healthz": Condition, "readyz": Condition}
 _PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -51,14 +55,17 @@ def application(
     limits: Limits | None = None,
     published: Published | None = None,
     distributor: Distributor | None = None,
+    reports: Reports = AT_WORK,
+    gauges: Gauges | None = None,
 ) -> web.Application:
     """The routes. `config` answers with the configuration in use, which a reload may replace.
 
     With a `pipeline` hubs can push into it, until `stopping` answers True; with a `distributor` there is a hub of ours.
-    `limits` and `published` are shared with the front, if there is one.
+    `limits` and `published` are shared with the front, if there is one. `reports` say how the daemon is.
     """
     limits = limits or Limits(lambda: config().settings.serve)
     published = published or Published(config)
+    measured = gauges or Gauges(config, database, lambda: 0)
     doorkeeper = Doorkeeper(database, utc_now)
     overview, tracer, turn = Overview(database, utc_now), Tracer(database), asyncio.Semaphore(_PAGES_AT_ONCE)
 
@@ -111,15 +118,11 @@ def application(
     async def asset(request: web.Request) -> web.StreamResponse:
         return asset_answer(request)
 
-    async def healthz(request: web.Request) -> web.StreamResponse:
-        return web.Response(text="ok\n")
-
     async def counters(request: web.Request) -> web.StreamResponse:
-        return web.Response(
-            body=metrics.page(), headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"}
-        )
+        body = await measured.page()
+        return web.Response(body=body, headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"})
 
-    app = web.Application(client_max_size=1024, middlewares=[_limited(limits)])
+    app = web.Application(client_max_size=1024, middlewares=[_counted, _limited(limits)])
     app.add_routes(
         [
             web.get("/", index),
@@ -129,11 +132,11 @@ def application(
             web.get("/articles/{key:[0-9a-f]{32}}", article),
             web.get("/sources", sources),
             web.get("/static/{name}", asset),
-            web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
+            web.get(r"/feeds/{slug:_?[a-z0-9-]+}.{extension:[a-z]+}", feed),
             web.get(r"/feeds/{slug:[a-z0-9-]+}/archive/{number:[0-9]+}.{extension:[a-z]+}", feed),
             web.get(f"/{compose.LIST}", feed),
-            web.get("/healthz", healthz),
             web.get("/metrics", counters),
+            *health.routes(reports),
         ]
     )
     if pipeline is not None:
@@ -151,10 +154,12 @@ async def running(
     stopping: Callable[[], bool],
     distributor: Distributor | None = None,
     passed: Sequence[socket.socket] = (),
+    reports: Reports = AT_WORK,
+    gauges: Gauges | None = None,
 ) -> AsyncIterator[None]:
     """Serve while inside: on the sockets that were `passed`, else on `listen`. Raises StateError when that is taken."""
     limits, published = Limits(lambda: config().settings.serve), Published(config)
-    app = application(config, database, pipeline, stopping, limits, published, distributor)
+    app = application(config, database, pipeline, stopping, limits, published, distributor, reports, gauges)
     # A head is waited for no longer than for the next request: aiohttp has one clock for both.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
@@ -215,6 +220,22 @@ def asset_answer(request: web.Request) -> web.Response:
     if conditional.takes_gzip(request.headers.get("Accept-Encoding", "")):
         return web.Response(body=found.packed, headers={**found.headers, "Content-Encoding": "gzip"})
     return web.Response(body=found.body, headers=found.headers)
+
+
+@web.middleware
+async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count what requests for feeds come to; most are answered, and counted, in front."""
+    status = 500
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        if request.path.startswith("/feeds/"):
+            metrics.count_request(status)
 
 
 def _limited(limits: Limits) -> Middleware:

@@ -1,0 +1,38 @@
+"""How the daemon is: at work, or ready to serve, and what is not as it should be. Said in words and as JSON. Pure."""
+
+import json
+from dataclasses import dataclass
+
+from aggregator.masking import masked
+
+LONGEST = 300  # characters of one reason
+MOST = 20  # reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is asked for is so unless it is `down`; `reasons` say why it is, or what is wrong all the same."""
+
+    is_down: bool = False
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        return "down" if self.is_down else "degraded" if self.reasons else "ok"
+
+    def text(self) -> str:
+        """The state, and each reason on a line."""
+        return "".join(f"{line}\n" for line in (self.state, *self._told()))
+
+    def json(self) -> str:
+        return json.dumps({"state": self.state, "reasons": list(self._told())}, ensure_ascii=False) + "\n"
+
+    def _told(self) -> tuple[str, ...]:
+        return tuple(one_line(reason) for reason in self.reasons[:MOST])
+
+
+def one_line(text: str) -> str:
+    """The first line of what an error says, without secrets and what would move a cursor."""
+    first = masked(text.strip().partition("\n")[0])
+    plain = "".join(character if character.isprintable() else " " for character in first)
+    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
