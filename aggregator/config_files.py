@@ -74,7 +74,7 @@ class ConfigFiles:
 
 def _stamps(paths: Iterable[Path]) -> dict[Path, Stamp]:
     """What tells that a file is another than before; nothing where there is none."""
-    found = {}
+    found: dict[Path, Stamp] = {}
     for path in paths:
         with suppress(OSError):
             facts = path.stat()

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import SecretStr
+
 from aggregator.config import settings as settings_file
 from aggregator.config.settings import Settings
 from aggregator.config.yamlfile import Location, YamlFile
@@ -45,9 +47,9 @@ def values(
         for inner in dumped[name] if is_section else (None,):
             keys = (name,) if inner is None else (name, inner)
             value = dumped[name] if inner is None else dumped[name][inner]
-            secret = getattr(getattr(found, name), inner or "", None)
-            if hasattr(secret, "get_secret_value"):
-                value = secret.get_secret_value()
+            used = getattr(found, name) if inner is None else getattr(getattr(found, name), inner)
+            if isinstance(used, SecretStr):
+                value = used.get_secret_value()
             yield Value(keys, _shown(name, value, unmasked), *_origin(keys, variables[name, inner], file, environment))
 
 
