@@ -82,9 +82,9 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
         numbers = (visit[name] for name in ("byte_count", "new", "updated", "known", "milliseconds"))
         when = apart(visit["started_at"].isoformat(), now)
         rows.append((when, visit["outcome"], str(visit["status"] or ""), *map(str, numbers)))
-    header, *shown = table(rows, width)
+    header, *drawn = table(rows, width)
     yield header
-    for line, visit in zip(shown, facts["visits"], strict=True):
+    for line, visit in zip(drawn, facts["visits"], strict=True):
         yield line
         if visit["url"]:
             yield f"  found at {plain(visit['url'])}"
