@@ -28,6 +28,9 @@ _STANDARD_TAG = "tag:yaml.org,2002:"
 # The last two are what a plain `<<` and `=` are taken for; here they are text like all else.
 _TAGS = frozenset(f"{_STANDARD_TAG}{name}" for name in "str int float bool null map seq timestamp merge value".split())
 
+# Escapes can name what XML cannot hold (XML 1.0 §2.2): no feed could be written that shows it.
+_UNWRITABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
 # What pydantic finds, by its type, for a person who writes YAML. Types that are not here speak for themselves.
 _SAYINGS = {
     "bool_parsing": "write true or false",
@@ -186,6 +189,7 @@ class _Reader:
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*location, number)) for number, item in enumerate(node.value)]
+        self._check_characters(node)
         empty = node.tag == f"{_STANDARD_TAG}null" and not node.value
         return None if empty else node.value
 
@@ -198,6 +202,7 @@ class _Reader:
             elif key.value in data:
                 self.problems.append(self._at(key, f"the key '{key.value}' stands here twice"))
             else:
+                self._check_characters(key)
                 self.marks[(*location, key.value)] = _position(key)
                 data[key.value] = self.read(value, (*location, key.value))
         return data
@@ -206,6 +211,12 @@ class _Reader:
         if node.tag not in _TAGS and node.tag != "!":
             tag = node.tag.replace(_STANDARD_TAG, "!!")
             self.problems.append(self._at(node, f"tags such as {tag!r} are not supported"))
+
+    def _check_characters(self, node: yaml.Node) -> None:
+        if found := _UNWRITABLE.search(node.value):
+            self.problems.append(
+                self._at(node, f"has the character U+{ord(found[0]):04X} in it, which no feed can show")
+            )
 
     def _at(self, node: yaml.Node, message: str) -> str:
         line, column = _position(node)
