@@ -242,7 +242,7 @@ async def hold(port: int, number: int, seconds: float) -> None:
                     await asyncio.sleep(1)
             else:
                 for byte in f"GET {FEED} HTTP/1.1\r\nX-{'y' * 1000}".encode():
-                    if time.monotonic() > end or reader.at_eof():
+                    if time.monotonic() > end or writer.is_closing() or reader.at_eof():
                         break
                     writer.write(bytes([byte]))
                     await asyncio.sleep(1)
