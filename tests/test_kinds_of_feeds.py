@@ -33,6 +33,7 @@ from tests.test_republish import CASES, COLLECTIONS, CONFIG, NOW, ODD, ROOT, SLU
 BASE = CONFIG.settings.base_url
 NAUGHTY = CASES / "naughty_strings" / "strings.jsonl"
 URL = "https://a.example/x/odd.xml"
+PLAIN = {"title": "R&D: 1 < 2 </b>", "description": "All of R&D <i>and</i> what is < 2"}
 REASONS = ("about country:china ≥ 25: 65", "phrase '</b>' in title", "R&D < 3 & more")
 
 
@@ -57,7 +58,7 @@ def rich(story: StoredStory, others: list[StoredStory]) -> StoredStory:
 def composed(
     stories: list[StoredStory], *, private: bool = False, reasons: Literal["footer", "categories"] = "footer"
 ) -> Feed:
-    topic = CONFIG.topics[SLUG].model_copy(update={"private": private, "reasons": reasons})
+    topic = CONFIG.topics[SLUG].model_copy(update={"private": private, "reasons": reasons} | PLAIN)
     ids = {story.id: story.item_id or "" for story in stories}
     return compose.compose(SLUG, topic, stories, ids, CONFIG.settings, NOW, CONFIG.agencies)
 

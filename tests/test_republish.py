@@ -257,7 +257,8 @@ def faults_of_rss(data: bytes) -> Iterator[str]:
         if name in ("description", f"{CONTENT}encoded") and element.getparent().tag == "item":
             yield from _faults_of_html(text)
         yield from _faults_of_extension(element)
-    for plain in re.findall(rb"<(?:title|category|source|dc:creator|dc:rights)\b[^>]*>[^<]*", data):
+    plain_texts = re.findall(rb"<(?:title|category|source|dc:creator|dc:rights)\b[^>]*>[^<]*", data)
+    for plain in [*plain_texts, *re.findall(rb"<description>[^<]*", data)[:1]]:  # of descriptions the channel's
         if b"&amp;" in plain or b"&lt;" in plain:
             yield f"& or < as no hexadecimal reference: {plain!r}"
 

@@ -94,6 +94,9 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         return {"creativeCommons": CC, "dc": DC, "media": MEDIA, **history, **gone}
 
     def extend_atom(self, feed: Any) -> Any:
+        for name in ("title", "subtitle"):
+            for element in feed.findall(name):
+                _declare(element)
         self._history(feed)
         for item in self.feed.withdrawn:  # RFC 6721
             gone = etree.SubElement(feed, f"{{{AT}}}deleted-entry", ref=item.id, when=item.updated_at.isoformat())
@@ -105,9 +108,9 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         own = feed.find(f"channel/{{{ATOM}}}link")
         for relation, address in self.links:
             own.addprevious(etree.Element(f"{{{ATOM}}}link", rel=relation, href=address))
-        title, description = feed.find("channel/title"), feed.find("channel/description")
-        title.text = untagged(title.text)
-        description.text = html.escape(description.text, quote=False)  # readers take it for HTML
+        for name in ("title", "description"):
+            text = feed.find(f"channel/{name}")
+            text.text = untagged(text.text)
         self._history(feed.find("channel"))
         return feed
 
