@@ -211,6 +211,8 @@ def _licence(licence: str | None, base: str | None) -> str | None:
 
 
 def _believable(date: datetime | None, now: datetime) -> datetime | None:
+    """The date in UTC, which is meant where no zone is said."""
+    date = date and date.replace(tzinfo=date.tzinfo or UTC)
     if date is None or date.year < OLDEST_YEAR or date > now + CLOCK_SKEW:
         return None
     date = date.astimezone(UTC)

@@ -80,6 +80,7 @@ class Fetcher:
         self._resolver = resolver
         self._sessions: dict[tuple[object, ...], aiohttp.ClientSession] = {}
         self._opened = AsyncExitStack()
+        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         if self._resolver is None:
@@ -216,7 +217,7 @@ class Fetcher:
         answer = replace(answer, byte_count=count, packed_hash=hashed.hexdigest())
         if answer.packed_hash == known:
             return replace(answer, is_known=True)
-        return replace(answer, body=await _unpacked(inflater, b"".join(packed)))
+        return replace(answer, body=await _unpacked(inflater, b"".join(packed), self._turn))
 
     def _refuse_size(self, count: int, url: str) -> None:
         if count > self._options.wire:
@@ -315,17 +316,31 @@ class _SystemNames(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-async def _unpacked(inflater: Inflater, packed: bytes) -> bytes:
-    """The whole body. What is large once it is unpacked is unpacked in a thread: it would hold up everything else."""
+async def _unpacked(inflater: Inflater, packed: bytes, turn: asyncio.Lock) -> bytes:
+    """The whole body. What is large once it is unpacked is unpacked in a thread: it would hold up everything else.
+
+    Of smaller ones, many of which may come at one time, the event loop unpacks one at a `turn`, and looks in between
+    what else there is to do.
+    """
+    async with turn:
+        start = _begun(inflater, packed)
+        await asyncio.sleep(0)
+    if start >= len(packed):
+        return inflater.finish()
+    unwanted = threading.Event()
+    try:
+        return await asyncio.to_thread(_rest_unpacked, inflater, packed, start, unwanted.is_set)
+    finally:  # a thread cannot be cancelled: past fetch.total it ends by itself
+        unwanted.set()
+
+
+def _begun(inflater: Inflater, packed: bytes) -> int:
+    """Unpack what takes but a moment; where the rest begins."""
     for start in range(0, len(packed), SLICE_BYTES):
         if start + inflater.count > INLINE_BYTES:
-            unwanted = threading.Event()
-            try:
-                return await asyncio.to_thread(_rest_unpacked, inflater, packed, start, unwanted.is_set)
-            finally:  # a thread cannot be cancelled: past fetch.total it ends by itself
-                unwanted.set()
+            return start
         inflater.add(packed[start : start + SLICE_BYTES])
-    return inflater.finish()
+    return len(packed)
 
 
 def _rest_unpacked(inflater: Inflater, packed: bytes, start: int, is_unwanted: Callable[[], bool]) -> bytes:

@@ -17,9 +17,9 @@ _TRACKING = frozenset(
     "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid mc_cid mc_eid mkt_tok wickedid"
     " s_cid cmpid ncid sr_share ref_src ref_url at_medium at_campaign at_custom1 at_custom2 at_custom3".split()
 )
-_FORBIDDEN = re.compile(
-    r"[^\w.~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})", re.ASCII
-)  # RFC 3986 §2, in path, query, fragment
+# RFC 3986: §2 in path, query and fragment; §3.2.2 in hosts, where browsers take quotes and braces, too.
+_FORBIDDEN = re.compile(r"[^\w.~!$&'()*+,;=:@/?%-]|%(?![0-9A-Fa-f]{2})", re.ASCII)
+_FORBIDDEN_IN_HOST = re.compile(r"[^\w.~!$&'()*+,;=:@\[\]%-]", re.ASCII)
 
 
 def absolute(link: str | None, base: str | None = None) -> str | None:
@@ -36,7 +36,7 @@ def written(url: str) -> str:
         return url
     host = re.split("[/?#]", rest, maxsplit=1)[0]
     page, mark, fragment = rest[len(host) :].partition("#")
-    return f"{scheme}://{host}{_encoded(page)}{mark}{_encoded(fragment)}"
+    return f"{scheme}://{_encoded(host, _FORBIDDEN_IN_HOST)}{_encoded(page)}{mark}{_encoded(fragment)}"
 
 
 def shown(url: str) -> str:
@@ -81,8 +81,8 @@ def _tracks(pair: str) -> bool:
     return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)
 
 
-def _encoded(part: str) -> str:
-    return _FORBIDDEN.sub(lambda found: quote(found[0]), part)
+def _encoded(part: str, forbidden: re.Pattern[str] = _FORBIDDEN) -> str:
+    return forbidden.sub(lambda found: quote(found[0]), part)
 
 
 def _join(link: str, base: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """What does a reader cost? The daemon beside nginx and a bare aiohttp handler, with the same file of about 200 kB.
 
-Usage: python benchmarks/serve.py [--seconds 5] [--connections 64] [--rounds 3] [--slow 500]
+Usage: python benchmarks/serve.py [--seconds 5] [--connections 64] [--rounds 3] [--slow 500] [--rate 200] [--only wait]
 
 Needs wrk, and nginx to compare with (Debian: apt install wrk nginx-light). All of them are on this machine, on
 loopback, each with one process that serves, one after the other, round by round:
@@ -9,9 +9,12 @@ loopback, each with one process that serves, one after the other, round by round
 - 200: a GET of the packed feed.
 
 What counts is requests in a second of the server's own processor time, since other work on the machine does not change
-it; requests in a second of the clock stand beside it. Then the daemon alone, under the same load: while it reads feeds
-that bring news at each visit, and with so many slow clients, which send a byte of a head now and then, or ask for the
-whole feed and do not read it. Latencies are wrk's, of as many requests as the server can bear.
+it; requests in a second of the clock stand beside it. Latencies are wrk's, of as many requests as the server can bear.
+
+Then how long a reader waits: `--rate` requests in a second, each sent when its time has come, whatever became of those
+before, and counted from that time. The daemon, and nginx that serves the daemon's own files, are asked in turn: when
+nothing is new, while the daemon reads feeds that bring news at each visit, with so many slow clients, which send a byte
+of a head in a second or ask for the whole feed again and again and read a kilobyte of it in a second, and with both.
 """
 
 import argparse
@@ -137,6 +140,11 @@ class Server:
         rate = float(re.search(r"Requests/sec:\s+([\d.]+)", found)[1])  # type: ignore[index]
         return Run(rate, count / used, _latency(found, "50"), _latency(found, "99"))
 
+    def waits(self, given: argparse.Namespace, etag: str | None) -> list[float]:
+        """How long each of a steady row of requests took, in milliseconds, from when it was due; sorted."""
+        with SPAWN.Pool(1) as pool:
+            return sorted(pool.apply(pace_all, (self.port, given.rate, given.seconds, etag)))
+
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -190,18 +198,51 @@ def daemon(folder: Path, body: bytes) -> Iterator[Server]:
         server.end()
 
 
+async def pace(port: int, due: list[float], etag: str | None, taken: list[float]) -> None:
+    """Ask at these times of the loop's clock, on one connection."""
+    condition = f"If-None-Match: {etag}\r\n" if etag else ""
+    request = f"GET {FEED} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n{condition}\r\n".encode()
+    loop = asyncio.get_running_loop()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for at in due:
+        await asyncio.sleep(at - loop.time())
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        status, length = head.split(b" ", 2)[1], re.search(rb"(?i)content-length: (\d+)", head)
+        if status != (b"304" if etag else b"200"):
+            raise SystemExit(f"unexpected: {head!r}")
+        if not etag:
+            await reader.readexactly(int(length[1]) if length else 0)
+        taken.append((loop.time() - at) * 1000)
+    writer.close()
+
+
+def pace_all(port: int, rate: int, seconds: float, etag: str | None) -> list[float]:
+    """Ask so often in a second, on 32 connections in turn."""
+
+    async def main() -> list[float]:
+        taken: list[float] = []
+        first = asyncio.get_running_loop().time() + 0.2
+        due = [first + number / rate for number in range(int(rate * seconds))]
+        await asyncio.gather(*(pace(port, due[start::32], etag, taken) for start in range(32)))
+        return taken
+
+    return asyncio.run(main())
+
+
 async def hold(port: int, number: int, seconds: float) -> None:
-    """A slow client, again and again: half of them send a byte of a head in a second, half ask and do not read."""
+    """A slow client, again and again: half of them send a byte of a head in a second, half read a kilobyte in one."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
             if number % 2:
                 writer.write(f"GET {FEED} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 20)
-                await asyncio.sleep(max(0, end - time.monotonic()))
+                while time.monotonic() < end and await reader.read(1000):
+                    await asyncio.sleep(1)
             else:
                 for byte in f"GET {FEED} HTTP/1.1\r\nX-{'y' * 1000}".encode():
-                    if time.monotonic() > end or reader.at_eof():
+                    if time.monotonic() > end or writer.is_closing() or reader.at_eof():
                         break
                     writer.write(bytes([byte]))
                     await asyncio.sleep(1)
@@ -233,10 +274,7 @@ def compare(given: argparse.Namespace, folder: Path, body: bytes) -> None:
         servers["bare aiohttp"] = Server([sys.executable, "-c", BARE, str(port), str(path)], port)
         stack.callback(servers["bare aiohttp"].end)
         if shutil.which("nginx"):
-            port = free_port()
-            text = NGINX.format(folder=folder, port=port, public=folder / "var" / "public")
-            (folder / "nginx.conf").write_text(("user root;" if os.getuid() == 0 else "") + text)
-            servers["nginx"] = Server(["nginx", "-c", str(folder / "nginx.conf")], port, stderr=subprocess.DEVNULL)
+            servers["nginx"] = nginx(folder)
             stack.callback(servers["nginx"].end)
         else:
             print("no nginx to compare with: apt install nginx-light")
@@ -262,8 +300,8 @@ def compare(given: argparse.Namespace, folder: Path, body: bytes) -> None:
             print(f"  {name:14}{cpu:10,.0f}{clock:10,.0f}{p50:8.2f}{p99:8.2f}{cpu / best:8.3f}")
 
 
-def disturb(given: argparse.Namespace, folder: Path, body: bytes) -> None:
-    """The daemon at rest, while it polls, and with slow clients meanwhile."""
+def wait(given: argparse.Namespace, folder: Path, body: bytes) -> None:
+    """How long readers wait: at rest, while the daemon polls, with slow clients meanwhile."""
     ours, theirs = SPAWN.Pipe()
     feeds = SPAWN.Process(target=newsfeeds.serve, args=(theirs, SOURCES, ENTRIES), daemon=True)
     feeds.start()
@@ -271,42 +309,60 @@ def disturb(given: argparse.Namespace, folder: Path, body: bytes) -> None:
     base = addresses[0].rpartition("/feed/")[0]
     OPENER.open(f"{base}/switch/validators/0", timeout=60).close()
     configured(folder, addresses)
-    seconds = given.seconds + 4
+    seconds = 4 * given.seconds + 8
     try:
-        with daemon(folder, body) as server:
+        with daemon(folder, body) as server, contextlib.ExitStack() as stack:
+            servers = {"ours": server}
+            if shutil.which("nginx"):
+                servers["nginx"] = nginx(folder)
+                stack.callback(servers["nginx"].end)
             while (folder / "log").read_text().count(" new, ") < SOURCES:
                 time.sleep(1)
-            etag = server.headers()["ETag"]
             slow = (hold_all, (server.port, given.slow, seconds))
             cases = {"nothing new": (), "polling": (turn_pages,), "slow clients": (slow,), "both": (turn_pages, slow)}
-            print("\nthe daemon alone, 304: per second, median and 99th percentile in ms")
+            print(f"\n{given.rate} requests a second: median, 99th percentile and longest in ms; load of the machine")
             edition = 1
             for name, others in cases.items():
-                some = []
+                found: dict[str, list[list[float]]] = {}
                 for _ in range(given.rounds):
                     editions = range(edition, edition := edition + seconds // 2)
                     tasks = [(turn_pages, (base, editions)) if other is turn_pages else other for other in others]
-                    some.append(_disturbed(server, given, etag, tasks))
-                figures = [
-                    statistics.median(getattr(run, field) for run in some) for field in ("per_second", "p50", "p99")
-                ]
-                print(f"  {name:18}{figures[0]:10,.0f}{figures[1]:8.2f}{figures[2]:8.2f}")
+                    with meanwhile(tasks):
+                        for who, one in servers.items():
+                            for kind, etag in (("304", one.headers()["ETag"]), ("200", None)):
+                                found.setdefault(f"{who} {kind}", []).append(one.waits(given, etag))
+                print(f"  {name} (load {os.getloadavg()[0]:.1f})")
+                for what, some in found.items():
+                    best = min(some, key=lambda taken: taken[int(len(taken) * 0.99)])
+                    p99s = " ".join(f"{taken[int(len(taken) * 0.99)]:.1f}" for taken in some)
+                    p50, p99 = best[len(best) // 2], best[int(len(best) * 0.99)]
+                    print(f"    {what:12}{p50:8.2f}{p99:8.2f}{best[-1]:8.2f}   99th percentile of each round: {p99s}")
             print(f"  visits with news: {(folder / 'log').read_text().count(' new, ')}")
     finally:
         feeds.kill()
 
 
-def _disturbed(server: Server, given: argparse.Namespace, etag: str, others: list[Any]) -> Run:
+@contextlib.contextmanager
+def meanwhile(others: list[Any]) -> Iterator[None]:
+    """While others are at it."""
     processes = [SPAWN.Process(target=target, args=args, daemon=True) for target, args in others]
     for process in processes:
         process.start()
     time.sleep(3 if processes else 0)
     try:
-        return server.load(given, etag)
+        yield
     finally:
         for process in processes:
             process.kill()
             process.join()
+
+
+def nginx(folder: Path) -> Server:
+    """nginx, with the daemon's public files."""
+    port = free_port()
+    text = NGINX.format(folder=folder, port=port, public=folder / "var" / "public")
+    (folder / "nginx.conf").write_text(("user root;" if os.getuid() == 0 else "") + text)
+    return Server(["nginx", "-c", str(folder / "nginx.conf")], port, stderr=subprocess.DEVNULL)
 
 
 def main() -> None:
@@ -315,14 +371,16 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow", type=int, default=500)
+    parser.add_argument("--rate", type=int, default=200, help="requests in a second, of those that are timed")
+    parser.add_argument("--only", choices=["compare", "wait"])
     given = parser.parse_args()
-    if not shutil.which("wrk"):
+    if given.only != "wait" and not shutil.which("wrk"):
         raise SystemExit("wrk is needed: apt install wrk")
     body = newsfeeds.feed(1, 42, 0)
-    with tempfile.TemporaryDirectory() as folder:
-        compare(given, Path(folder), body)
-    with tempfile.TemporaryDirectory() as folder:
-        disturb(given, Path(folder), body)
+    for part in (compare, wait):
+        if given.only in (None, part.__name__):
+            with tempfile.TemporaryDirectory() as folder:
+                part(given, Path(folder), body)
 
 
 if __name__ == "__main__":

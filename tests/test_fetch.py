@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from aggregator import fetch
 from aggregator.config.settings import Fetch
 from aggregator.errors import FetchError
 from aggregator.fetch import THREAD_SLICE_BYTES, Fetcher, Response, _rest_unpacked, _unpacked, is_allowed
@@ -136,6 +137,29 @@ async def test_bodies_are_unpacked(servers: tuple[str, str], name: str) -> None:
     assert (response.status, response.body, response.byte_count) == (200, TEXT, len(PACKED[name][0]))
 
 
+async def test_of_many_bodies_at_a_time_one_is_unpacked_between_two_looks_at_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turn, begun, looks = asyncio.Lock(), 0, []
+    unpack = fetch._begun
+
+    def counted(inflater: Inflater, packed: bytes) -> int:
+        nonlocal begun
+        begun += 1
+        return unpack(inflater, packed)
+
+    async def look() -> None:
+        while begun < 20:
+            looks.append(begun)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(fetch, "_begun", counted)
+    bodies = [gzip.compress(bytes([number]) * 1000) for number in range(20)]
+    *found, _ = await asyncio.gather(*(_unpacked(Inflater("gzip", LIMIT, "x"), body, turn) for body in bodies), look())
+    assert found == [bytes([number]) * 1000 for number in range(20)]
+    assert set(range(1, 20)) <= set(looks)
+
+
 def test_nothing_is_unpacked_once_nobody_waits_for_it() -> None:
     inflater, asked = Inflater("gzip", LIMIT, "x"), iter((False, False, True))
     _rest_unpacked(inflater, gzip.compress(os.urandom(10 * THREAD_SLICE_BYTES)), 0, lambda: next(asked))
@@ -155,7 +179,7 @@ async def test_a_body_that_takes_too_long_to_unpack_ends_its_thread(monkeypatch:
     monkeypatch.setattr(Inflater, "add", slowly)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await _unpacked(Inflater("gzip", LIMIT, "x"), bytes(100 * THREAD_SLICE_BYTES))
+            await _unpacked(Inflater("gzip", LIMIT, "x"), bytes(100 * THREAD_SLICE_BYTES), asyncio.Lock())
     ended.set()
     await asyncio.get_running_loop().shutdown_default_executor()
     assert added.count(THREAD_SLICE_BYTES) < 90

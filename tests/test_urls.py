@@ -136,6 +136,7 @@ def test_feed_addresses_mean_the_web(url: str, meant: str) -> None:
         ("https://a.example/100%/%zz/%20?%", "https://a.example/100%25/%25zz/%20?%25"),
         ("http://[::1]:80/x[1]", "http://[::1]:80/x%5B1%5D"),
         ("https://a.example?[", "https://a.example?%5B"),
+        ('https://";a{b}`/x', "https://%22;a%7Bb%7D%60/x"),
         ("CC BY 4.0 [x]", "CC BY 4.0 [x]"),
     ],
 )

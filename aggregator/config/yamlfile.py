@@ -4,6 +4,7 @@ YAML 1.1 reads `no` as False, `012` as 10 and `1:30` as 90. Here the schema deci
 scalars stay text and pydantic turns them into numbers where a number is wanted.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ Location = tuple[int | str, ...]
 _STANDARD_TAG = "tag:yaml.org,2002:"
 # The last two are what a plain `<<` and `=` are taken for; here they are text like all else.
 _TAGS = frozenset(f"{_STANDARD_TAG}{name}" for name in "str int float bool null map seq timestamp merge value".split())
+
+# Escapes can name what XML cannot hold (XML 1.0 §2.2): no feed could be written that shows it.
+_UNWRITABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -175,6 +179,7 @@ class _Reader:
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*location, number)) for number, item in enumerate(node.value)]
+        self._check_characters(node, location)
         empty = node.tag == f"{_STANDARD_TAG}null" and not node.value
         return None if empty else node.value
 
@@ -188,6 +193,7 @@ class _Reader:
                 message = f"the key '{key.value}' stands here twice"
                 self.problems.append(self._at(key, message, (*location, key.value)))
             else:
+                self._check_characters(key, (*location, key.value))
                 self.marks[(*location, key.value)] = _position(key)
                 data[key.value] = self.read(value, (*location, key.value))
         return data
@@ -196,6 +202,11 @@ class _Reader:
         if node.tag not in _TAGS and node.tag != "!":
             tag = node.tag.replace(_STANDARD_TAG, "!!")
             self.problems.append(self._at(node, f"tags such as {tag!r} are not supported", location))
+
+    def _check_characters(self, node: yaml.Node, location: Location) -> None:
+        if found := _UNWRITABLE.search(node.value):
+            message = f"has the character U+{ord(found[0]):04X} in it, which no feed can show"
+            self.problems.append(self._at(node, message, location))
 
     def _at(self, node: yaml.Node, message: str, location: Location) -> Problem:
         return Problem(message, Place(str(self.path), *_position(node), location))

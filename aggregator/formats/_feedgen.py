@@ -23,7 +23,7 @@ FH = "http://purl.org/syndication/history/1.0"
 DC = "http://purl.org/dc/elements/1.1/"
 MEDIA = "http://search.yahoo.com/mrss/"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_TAG, _END_TAG = re.compile(r"</?\w[^<>]*>"), re.compile(r"</\w[^<>]*>")
+_TAG, _END_TAG = re.compile(r"</?\w[^<>]*>?"), re.compile(r"</\w")
 _LIKE_MARKUP = re.compile(r"</?[a-z!]|&#?\w", re.IGNORECASE)
 
 
@@ -40,7 +40,7 @@ def generator(feed: Feed, own: str) -> FeedGenerator:
     out.generator("aggregator", version=__version__)
     if feed.language:
         out.language(feed.language)
-    out.more.feed, out.more.links = feed, list(_links(feed, own))
+    out.more.feed, out.more.own, out.more.links = feed, own, list(_links(feed, own))
     for relation, address in out.more.links:
         out.link(href=address, rel=relation)
     out.link(href=feed.urls[own], rel="self")
@@ -85,14 +85,18 @@ def _add(out: FeedGenerator, item: Item) -> None:
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
     feed: Feed
+    own: str
     links: Sequence[tuple[str, str]] = ()
 
     def extend_ns(self) -> dict[str, str]:
         history = {"fh": FH} if self.feed.current or self.feed.complete else {}
-        gone = {"at": AT} if self.feed.withdrawn else {}
+        gone = {"at": AT} if self.feed.withdrawn and self.own == "atom" else {}
         return {"creativeCommons": CC, "dc": DC, "media": MEDIA, **history, **gone}
 
     def extend_atom(self, feed: Any) -> Any:
+        for name in ("title", "subtitle"):
+            for element in feed.findall(name):
+                _declare(element)
         self._history(feed)
         for item in self.feed.withdrawn:  # RFC 6721
             gone = etree.SubElement(feed, f"{{{AT}}}deleted-entry", ref=item.id, when=item.updated_at.isoformat())
@@ -104,6 +108,9 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         own = feed.find(f"channel/{{{ATOM}}}link")
         for relation, address in self.links:
             own.addprevious(etree.Element(f"{{{ATOM}}}link", rel=relation, href=address))
+        for name in ("title", "description"):
+            text = feed.find(f"channel/{name}")
+            text.text = untagged(text.text)
         self._history(feed.find("channel"))
         return feed
 
@@ -127,7 +134,7 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
             _link(entry, rel="enclosure", href=enclosure.url, **{name: value for name, value in facts.items() if value})
         for copy in (*self.item.also, *self.item.related):
             if copy.link:
-                _link(entry, rel="related", href=copy.link, title=copy.name)
+                _link(entry, rel="related", href=copy.link, title=untagged(copy.name))
         if self.item.comments:
             _link(entry, rel="replies", href=self.item.comments, type="text/html")  # RFC 4685 §4
         address, words = _licence(self.item)
@@ -138,6 +145,10 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
         for name in ("title", "summary", "rights"):
             for element in entry.findall(name):
                 _declare(element)
+        for name in entry.findall("author/name"):
+            name.text = untagged(name.text)
+        for category in entry.findall("category"):
+            category.set("label", untagged(category.get("label")))
         self._thumbnail(entry)
         self._source(entry)
         if self.item.language:
@@ -148,9 +159,10 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
         for author in entry.findall("author"):
             entry.remove(author)
         for name in self.item.authors or (self.item.origin.name,):
-            etree.SubElement(entry, f"{{{DC}}}creator").text = name
-        for text in (*entry.findall("title"), *entry.findall("category")):
-            text.text = _untagged(text.text)
+            etree.SubElement(entry, f"{{{DC}}}creator").text = untagged(name)
+        for name in ("title", "category", "source"):
+            for text in entry.findall(name):
+                text.text = untagged(text.text)
         for description in entry.findall("description"):  # readers take it for HTML
             description.text = html.escape(self.item.summary, quote=False)
         if self.item.language:
@@ -163,7 +175,7 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
         if address:
             etree.SubElement(entry, f"{{{CC}}}license").text = address
         if words:
-            etree.SubElement(entry, f"{{{DC}}}rights").text = words
+            etree.SubElement(entry, f"{{{DC}}}rights").text = untagged(words)
         self._thumbnail(entry)
         return entry
 
@@ -179,6 +191,7 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
             source = etree.SubElement(entry, "source")
             etree.SubElement(source, "id").text = origin.source_url
             etree.SubElement(source, "title").text = origin.name
+            _declare(source[-1])
             etree.SubElement(source, "updated").text = self.item.updated_at.isoformat()
             _link(source, rel="self", href=origin.source_url)
 
@@ -196,9 +209,9 @@ def _declare(text: Any) -> None:
         text.set("type", "html")
 
 
-def _untagged(title: str) -> str:
-    """A title without tags, if there is an end tag in it: nothing can keep RSS readers from taking that for HTML."""
-    return (" ".join(_TAG.sub(" ", title).split()) or "(untitled)") if _END_TAG.search(title) else title
+def untagged(text: str) -> str:
+    """Text without tags, if there is an end tag in it: where it cannot be declared, readers would take it for HTML."""
+    return (" ".join(_TAG.sub(" ", text).split()) or "(untitled)") if _END_TAG.search(text) else text
 
 
 def _link(parent: Any, **attributes: str) -> None:
