@@ -64,7 +64,7 @@ LAYERS = [
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
-    ["preview", "firing", "drafting"],
+    ["preview", "firing", "drafting", "moving"],
     ["web", "subscriptions", "service", "starting", "health"],
     ["daemon"],
     ["commands"],
