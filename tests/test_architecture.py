@@ -22,6 +22,7 @@ LAYERS = [
         "freshness",
         "batches",
         "mounts",
+        "clock",
         "unwrapping",
         "datelines",
         "sentences",
@@ -97,6 +98,7 @@ PURE = [
 PURE += [
     "judge",
     "outage",
+    "clock",
     "addresses",
     "inflate",
     "freshness",
