@@ -348,14 +348,23 @@ def _announce(config: "Config") -> None:
 
 
 @main.command("import")
-@click.argument("place", metavar="FILE|URL")
+@click.argument("places", metavar="FILE|URL...", nargs=-1, required=True)
+@click.option(
+    "--from",
+    "reader",
+    type=click.Choice(["opml", "freshrss", "miniflux", "newsboat"]),
+    default="opml",
+    show_default=True,
+    help="Who wrote it: filters of other readers become topics.",
+)
 @click.option("--check", "only_living", is_flag=True, help="Look at each feed first; leave out those that do not work.")
 @click.option("--dry-run", is_flag=True, help="Show what would be added; change nothing.")
 @click.pass_obj
-def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool) -> None:
-    """Add the feeds of an OPML list to sources.yaml; its folders become labels.
+def import_(directory: Path | None, places: tuple[str, ...], reader: str, only_living: bool, dry_run: bool) -> None:
+    """Add the feeds of a list to sources.yaml, its folders as labels, and filters of other readers to topics.yaml.
 
-    Feeds that are there already are left as they are. Example: aggregator import subscriptions.opml
+    Feeds and topics that are there already are left as they are. What has no counterpart is listed with its place and
+    the reason. Examples: aggregator import subscriptions.opml; aggregator import --from newsboat urls config
     """
     with failing_well():
         import asyncio
@@ -364,32 +373,37 @@ def import_(directory: Path | None, place: str, only_living: bool, dry_run: bool
         from aggregator import subscriptions
         from aggregator.errors import AppendError
         from aggregator.fetch import Fetcher
+        from aggregator.moving.moved import Moved
 
         config = configuration.load(configuration.find(directory))
 
-        async def prepare() -> subscriptions.Plan:
+        async def prepare() -> tuple[Moved, subscriptions.Plan]:
             async with Fetcher(config.settings.fetch) as fetcher:
-                plan = subscriptions.plan(await subscriptions.read(place, fetcher), config.sources.keys())
+                moved = await subscriptions.read(places, reader, fetcher)
+                plan = subscriptions.plan(moved.feeds, config.sources.keys())
                 if not only_living:
-                    return plan
+                    return moved, plan
                 with progress(len(plan.add), lambda feed: None) as (done, _):
-                    return await subscriptions.without_dead(plan, fetcher, done)
+                    return moved, await subscriptions.without_dead(plan, fetcher, done)
 
-        plan = asyncio.run(prepare())
-        for line in subscriptions.report(plan):
+        moved, plan = asyncio.run(prepare())
+        topics, left_out = subscriptions.topics_of(moved, plan, config)
+        for line in (*subscriptions.report(plan), *subscriptions.report_left_out(left_out)):
             click.echo(line, err=True)
-        feeds = counted(len(plan.add), "feed")
-        if dry_run or not plan.add:
-            click.echo(subscriptions.yaml_text(plan.add), nl=False)
-            click.echo(f"{feeds} would be added" if plan.add else "nothing to add", err=True)
+        found = counted(len(plan.add), "feed") + (f" and {counted(len(topics), 'topic')}" if topics else "")
+        as_text = subscriptions.yaml_text(plan.add) + "".join(f"\n{text}" for _, text in topics)
+        if dry_run or not (plan.add or topics):
+            click.echo(as_text, nl=False)
+            click.echo(f"{found} would be added" if plan.add or topics else "nothing to add", err=True)
             return
         try:
-            path = subscriptions.add(config.directory, plan.add)
+            paths = subscriptions.add(config.directory, plan.add, [text for _, text in topics])
         except AppendError:
-            click.echo(subscriptions.yaml_text(plan.add), nl=False)
+            click.echo(as_text, nl=False)
             raise
         click.echo(
-            f"{feeds} added to {path}; a running daemon takes them over by itself, or, with `reload: signal`, on SIGHUP"
+            f"{found} added to {' and '.join(map(str, paths))}; a running daemon takes them over by itself, or, with"
+            " `reload: signal`, on SIGHUP"
         )
 
 

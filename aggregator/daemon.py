@@ -20,6 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from aggregator import distribute
 from aggregator.alerting import Alerting
+from aggregator.clock import Clock
 from aggregator.config import Config
 from aggregator.config_files import ConfigFiles
 from aggregator.errors import AggregatorError, StateError
@@ -30,8 +31,9 @@ from aggregator.notify import notify, passed_sockets, reloading
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
 from aggregator.runtime import TICK_SECONDS, Visits, executor
+from aggregator.schedule import spoken
 from aggregator.service import Service
-from aggregator.store import Database
+from aggregator.store import Database, ahead
 from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
 from aggregator.watching import Watch
@@ -79,6 +81,7 @@ class Daemon:
         self._reload_again = False  # something has changed since the configuration was last read
         self._stopping = asyncio.Event()
         self._watch = Watch(self._make_due)
+        self._clock = Clock()
         self._called: set[str] = set()  # sources in whose folders something has happened
         self._polling: asyncio.Task[None] | None = None
         self._complained_at = float("-inf")  # monotonic
@@ -106,6 +109,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         if self._database.is_sqlite:
             stored_sources.release_all(self._database)
+        await self._pipeline.in_executor(lambda: ahead.put_right(self._database, utc_now()))
         await self._pipeline.in_executor(lambda: self._pipeline.prepare(self._service.progress))
         _settle_memory()
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick came while the last one ran is no news
@@ -152,6 +156,7 @@ class Daemon:
     async def _poll(self) -> None:
         called, self._called = self._called, set()
         try:
+            await self._look_at_clock()
             if called:
                 await self._pipeline.in_executor(lambda: stored_sources.make_due(self._database, utc_now(), called))
                 called = set()
@@ -161,6 +166,16 @@ class Daemon:
         finally:
             self._called |= called
             self._service.pulse.beat("visits")
+
+    async def _look_at_clock(self) -> None:
+        """Say that it jumped; let nobody wait for a time that a clock which was ahead has written."""
+        now = utc_now()
+        by = self._clock.jumped(now, time.monotonic())
+        if by > timedelta():
+            log.warning("the clock was put forward by %s, or this machine was asleep", spoken(by))
+        elif by:
+            waiting = await self._pipeline.in_executor(lambda: ahead.put_right(self._database, now))
+            log.warning("the clock was put back by %s: %d sources are due that waited for later", spoken(-by), waiting)
 
     def _make_due(self, sources: Collection[str]) -> None:
         self._called.update(sources)

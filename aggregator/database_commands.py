@@ -108,6 +108,28 @@ def upgrade(directory: Path | None) -> None:
             click.echo(f"{database.place}: schema {HEAD}, " + ("nothing to do" if before is None else f"was {before}"))
 
 
+@db.command()
+@click.pass_obj
+def vacuum(directory: Path | None) -> None:
+    """Write the database anew, without the room that is free in it. Stop the daemon first.
+
+    Seldom needed: the daemon gives room back by itself, once a day, in a database made by this version or vacuumed
+    once. Needs as much room again while it runs. Example: aggregator db vacuum
+    """
+    with failing_well():
+        from aggregator import runtime
+        from aggregator.store import Database, space
+
+        state, url = _place(directory)
+        if url != "sqlite":
+            raise StateError("PostgreSQL does it by itself; to give room back to the machine: VACUUM FULL, in psql")
+        place = _existing(state)
+        with runtime.locked(state), closing(Database(url, state)) as database:
+            before = place.stat().st_size
+            space.vacuum(database)
+        click.echo(f"{place}: {before:,} bytes before, {place.stat().st_size:,} now")
+
+
 def _place(directory: Path | None) -> tuple[Path, str]:
     """The state directory and the database, whatever else may be wrong with the configuration. Raises ConfigError."""
     from aggregator import config

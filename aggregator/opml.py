@@ -6,8 +6,8 @@ that are none, and names of HTML's entities, which XML does not know. A list tha
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from html.entities import html5
 from typing import Any
 
@@ -42,17 +42,21 @@ class Outline:
     url: str
     title: str = ""
     labels: tuple[str, ...] = ()  # names of the folders around it, outermost first, then its own categories
+    line: int = field(default=0, compare=False)  # of the list
+    kind: str = field(default="", compare=False)  # its `type`, in small letters
+    extra: Mapping[str, str] = field(default_factory=dict, compare=False)  # attributes of other namespaces: `{uri}name`
 
 
-def read(body: bytes, name: str) -> tuple[Outline, ...]:
+def read(body: bytes, name: str, *, folders: bool = False) -> tuple[Outline, ...]:
     """The feeds of a list in their order, each as often as it is there. Lists inside the list are not followed.
 
-    `name` is what messages call it. Raises DocumentError, where possible with the line and column of what is wrong.
+    `name` is what messages call it. With `folders`, those with attributes of other namespaces are among the feeds; they
+    have no address. Raises DocumentError, where possible with the line and column of what is wrong.
     """
     root = _tree(body, name)
     kind = _local(root.tag)
     if kind == "opml":
-        return tuple(_outlines(root, name))
+        return tuple(outline for outline in _outlines(root, name) if outline.url or folders)
     if kind == "rdf":
         return tuple(_friends(root, name))
     raise DocumentError(f"{name}: neither OPML nor RDF: it begins with <{kind[:50]}>")
@@ -154,13 +158,17 @@ def _outlines(root: Any, name: str) -> Iterator[Outline]:
             if depth > MAX_DEPTH:
                 raise DocumentError(f"{name}:{element.sourceline}:1: outlines deeper than {MAX_DEPTH}")
             said = {_local(key): value for key, value in element.attrib.items()}
+            extra = {key: value for key, value in element.attrib.items() if key.startswith("{")}
             title = on_one_line(said.get("text", ""), MAX_TITLE) or on_one_line(said.get("title", ""), MAX_TITLE)
             url = said.get("xmlurl", "").strip()
             kind = said.get("type", "").strip().lower()
             if url and kind != "source":  # a `source` is a list of its own
-                yield Outline(url, title, _labels((*folders, *_categories(said.get("category", "")))))
+                labels = _labels((*folders, *_categories(said.get("category", ""))))
+                yield Outline(url, title, labels, element.sourceline, kind, extra)
             elif "xmlurl" not in said and title and kind not in ("link", "include"):
                 inside = (*folders, title)
+                if extra:
+                    yield Outline("", title, _labels(folders), element.sourceline, kind, extra)
         waiting += [(child, inside, depth) for child in reversed(element)]
 
 

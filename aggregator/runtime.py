@@ -19,7 +19,7 @@ from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, Taken, utc_now
 from aggregator.readers import Readers
 from aggregator.retag import Progress
-from aggregator.store import Database
+from aggregator.store import Database, ahead
 from aggregator.store import articles as stored_articles
 from aggregator.store import sources as stored_sources
 
@@ -205,6 +205,7 @@ async def once(
         pipeline.fulfil()
         if database.is_sqlite:
             stored_sources.release_all(database)
+        ahead.put_right(database, utc_now())
         stored_sources.make_due(database, utc_now())
         async with Fetcher(config.settings.fetch) as fetcher:
             if reload:

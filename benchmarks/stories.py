@@ -208,13 +208,13 @@ def plans(store: Measured) -> None:
 def keep_house(store: Measured) -> None:
     """What holds up visits once a day: the longest transaction of each chore, and all of it."""
     tomorrow = NOW + DAY
-    before = NOW - DAY * (store.stored / store.press.a_day) + timedelta(hours=6)  # so few are too old
+    limits = retention.Limits(NOW - DAY * (store.stored / store.press.a_day) + timedelta(hours=6))  # so few are too old
     looked = time.perf_counter()
-    old = retention.outdated(store.database, before, limit=200)
+    old = retention.outdated(store.database, limits, limit=200)
     found = time.perf_counter() - looked
     print(f"{store.stored:,} stored: outdated stories found in {found:.2f} s (which holds nobody up); then")
     chores: dict[str, Callable[[], Any]] = {
-        f"{len(old)} stories removed": lambda: retention.remove(store.database, old, before, tomorrow),
+        f"{len(old)} stories removed": lambda: retention.remove(store.database, old, limits, tomorrow),
         "sketches of a day forgotten": lambda: pieces(sketches.forget, store.database, tomorrow),
         "terms of a day forgotten": lambda: pieces(relations.forget_terms, store.database, tomorrow),
     }

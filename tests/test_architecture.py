@@ -22,6 +22,7 @@ LAYERS = [
         "freshness",
         "batches",
         "mounts",
+        "clock",
         "unwrapping",
         "datelines",
         "sentences",
@@ -71,6 +72,7 @@ LAYERS = [
     ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
     ["gauges", "overview"],
     ["preview", "firing", "drafting"],
+    ["preview", "firing", "drafting", "moving"],
     ["web", "subscriptions", "service", "starting", "health"],
     ["alerting"],
     ["daemon"],
@@ -104,6 +106,7 @@ PURE = [
 PURE += [
     "judge",
     "outage",
+    "clock",
     "addresses",
     "inflate",
     "freshness",

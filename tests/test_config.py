@@ -227,6 +227,14 @@ def test_articles_are_kept_for_as_long_as_a_topic_shows_them(directory: Path) ->
     assert config.load(directory, short).kept_for == timedelta(days=30)
     (directory / "topics.yaml").write_text("topics:\n  t: {title: T, any: [country:china], max_age: 60d}\n")
     assert config.load(directory, short).kept_for == timedelta(days=60)
+    (directory / "topics.yaml").write_text(
+        "topics:\n  t: {title: T, any: [country:china], max_age: 60d, keep: 90d}\n  s: {title: S, any: [country:china]}\n"
+    )
+    found = config.load(directory, short)
+    assert (found.kept_for, found.kept_by_topic) == (timedelta(days=30), {"t": timedelta(days=90)})
+    (directory / "topics.yaml").write_text("topics:\n  t: {title: T, any: [country:china], max_age: 60d, keep: 30d}\n")
+    with pytest.raises(ConfigError, match="not shorter than `max_age`"):
+        config.load(directory, short)
 
 
 def test_several_problems_are_reported_at_once(directory: Path) -> None:

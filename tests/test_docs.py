@@ -11,6 +11,7 @@ import yaml
 from aggregator import config, markup
 from aggregator.cli import main
 from aggregator.config import concepts, topics
+from aggregator.config import sources as source_files
 from aggregator.config.settings import Settings
 from aggregator.parsers import _facts
 
@@ -57,9 +58,8 @@ def test_named_files_exist(path: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", text)
     named = re.findall(r"`((?:config|seeds|systemd|tools|docs|tests)/[\w./-]*)`", text)
     inside = re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", text)
-    assert [
-        name for name in links + named if not (ROOT / name).exists() and not (ROOT / "aggregator" / name).exists()
-    ] == []
+    places = (ROOT, ROOT / "aggregator", (ROOT / path).parent)
+    assert [name for name in links + named if not any((place / name).exists() for place in places)] == []
     assert [name for name in inside if not (ROOT / "aggregator" / name).exists() and not (ROOT / name).exists()] == []
 
 
@@ -123,3 +123,31 @@ def test_parsing_lists_every_key_that_may_stand_beside_a_file() -> None:
     for row in rows:
         names = set(re.findall(r"`(\w+)`", row[3])) - {"name"}
         assert names <= set(_facts._WRITTEN[row[1].strip(" `")].split())
+
+
+def test_index_of_the_documents_names_each_of_them() -> None:
+    named = re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs" / "README.md").read_text())
+    assert sorted(named) == sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.name != "README.md")
+
+
+def test_topic_of_the_quick_start_is_a_topic() -> None:
+    sources, topic = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "quickstart.md").read_text(), re.DOTALL)
+    assert topics.schema().validate_python(yaml.safe_load(topic)).topics.keys() == {"china-russia"}
+    assert source_files.schema().validate_python(yaml.safe_load(sources)).sources[0].title == "Example World"
+
+
+def test_quick_start_names_commands_that_are_there() -> None:
+    named = re.findall(r"^    aggregator (?:--config \S+ )?(\w+)", (ROOT / "docs" / "quickstart.md").read_text(), re.M)
+    assert set(named) <= main.commands.keys()
+
+
+TROUBLES = re.findall(r"“([^”]+)”", (ROOT / "docs" / "troubleshooting.md").read_text())
+
+
+def test_every_message_of_the_troubleshooting_is_one_of_the_code() -> None:
+    """`…` stands for what is put in."""
+    code = "\n".join(path.read_text() for path in (ROOT / "aggregator").rglob("*.py"))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)  # texts that go on in the next line
+    pieces = [piece.strip() for message in TROUBLES for piece in message.split("…") if piece.strip()]
+    assert len(TROUBLES) > 20
+    assert [piece for piece in pieces if piece not in code] == []

@@ -347,7 +347,7 @@ def test_what_is_gone_is_related_to_nothing_and_its_event_goes_on(store: Databas
     assert events(store) == {"2": "2", "3": "2"}
     assert related(store, "3") == {"3": {"2"}}
     later = NOW + timedelta(days=9)
-    retention.remove(store, [key("2")], later, later)
+    retention.remove(store, [key("2")], retention.Limits(later), later)
     assert related(store, "3") == {"3": set()}
     with store.reading() as connection:
         assert set(connection.execute(select(schema.terms.c.story)).scalars()) == {key("3")}

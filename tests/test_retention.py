@@ -49,8 +49,13 @@ def give(store: Database, source: str, *names: str, seen_at: datetime, **changes
     visits.save(store, lease, replace(visited(lease, *found, past=tuple(past)), due_at=NOW))
 
 
+def before(now: datetime, **by_topic: timedelta) -> retention.Limits:
+    """What is a year old is too old, or what is as old as a topic says."""
+    return retention.Limits(now - YEAR, {slug: now - kept for slug, kept in by_topic.items()})
+
+
 def remove(store: Database, now: datetime = NOW) -> retention.Removed:
-    return retention.remove(store, retention.outdated(store, now - YEAR, limit=99), now - YEAR, now)
+    return retention.remove(store, retention.outdated(store, before(now), limit=99), before(now), now)
 
 
 def tombstones(store: Database) -> Tombstones:
@@ -80,8 +85,8 @@ def test_old_story_goes_with_all_that_belongs_to_it_and_leaves_tombstones(store:
 def test_story_with_a_young_copy_stays_whole(store: Database) -> None:
     give(store, "a", "1", seen_at=OLD)
     give(store, "b", "2", seen_at=NOW, text_hash="t1")
-    assert retention.outdated(store, NOW - YEAR, limit=99) == []
-    assert retention.remove(store, [key("1")], NOW - YEAR, NOW) == retention.Removed(0, 0)  # it was old when looked up
+    assert retention.outdated(store, before(NOW), limit=99) == []
+    assert retention.remove(store, [key("1")], before(NOW), NOW) == retention.Removed(0, 0)  # it was old when looked up
     assert rows_in(store)["articles"] == 2
 
 
@@ -99,8 +104,8 @@ def test_topic_that_loses_a_story_is_published_anew_and_the_others_keep_their_id
 
 def test_outdated_stories_come_piece_by_piece(store: Database) -> None:
     give(store, "a", *"1234", seen_at=OLD)
-    first = retention.outdated(store, NOW - YEAR, limit=3)
-    assert (first, retention.outdated(store, NOW - YEAR, after=first[-1], limit=3)) == (
+    first = retention.outdated(store, before(NOW), limit=3)
+    assert (first, retention.outdated(store, before(NOW), after=first[-1], limit=3)) == (
         [key("1"), key("2"), key("3")],
         [key("4")],
     )
@@ -123,8 +128,8 @@ def test_removal_that_fails_removes_nothing(store: Database, monkeypatch: pytest
 def test_many_at_once(store: Database) -> None:
     """More than fit into one IN (…)."""
     give(store, "a", *map(str, range(1200)), seen_at=OLD)
-    found = retention.outdated(store, NOW - YEAR, limit=9999)
-    assert retention.remove(store, found, NOW - YEAR, NOW) == retention.Removed(1200, 1200)
+    found = retention.outdated(store, before(NOW), limit=9999)
+    assert retention.remove(store, found, before(NOW), NOW) == retention.Removed(1200, 1200)
     carried = [article(str(n), "a", link=None, guid=f"other{n}") for n in range(1300)]
     assert len(retention.buried(store, "a", carried)) == 1200
 
@@ -157,6 +162,61 @@ def test_what_comes_back_after_its_tombstone_can_be_buried_again(store: Database
     give(store, "a", "1", seen_at=OLD)
     assert remove(store, LATER).articles == 1
     assert tombstones(store) == {key("1"): ("a", LATER)}
+
+
+@pytest.mark.parametrize(
+    ("topics_of_it", "days", "expected"),
+    [
+        pytest.param((), 366, True, id="in no topic: as the whole store says"),
+        pytest.param((), 364, False, id="in no topic, young"),
+        pytest.param(("short",), 8, True, id="shorter where its only topic says so"),
+        pytest.param(("short",), 6, False, id="not too short"),
+        pytest.param(("short", "plain"), 8, False, id="another topic says nothing: the whole store's time"),
+        pytest.param(("short", "plain"), 366, True, id="and no longer"),
+        pytest.param(("short", "long"), 400, False, id="the longest counts"),
+        pytest.param(("plain", "long"), 999, False, id="longer than the whole store"),
+        pytest.param(("long",), 1_001, True, id="longer, and over"),
+    ],
+)
+def test_topic_keeps_its_stories_longer_or_shorter(
+    store: Database, topics_of_it: tuple[str, ...], days: int, expected: bool
+) -> None:
+    topics.register(store, ["one", "two", "short", "plain", "long"], "rules", NOW)
+    give(store, "a", "1", seen_at=NOW - timedelta(days=days))
+    give(store, "a", "2", seen_at=NOW)
+    with store.writing() as connection:
+        connection.execute(schema.memberships.delete())
+        for slug in topics_of_it:
+            row = {"topic": slug, "story": key("1"), "score": 50, "reasons": [], "dated_at": NOW}
+            connection.execute(insert(schema.memberships).values(row))
+    limits = before(NOW, short=timedelta(days=7), long=timedelta(days=1_000))
+    assert retention.outdated(store, limits, limit=9) == ([key("1")] if expected else [])
+    assert retention.remove(store, [key("1"), key("2")], limits, NOW).stories == expected
+    assert (list(tombstones(store)) == [key("1")]) is expected
+
+
+def test_clock_that_jumps_ahead_makes_little_too_old(store: Database) -> None:
+    week, years = timedelta(days=7), timedelta(days=3650)
+    give(store, "a", "1", seen_at=NOW)
+    assert retention.believed(store, NOW + years, week) == NOW + week  # by the newest article
+    assert retention.believed(store, NOW + years, week) == NOW + 2 * week
+    assert retention.believed(store, NOW + timedelta(days=1), week) == NOW + timedelta(days=1)  # it was put back
+    assert retention.believed(store, NOW + timedelta(days=2), week) == NOW + timedelta(days=2)
+
+
+def test_store_without_anything_believes_the_clock(store: Database) -> None:
+    assert retention.believed(store, NOW, timedelta(days=7)) == NOW
+
+
+async def test_ten_years_in_one_leap_leave_everything(
+    config_directory: Path, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.body = rss(entry("1"), entry("2"))
+    await once(config_directory)
+    monkeypatch.setattr(Pipeline, "now", lambda self: datetime.now(UTC) + timedelta(days=3650))
+    await once(config_directory)
+    assert len(stored(config_directory)) == 2
+    assert "3643 days have passed since things were last removed: is the clock right?" in caplog.text
 
 
 def remember(store: Database, source: str, whole_at: datetime) -> None:
@@ -259,7 +319,7 @@ async def test_entry_that_is_still_carried_does_not_come_back(
     let_pass(config_directory, 31)
     caplog.set_level("INFO")
     await once(config_directory)
-    assert "removed 1 stories (1 articles) first seen over 30 days ago" in caplog.text
+    assert "removed 1 stories (1 articles) that were kept for long enough" in caplog.text
     assert (items(config_directory, "china-russia"), stored(config_directory)) == ([], {})
     site.body = rss(entry("2"), entry("1"))
     (visit,) = await once(config_directory)

@@ -90,8 +90,17 @@ class Config:
 
     @property
     def kept_for(self) -> timedelta:
-        """How long articles are kept: never shorter than the oldest story that a topic wants to show."""
-        return max(self.settings.retention.articles, *(topic.max_age or timedelta() for topic in self.topics.values()))
+        """How long articles are kept: never shorter than the oldest story that a topic wants to show.
+
+        Topics with a time of their own are in `kept_by_topic`.
+        """
+        shown = (topic.max_age or timedelta() for topic in self.topics.values() if topic.keep is None)
+        return max((self.settings.retention.articles, *shown))
+
+    @property
+    def kept_by_topic(self) -> Mapping[str, timedelta]:
+        """How long the stories of those topics are kept that say so themselves."""
+        return {slug: topic.keep for slug, topic in self.topics.items() if topic.keep is not None}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""New items at the end of the list in sources.yaml, as text: comments and layout of the file stay as they are. Pure."""
+"""New items at the end of sources.yaml and topics.yaml, as text: comments and layout of the files stay. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -27,16 +27,31 @@ def appended(text: str, items: Iterable[tuple[str, str, Sequence[str]]], path: s
 
     Raises AppendError where the list is not the last thing in the file, or not written with a line for each item.
     """
-    indent, begun = _place(text, path)
+    indent, begun = _place(text, path, "sources", yaml.SequenceNode)
     addition = "" if begun else "sources:\n"
-    addition += "".join(item(*each, indent=indent) for each in items)
+    return _joined(text, addition + "".join(item(*each, indent=indent) for each in items))
+
+
+def with_topics(text: str, entries: Iterable[str], path: str) -> str:
+    """The text of topics.yaml with topics at its end, each as text that is not indented, with its line ends.
+
+    Raises AppendError where they are not the last thing in the file, or not written with a line for each key.
+    """
+    indent, begun = _place(text, path, "topics", yaml.MappingNode)
+    addition = "" if begun else "topics:\n"
+    for entry in entries:
+        addition += "\n" + "".join(f"{' ' * indent}{line}\n" for line in entry.splitlines())
+    return _joined(text, addition)
+
+
+def _joined(text: str, addition: str) -> str:
     if text and not text.endswith("\n"):
         addition = "\n" + addition
     return text + (addition.replace("\n", "\r\n") if "\r\n" in text else addition)
 
 
-def _place(text: str, path: str) -> tuple[int, bool]:
-    """How far the dashes are indented, and whether the key `sources` is there already."""
+def _place(text: str, path: str, name: str, kind: type[yaml.CollectionNode]) -> tuple[int, bool]:
+    """How far the items under a key are indented, and whether the key is there already."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
@@ -47,11 +62,11 @@ def _place(text: str, path: str) -> tuple[int, bool]:
         raise AppendError(f"{path}:1:1: not written with a line for each key")
     key, value = root.value[-1]
     place = f"{path}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
-    if key.value != "sources":
-        raise AppendError(f"{place}: the key '{key.value}' stands behind the list of sources")
+    if key.value != name:
+        raise AppendError(f"{place}: the key '{key.value}' stands behind the list of {name}")
     if isinstance(value, yaml.ScalarNode) and not value.value:
         return 2, True
-    if not isinstance(value, yaml.SequenceNode) or value.flow_style or value.start_mark.line <= key.start_mark.line:
+    if not isinstance(value, kind) or value.flow_style or value.start_mark.line <= key.start_mark.line:
         raise AppendError(f"{place}: the list is not written with a line for each item")
     return value.start_mark.column, True
 

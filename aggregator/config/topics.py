@@ -53,11 +53,11 @@ class Group(Options):
 class Example(Options):
     """An article made up to test a topic."""
 
-    title: str
-    text: str = ""
-    url: str | None = None
-    author: str | None = None
-    category: tuple[str, ...] = ()
+    title: str = Field(description="Its title.")
+    text: str = Field("", description="Its text: paragraphs, with empty lines between them.")
+    url: str | None = Field(None, description="Its address.")
+    author: str | None = Field(None, description="Who has written it.")
+    category: tuple[str, ...] = Field((), description="What its publisher files it under.")
     language: LanguageCode | None = Field(None, description="Instead of that of its words.")
     source: str | None = Field(None, description="The name or id of the source that it comes from.")
     age: Duration | None = Field(None, description="How old it is when it is first seen.")
@@ -80,8 +80,8 @@ class Examples(Options):
 class Topic(Group):
     """One topic: a rule, and how its feed is shown."""
 
-    title: str = Field(min_length=1, max_length=200)
-    description: str = Field("", max_length=1000)
+    title: str = Field(min_length=1, max_length=200, description="What readers see.")
+    description: str = Field("", max_length=1000, description="What the feed says of itself.")
     extends: str | None = Field(
         None, description="Another topic: what is in this one is in that one, too, and shown alike if nothing is said."
     )
@@ -89,6 +89,11 @@ class Topic(Group):
         (), description="Only articles in these languages, or of unknown language."
     )
     max_age: Duration | None = Field(None, description="Older stories leave the feed.")
+    keep: Duration | None = Field(
+        None,
+        description="How long its stories are kept, instead of `retention.articles`; of several topics the longest"
+        " counts.",
+    )
     min_independent_sources: int = Field(
         1, ge=1, le=100, description="Only stories that so many tell: reprints of one agency's text count once."
     )
@@ -104,7 +109,7 @@ class Topic(Group):
     )
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
     private: bool = Field(False, description="Only for those who have a token: see `aggregator token add`.")
-    examples: Examples = Examples()
+    examples: Examples = Field(Examples(), description="Articles that must, and must not, be in it; `check` asks them.")
 
     @model_validator(mode="after")
     def _says_something(self) -> "Topic":
@@ -112,6 +117,8 @@ class Topic(Group):
             raise ValueError("`rule: …` stands in a list: write all: [{rule: …}]")
         if not (self.all or self.any or self.extends):
             raise ValueError("a rule needs something under 'all' or 'any'")
+        if self.keep is not None and self.keep < max(self.max_age or timedelta(), timedelta(days=1)):
+            raise ValueError("`keep` is a day at least, and not shorter than `max_age`")
         return self
 
     @property

@@ -62,9 +62,9 @@ _WORDS = {  # kind of failure by HTTP status, as `schedule` weighs it
 class Auth(Options):
     """How to log in: with user and password (Basic), or with a token (Bearer)."""
 
-    user: str | None = Field(None, pattern=r"^[^:\x00-\x1f\x7f]*$")
-    password: Secret | None = None
-    token: HeaderSecret | None = None
+    user: str | None = Field(None, pattern=r"^[^:\x00-\x1f\x7f]*$", description="With `password`.")
+    password: Secret | None = Field(None, description="Of this user.")
+    token: HeaderSecret | None = Field(None, description="Instead of both.")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

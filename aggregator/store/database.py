@@ -1,11 +1,13 @@
 """Engines and transactions, on SQLite and PostgreSQL alike.
 
 SQLite: WAL and `synchronous=FULL` (with NORMAL a power cut loses acknowledged files), and `BEGIN IMMEDIATE` for
-writers, since a transaction that reads first and writes later fails at once when another one wrote in between.
+writers, since a transaction that reads first and writes later fails at once when another one wrote in between. What the
+log held is written into the database each few megabytes, and the log is cut to `LOG` then.
 """
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,6 +21,16 @@ from aggregator import metrics
 from aggregator.errors import StateError
 
 HEAD = "0015"  # the newest migration; a test compares it with the folder
+LOG = 64_000_000  # bytes that the write-ahead log keeps at most when nobody needs more
+_PRAGMAS = (
+    "auto_vacuum=INCREMENTAL",  # first: it counts only while there is no table
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=10000",
+    "wal_autocheckpoint=1000",
+    f"journal_size_limit={LOG}",
+)
 _MIGRATION_LOCK = 0x61676772  # "aggr": any number that nobody else in this database uses
 
 
@@ -61,6 +73,12 @@ class Database:
         with metrics.timed("read"), self._failing_well(), self._reader.begin() as connection:
             yield connection
 
+    @contextmanager
+    def plain(self) -> Iterator[sqlite3.Connection]:
+        """SQLite's own connection, outside of a transaction: for what cannot be done in one. Raises StateError."""
+        with self._failing_well(), closing(self._writer.raw_connection()) as pooled:
+            yield pooled.driver_connection  # type: ignore[misc]  # it is SQLite's
+
     def insert(self, table: Table) -> Any:
         """An INSERT that knows `on_conflict_do_…`."""
         return dialect_insert(table, self.is_sqlite)
@@ -80,6 +98,8 @@ class Database:
         except (OperationalError, InterfaceError) as error:
             metrics.count_database_error()
             raise StateError(f"the database {self.place} cannot be used: {_first_line(error)}") from error
+        except sqlite3.OperationalError as error:
+            raise StateError(f"the database {self.place} cannot be used: {error}") from error
 
     def _migrate(self) -> None:
         with self.reading() as connection:
@@ -135,7 +155,7 @@ def _sqlite_engine(address: str, begin: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     # Not by an event "begin", for then each statement looks for listeners, which takes a quarter of its time.

@@ -4,20 +4,30 @@ A tombstone is fresh while its source is seen to carry the article. Twice a year
 tombstone of an article that is still carried never becomes old enough to go itself.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, delete, func, literal, or_, select, update
 
 from aggregator.identity import guid_hash, mark
 from aggregator.models import Article
 from aggregator.store import pages, relations, sketches, withdrawals
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, memories, retired, sources, stories, tags, tombstones
-from aggregator.store.settings import is_due, note_done
+from aggregator.store.schema import (
+    UtcDateTime,
+    articles,
+    memberships,
+    memories,
+    retired,
+    sources,
+    stories,
+    tags,
+    tombstones,
+)
+from aggregator.store.settings import is_due, note_done, put, value_of
 from aggregator.store.visits import touch
 from aggregator.words import folded
 
@@ -47,25 +57,33 @@ class Removed:
     articles: int
 
 
-def outdated(database: Database, before: datetime, *, after: str = "", limit: int) -> list[str]:
-    """Ids of stories all of whose copies were first seen before then, in order, to walk them piece by piece.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The time before which all copies of a story must have been first seen, for it to be too old."""
+
+    otherwise: datetime
+    by_topic: Mapping[str, datetime] = field(default_factory=dict)  # of a story in several topics the earliest counts
+
+
+def outdated(database: Database, limits: Limits, *, after: str = "", limit: int) -> list[str]:
+    """Ids of stories that are too old, in order, to walk them piece by piece.
 
     No article is dated later than it was first seen, so that time alone decides.
     """
     story = articles.c.story
-    of_old = select(story).where(story > after).group_by(story).having(func.max(articles.c.first_seen_at) < before)
+    of_old = select(story).where(story > after).group_by(story).having(_are_outdated(limits))
     with database.reading() as connection:
         return list(connection.execute(of_old.order_by(story).limit(limit)).scalars())
 
 
-def remove(database: Database, story_ids: Collection[str], before: datetime, now: datetime) -> Removed:
+def remove(database: Database, story_ids: Collection[str], limits: Limits, now: datetime) -> Removed:
     """Take away those of these stories that are still outdated, with their copies, tags and memberships.
 
     One transaction, so give it a few hundred at a time. Topics that lose a story are
     published anew. Must run where visits are stored: a visit must not add a copy to a story that is about to go.
     """
     with database.writing() as connection:
-        copies = _outdated_copies(connection, story_ids, before)
+        copies = _outdated_copies(connection, story_ids, limits)
         gone = sorted({copy.story for copy in copies})
         _bury(database, connection, copies, now)
         touch(connection, _delete(connection, gone, [copy.key for copy in copies]))
@@ -149,15 +167,45 @@ def note_housekeeping(database: Database, now: datetime) -> None:
         note_done(database, connection, "housekeeping", now)
 
 
-def _outdated_copies(connection: Connection, story_ids: Collection[str], before: datetime) -> list[Row[Any]]:
-    """The copies of those stories that have no younger ones, in the order of their keys."""
+def believed(database: Database, now: datetime, most: timedelta) -> datetime:
+    """The time by which things are too old: `now`, but not more than `most` after what it was before.
+
+    A clock that jumps ahead by years would else have everything removed at once. What it was before is, at first, the
+    time of the last housekeeping or of the newest article; it is noted for the next time.
+    """
+    with database.writing() as connection:
+        said = value_of(connection, "believed") or value_of(connection, "housekeeping")
+        newest = select(func.max(articles.c.first_seen_at)).where(articles.c.first_seen_at <= now)
+        before = datetime.fromisoformat(said) if said else connection.execute(newest).scalar() or now
+        found = min(now, before + most)
+        put(database, connection, "believed", found.isoformat())
+    return found
+
+
+def _are_outdated(limits: Limits) -> ColumnElement[bool]:
+    """Of articles grouped by story. Topics of a story are looked at only where its age does not decide by itself."""
+    newest = func.max(articles.c.first_seen_at)
+    otherwise = literal(limits.otherwise, UtcDateTime())
+    if not limits.by_topic:
+        return newest < otherwise
+    latest = max(limits.otherwise, *limits.by_topic.values())
+    times = {slug: literal(before, UtcDateTime()) for slug, before in limits.by_topic.items()}
+    own = func.min(case(times, value=memberships.c.topic, else_=otherwise))
+    earliest = select(own).where(memberships.c.story == articles.c.story).correlate(articles).scalar_subquery()
+    return and_(newest < literal(latest, UtcDateTime()), newest < func.coalesce(earliest, otherwise))
+
+
+def _outdated_copies(connection: Connection, story_ids: Collection[str], limits: Limits) -> list[Row[Any]]:
+    """The copies of those stories that are too old still, in the order of their keys."""
+    names = ("story", "key", "source", "guid", "link", "folded_title", "published_at", "text_hash")
+    copies = select(*(articles.c[name] for name in names))
     found: list[Row[Any]] = []
     for chunk in chunks(story_ids):
-        names = ("story", "key", "source", "first_seen_at", "guid", "link", "folded_title", "published_at", "text_hash")
-        of_them = select(*(articles.c[name] for name in names))
-        found += connection.execute(of_them.where(articles.c.story.in_(chunk)))
-    young = {row.story for row in found if row.first_seen_at >= before}
-    return sorted((row for row in found if row.story not in young), key=lambda row: row.key)
+        story = articles.c.story
+        still = select(story).where(story.in_(chunk)).group_by(story).having(_are_outdated(limits))
+        gone = list(connection.execute(still).scalars())
+        found += connection.execute(copies.where(story.in_(gone)))
+    return sorted(found, key=lambda row: row.key)
 
 
 def _bury(database: Database, connection: Connection, copies: Iterable[Row[Any]], now: datetime) -> None:
