@@ -5,12 +5,12 @@ It may be broken off anywhere: what was not done is done next time.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
 from aggregator.pipeline import Pipeline
-from aggregator.store import relations, retention, sketches
+from aggregator.store import Database, relations, retention, sketches, stories
 
 EVERY = timedelta(days=1)
 BATCH = 200  # stories removed in one transaction: visits wait for a fraction of a second
@@ -41,14 +41,19 @@ async def _remove_outdated(pipeline: Pipeline, now: datetime, stopping: Callable
     """Stories are looked up beside everything else, and removed where visits are stored."""
     kept_for = pipeline.config.kept_for
     before = now - kept_for
-    stories = articles = 0
+    gone = articles = 0
     last = ""
     while not stopping():
         look = partial(retention.outdated, pipeline.database, before, after=last, limit=BATCH)
         found = await asyncio.to_thread(look)
         if not found:
             break
-        removed = await pipeline.in_executor(partial(retention.remove, pipeline.database, found, before, now))
-        stories, articles, last = stories + removed.stories, articles + removed.articles, found[-1]
+        removed = await pipeline.in_executor(partial(_remove, pipeline.database, found, before, now))
+        gone, articles, last = gone + removed.stories, articles + removed.articles, found[-1]
     if articles:
-        log.info("removed %d stories (%d articles) first seen over %d days ago", stories, articles, kept_for.days)
+        log.info("removed %d stories (%d articles) first seen over %d days ago", gone, articles, kept_for.days)
+
+
+def _remove(database: Database, found: Collection[str], before: datetime, now: datetime) -> retention.Removed:
+    with database.in_turn(stories.TURN):
+        return retention.remove(database, found, before, now)

@@ -8,7 +8,7 @@ reader process has outlived its time.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 from aggregator.errors import AggregatorError, StateError
@@ -20,8 +20,8 @@ from aggregator.store.sources import Summary
 STATUS_SECONDS = 5.0  # between two lines of STATUS
 EXTEND_SECONDS = 10.0  # between two words to systemd that the start takes longer
 EXTENSION_MICROSECONDS = 120_000_000  # from such a word on
+PARTS = ("visits", "publication", "store")  # who has to be heard of again and again, where this process does it
 LONGEST = 300  # characters of STATUS
-PARTS = ("visits", "publication", "store")  # who has to be heard of again and again
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 class Pulse:
     """When each part of the work was last heard of. From any thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, parts: Collection[str] = PARTS) -> None:
         self._clock = clock
-        self._heard = dict.fromkeys(PARTS, clock())
+        self._heard = dict.fromkeys(parts, clock())
 
     def beat(self, *parts: str) -> None:
         """These parts, or without names all, have got on."""
-        for part in parts or PARTS:
+        for part in parts or tuple(self._heard):
             self._heard[part] = self._clock()
 
     def silent(self, seconds: float) -> dict[str, float]:
@@ -47,9 +47,16 @@ class Pulse:
 class Service:
     """The daemon as systemd knows it."""
 
-    def __init__(self, pipeline: Pipeline, under_way: Callable[[], int], overdue: Callable[[], Iterable[str]]) -> None:
-        """`under_way`: visits at this moment; `overdue`: what reads for longer than it may, in words."""
-        self.pulse = Pulse()
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        under_way: Callable[[], int],
+        overdue: Callable[[], Iterable[str]],
+        parts: Collection[str] = PARTS,
+    ) -> None:
+        """`under_way`: visits at this moment; `overdue`: what reads for longer than it may, in words; `parts`: who has
+        to be heard of again and again."""
+        self.pulse = Pulse(parts=parts)
         self._pipeline = pipeline
         self._under_way = under_way
         self._overdue = overdue
