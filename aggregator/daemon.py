@@ -126,7 +126,7 @@ class Daemon:
                     passed_sockets(),
                 )
                 await serving.enter_async_context(server)
-            self._visits = Visits(self._pipeline, fetcher)
+            self._visits = Visits(self._pipeline, fetcher, absent=self._absent)
             self._subscriber = Subscriber(self._pipeline, fetcher)
             if "poll" in self._roles:
                 scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
@@ -154,6 +154,13 @@ class Daemon:
             await self._end()
             scheduler.shutdown(wait=False)  # not before: it would tear what is being done
         log.info("stopped")
+
+    def _absent(self) -> frozenset[str]:
+        """Sources for workers on other machines, where this is one of several: folders that are not on this one."""
+        if self._roles == set(ROLES):
+            return frozenset()
+        watched = ((key, source.watched()) for key, source in self.config.sources.items() if source.host is None)
+        return frozenset(key for key, path in watched if path and not path.exists())
 
     def _parts(self) -> list[str]:
         """What the watchdog is to hear of."""

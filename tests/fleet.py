@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -86,6 +86,64 @@ class Web:
         for edition in range(1, self.edition + 1):
             items += [item(f"own {number} {edition}"), item(f"shared {number // 2} {edition}")]
         return f"<rss version='2.0'><channel><title>T</title>{''.join(items)}</channel></rss>".encode()
+
+
+class Line:
+    """The network between workers and their database: it can be cut, which ends what goes over it."""
+
+    def __init__(self, port: int) -> None:
+        self._there = port
+        self._is_cut = False
+        self._open: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    @contextmanager
+    def running(self) -> Iterator["Line"]:
+        ready = threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
+        thread.start()
+        ready.wait()
+        try:
+            yield self
+        finally:
+            self.cut()
+            self._loop.call_soon_threadsafe(self._stop.set)
+            thread.join()
+
+    def cut(self) -> None:
+        self._is_cut = True
+        self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self._open])
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        async with await asyncio.start_server(self._join, "127.0.0.1", 0) as server:
+            self.port = server.sockets[0].getsockname()[1]
+            ready.set()
+            await self._stop.wait()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        try:
+            back, forth = await asyncio.open_connection("127.0.0.1", self._there)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._open |= {writer, forth}
+        await asyncio.gather(_passed_on(reader, forth), _passed_on(back, writer))
+        self._open -= {writer, forth}
+
+
+async def _passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError, asyncio.CancelledError):
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
+    writer.close()
 
 
 def item(name: str) -> str:

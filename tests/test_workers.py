@@ -1,16 +1,22 @@
 """Many processes on one PostgreSQL database: nothing is lost, nothing comes twice, all serve the same."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from aggregator.store.database import HEAD
 from tests import fleet, postgresql_server
-from tests.fleet import Fleet, Web, fetched
+from tests.fleet import Fleet, Line, Web, fetched
 
+ALL = pytest.mark.skipif(not os.environ.get("AGGREGATOR_TEST_ALL"), reason="takes minutes: ./test --all")
 ROOT = Path(__file__).parent.parent
 
 
@@ -40,13 +46,18 @@ def workers(tmp_path: Path, empty: str, web: Web) -> Iterator[Fleet]:
 
 
 def test_eight_processes_start_on_an_empty_database_at_once(empty: str, tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from aggregator.store import Database; "
-    code += "print(Database(sys.argv[1], Path()).upgraded_from)"
-    command = [sys.executable, "-c", code, empty]
-    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(8)]
-    said = [process.communicate(timeout=120)[0].strip() for process in started]
-    assert [process.returncode for process in started] == [0] * 8
-    assert sorted(said) == ["None"] * 7 + ["none"]
+    code = """if True:
+        import os, sys
+        from pathlib import Path
+        from aggregator.store import Database
+        is_parent = all(os.fork() for _ in range(8))
+        if is_parent:
+            sys.exit(any(os.wait()[1] for _ in range(8)))
+        print(Database(sys.argv[1], Path()).upgraded_from)
+    """
+    done = subprocess.run([sys.executable, "-c", code, empty], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split()) == ["None"] * 7 + ["none"]
     server, _, name = empty.rpartition("/")
     with postgresql_server.connected(server, name) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
@@ -74,3 +85,109 @@ def test_pollers_share_the_sources_and_all_machines_serve_the_same(workers: Flee
         other[0][name] for name in ("etag", "last-modified")
     ]
     assert "published" not in workers.said(3)
+
+
+def test_what_a_killed_and_a_frozen_worker_had_claimed_others_do_and_the_frozen_one_is_refused(
+    workers: Fleet, web: Web
+) -> None:
+    workers.lease = 3.0
+    hosts = [fleet.host(number) for number in range(4)]
+    workers.sources(*hosts)
+    web.gate.clear()
+    for round_ in (1, 2, 3):
+        worker = workers.start("poll")
+        workers.until(lambda round_=round_: min(web.asked[host] for host in hosts) == round_)
+        if round_ == 1:
+            worker.kill()
+            worker.wait()
+        elif round_ == 2:
+            worker.send_signal(signal.SIGSTOP)
+    web.gate.set()
+    workers.until(lambda: workers.value("SELECT count(*) FROM visits") == len(hosts))
+    workers.processes[1].send_signal(signal.SIGCONT)
+    workers.until(lambda: workers.said(1).count("another worker has taken this source over") == len(hosts))
+    assert workers.value("SELECT count(*) FROM visits") == len(hosts)
+    assert workers.value("SELECT count(*) FROM articles") == 2 * len(hosts)
+    assert workers.value("SELECT count(*) FROM stories") == len(hosts) + len(hosts) // 2
+
+
+@ALL
+def test_nothing_is_lost_and_nothing_comes_twice_whatever_happens(tmp_path: Path) -> None:
+    """Eight workers, 2,000 sources, 26 rounds; in the second a worker is killed, one is frozen past its leases, the
+    network is cut, and the database falls over."""
+    count, rounds = 2000, 26
+    binaries = postgresql_server.binaries()
+    assert binaries
+    with ExitStack() as stack:
+        server = stack.enter_context(postgresql_server.started(binaries))
+        name = postgresql_server.created(server)
+        line = stack.enter_context(Line(int(server.rpartition(":")[2])).running())
+        web = stack.enter_context(Web().running())
+        workers = Fleet(tmp_path, f"{server}/{name}", web, POLL__SPACING="0s", RETENTION__ARTICLES="365d")
+        stack.callback(workers.end)
+        workers.lease = 15.0
+        workers.sources(*map(fleet.host, range(count)))
+        by_line = f"{server.rpartition(':')[0]}:{line.port}/{name}"
+        for roles in ("poll", "poll", "poll", "poll", "poll", "poll", "publish", "publish,serve"):
+            workers.start(roles, POLL__CONCURRENCY="32", DATABASE=by_line)
+
+        def visited(number: int) -> bool:
+            return len(web.asked) == count and min(web.asked.values()) >= number and idle(workers)
+
+        workers.until(lambda: visited(1), within=600)
+        assert set(web.asked.values()) == {1}
+        for number in range(2, rounds + 1):
+            web.edition += number % 5 == 2
+            before = dict(web.asked)
+            workers.rows("UPDATE sources SET due_at = now() RETURNING 1")
+            if number == 2:
+                trouble(workers, web, line, sum(before.values()))
+            workers.until(lambda before=before: all(web.asked[host] > before[host] for host in before), within=600)
+            workers.until(lambda: idle(workers), within=600)
+            if number > 2:
+                assert {web.asked[host] - before[host] for host in before} == {1}
+        articles = 2 * count * web.edition
+        assert workers.value("SELECT count(*) FROM articles") == articles
+        assert workers.value("SELECT count(*) FROM stories") == articles * 3 // 4
+        assert "deadlock" not in workers.said()
+        assert "a bug" not in workers.said()
+        assert workers.value("SELECT sum(deadlocks) FROM pg_stat_database") == 0
+        workers.until(lambda: workers.value("SELECT bool_and(changes = published_changes) FROM topics"))
+
+
+def idle(workers: Fleet) -> bool:
+    return not workers.value("SELECT count(*) FROM sources WHERE leased_until IS NOT NULL OR due_at <= now()")
+
+
+def trouble(workers: Fleet, web: Web, line: Line, before: int) -> None:
+    """All that can happen to workers, one after the other, while they visit."""
+    frozen, killed = workers.processes[:2]
+    workers.until(lambda: sum(web.asked.values()) > before + 200)
+    frozen.send_signal(signal.SIGSTOP)
+    killed.kill()
+    killed.wait()
+    workers.until(lambda: sum(web.asked.values()) > before + 600)
+    line.cut()
+    time.sleep(3)
+    line.mend()
+    workers.until(lambda: sum(web.asked.values()) > before + 1000)
+    victim = workers.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' LIMIT 1")
+    os.kill(victim, signal.SIGKILL)  # the server throws all out and recovers, as after a crash
+    wait_until_up(workers)
+    leased = "SELECT count(*) FROM sources WHERE leased_until <= now()"
+    workers.until(lambda: workers.value(leased), within=60)  # those of the frozen one, and of the killed one
+    workers.start("poll", POLL__CONCURRENCY="32")
+    workers.until(lambda: idle(workers), within=300)
+    frozen.send_signal(signal.SIGCONT)
+
+
+def wait_until_up(workers: Fleet) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            workers.value("SELECT 1")
+        except psycopg.OperationalError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        else:
+            return

@@ -19,7 +19,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from aggregator.errors import StateError
 
@@ -153,7 +160,7 @@ class Database:
     def _failing_well(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError, InternalError) as error:
+        except (OperationalError, InterfaceError, InternalError, PendingRollbackError) as error:
             raise StateError(f"the database {self.place} cannot be used: {_first_line(error)}") from error
 
     def _migrate(self) -> None:
@@ -234,6 +241,6 @@ def _postgresql_engine(url: str) -> Engine:
     return engine
 
 
-def _first_line(error: DBAPIError) -> str:
-    cause = error.orig or error
+def _first_line(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None) or error
     return next(iter(str(cause).strip().splitlines()), type(cause).__name__)

@@ -216,15 +216,17 @@ def claim(
     per_host: int = 1,
     spacing: timedelta = timedelta(),
     due_by: datetime | None = None,
+    without: Collection[str] = (),
 ) -> list[Lease]:
-    """Up to `limit` sources that are due, or were at `due_by`, that no other worker gets before the lease ends.
+    """Up to `limit` sources that are due, or were at `due_by`, that no other worker gets before the lease ends; none of
+    those `without` which it is to be.
 
     Of each host no more than `per_host` are claimed at a time, and only one each `spacing`; sources of hosts that have
     to wait stay due and keep no others from being claimed.
     """
     with database.writing() as connection:
         sought = {"now": now, "due_by": due_by or now, "per_host": per_host}
-        found = _in_turn(connection, sought, limit, places=1 if spacing else per_host)
+        found = _in_turn(connection, sought, limit, 1 if spacing else per_host, without)
         hosts_wanted = sorted({row.host for row in found if row.host})
         free = _taken_up(database, connection, hosts_wanted, now, spacing)
         wanted = [row.id for row in found if row.host is None or row.host in free]
@@ -386,7 +388,9 @@ def _resting(now: datetime) -> Select[tuple[str]]:
     return select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
 
 
-def _in_turn(connection: Connection, sought: Mapping[str, Any], limit: int, places: int) -> list[Row[Any]]:
+def _in_turn(
+    connection: Connection, sought: Mapping[str, Any], limit: int, places: int, without: Collection[str]
+) -> list[Row[Any]]:
     """Due sources, those first that have waited longest: of each host no more than `places` and than have room there.
 
     Rows are taken from the database until there are enough: all may be very many.
@@ -397,6 +401,8 @@ def _in_turn(connection: Connection, sought: Mapping[str, Any], limit: int, plac
         for row in rows:
             if len(found) == limit:
                 break
+            if row.id in without:
+                continue
             if row.host is None or taken[row.host] < min(places, sought["per_host"] - row.busy):
                 taken[row.host] += 1
                 found.append(row)
