@@ -62,7 +62,7 @@ def test_all_that_is_done_in_a_turn_is_one_transaction(stores: Callable[[], Data
             note(database, "two", "2")
         raise RuntimeError
     assert [noted(database, name) for name in ("one", "two")] == [None, None]
-    with database.in_turn("a"), pytest.raises(StateError):
+    with pytest.raises(StateError), database.in_turn("a"), pytest.raises(StateError):  # whoever bears it inside
         note(database, "one", "1")
         with database.writing() as connection:
             connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))

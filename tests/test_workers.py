@@ -1,6 +1,7 @@
 """Many processes on one PostgreSQL database: nothing is lost, nothing comes twice, all serve the same."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from aggregator.store.database import HEAD
 from tests import fleet, postgresql_server
 from tests.fleet import Fleet, Line, Web, fetched
+from tests.postgresql_server import free_port
 
 ALL = pytest.mark.skipif(not os.environ.get("AGGREGATOR_TEST_ALL"), reason="takes minutes: ./test --all")
 ROOT = Path(__file__).parent.parent
@@ -64,11 +66,38 @@ def test_eight_processes_start_on_an_empty_database_at_once(empty: str, tmp_path
 
 
 def test_pollers_share_the_sources_and_all_machines_serve_the_same(workers: Fleet, web: Web) -> None:
+    share_the_work(workers, web)
+
+
+@ALL
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is missing: apt-get install pgbouncer")
+def test_they_do_so_through_pgbouncer_in_transaction_mode(workers: Fleet, web: Web, tmp_path: Path) -> None:
+    server, _, name = workers.database.rpartition("/")
+    port, there = free_port(), server.rpartition(":")[2]
+    (tmp_path / "users").write_text('"postgres" ""\n')
+    (tmp_path / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={there}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\n"
+        f"unix_socket_dir=\npool_mode=transaction\ndefault_pool_size=4\nauth_type=trust\nauth_file={tmp_path}/users\n"
+    )
+    command = ["pgbouncer", tmp_path / "pgbouncer.ini"]
+    if os.getuid() == 0:
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(0o755)
+        command += ["-u", "nobody"]
+    with (tmp_path / "said").open("wb") as said, subprocess.Popen(command, stderr=said, stdout=said) as bouncer:
+        try:
+            share_the_work(workers, web, DATABASE=f"{server.rpartition(':')[0]}:{port}/{name}")
+        finally:
+            workers.end()
+            bouncer.terminate()
+
+
+def share_the_work(workers: Fleet, web: Web, **settings: str) -> None:
     count = 60
     workers.sources(*map(fleet.host, range(count)))
     web.gate.clear()
     for roles in ("poll", "poll", "publish,serve", "serve"):
-        workers.start(roles, POLL__CONCURRENCY="8")
+        workers.start(roles, POLL__CONCURRENCY="8", **settings)
     workers.until(lambda: all("sources, 1 topics" in workers.said(number) for number in (0, 1)))  # one cannot have all
     web.gate.set()
     distinct = count + count // 2  # each host has one of its own, and shares one with a neighbour
@@ -125,7 +154,7 @@ def test_nothing_is_lost_and_nothing_comes_twice_whatever_happens(tmp_path: Path
         web = stack.enter_context(Web().running())
         workers = Fleet(tmp_path, f"{server}/{name}", web, POLL__SPACING="0s", RETENTION__ARTICLES="365d")
         stack.callback(workers.end)
-        workers.lease = 15.0
+        workers.lease = 60.0
         workers.sources(*map(fleet.host, range(count)))
         by_line = f"{server.rpartition(':')[0]}:{line.port}/{name}"
         for roles in ("poll", "poll", "poll", "poll", "poll", "poll", "publish", "publish,serve"):
@@ -134,16 +163,16 @@ def test_nothing_is_lost_and_nothing_comes_twice_whatever_happens(tmp_path: Path
         def visited(number: int) -> bool:
             return len(web.asked) == count and min(web.asked.values()) >= number and idle(workers)
 
-        workers.until(lambda: visited(1), within=600)
+        workers.until(lambda: visited(1), within=900)
         assert set(web.asked.values()) == {1}
         for number in range(2, rounds + 1):
-            web.edition += number % 5 == 2
+            web.edition += number % 12 == 2
             before = dict(web.asked)
             workers.rows("UPDATE sources SET due_at = now() RETURNING 1")
             if number == 2:
                 trouble(workers, web, line, sum(before.values()))
-            workers.until(lambda before=before: all(web.asked[host] > before[host] for host in before), within=600)
-            workers.until(lambda: idle(workers), within=600)
+            workers.until(lambda before=before: all(web.asked[host] > before[host] for host in before), within=900)
+            workers.until(lambda: idle(workers), within=900)
             if number > 2:
                 assert {web.asked[host] - before[host] for host in before} == {1}
         articles = 2 * count * web.edition
@@ -175,9 +204,9 @@ def trouble(workers: Fleet, web: Web, line: Line, before: int) -> None:
     os.kill(victim, signal.SIGKILL)  # the server throws all out and recovers, as after a crash
     wait_until_up(workers)
     leased = "SELECT count(*) FROM sources WHERE leased_until <= now()"
-    workers.until(lambda: workers.value(leased), within=60)  # those of the frozen one, and of the killed one
+    workers.until(lambda: workers.value(leased), within=120)  # those of the frozen one, and of the killed one
     workers.start("poll", POLL__CONCURRENCY="32")
-    workers.until(lambda: idle(workers), within=300)
+    workers.until(lambda: idle(workers), within=900)
     frozen.send_signal(signal.SIGCONT)
 
 

@@ -51,10 +51,11 @@ def _due() -> Select[Any]:
     other = sources.alias("other")
     visited = select(func.count()).select_from(other).where(other.c.host == sources.c.host, other.c.leased_until > _NOW)
     busy = visited.correlate(sources).scalar_subquery()
+    # A question for each source that is looked at, never a join: of very many hosts few concern what is claimed.
+    free_at = select(hosts.c.free_at).where(hosts.c.host == sources.c.host).correlate(sources).scalar_subquery()
     return (
         select(sources.c.id, sources.c.host, busy.label("busy"))
-        .outerjoin(hosts, hosts.c.host == sources.c.host)
-        .where(_claimable(sources), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= _NOW))
+        .where(_claimable(sources), func.coalesce(free_at, _NOW) <= _NOW)
         .where(busy < bindparam("per_host"))
         .order_by(sources.c.due_at)
     )
