@@ -148,7 +148,10 @@ class Pipeline:
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
         if self._publishes:
-            missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
+            known = self.shared.topics if self.shared else roots.keys()
+            missing = [
+                slug for slug, root in roots.items() if slug not in known or not publish.is_published(slug, root)
+            ]
             stored_topics.republish(self.database, missing, archives=True)
         return chain(steps, self._folded_again())
 

@@ -100,6 +100,11 @@ class Shared:
             if known[name] is not None:
                 yield Rendition(name, None, 0)
 
+    @property
+    def topics(self) -> set[str]:
+        """The topics that some machine has rendered."""
+        return {_slug(name) for name in renditions.dates(self._database)}
+
     def withdraw(self) -> None:
         """Forget the files of topics that are not there any more, or not in that place."""
         with self._own:

@@ -236,6 +236,7 @@ def _postgresql_engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+        connection.execute("SET jit = off")  # to compile a question takes longer than to answer any of ours
         connection.commit()
 
     return engine
