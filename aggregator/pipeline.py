@@ -191,8 +191,7 @@ class Pipeline:
 
     def relate(self) -> int:
         """Find what tells of the same event as some stories that are new, or others than before; how many these are."""
-        with self.database.in_turn(stored_stories.TURN):
-            return self._relating.relate(self._clock())
+        return self._relating.relate(self._clock())
 
     def fulfil(self) -> int:
         """Do what people wish of stories; the number of wishes. One that meets a bug of ours is dropped."""

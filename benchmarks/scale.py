@@ -120,7 +120,7 @@ def publish(times: int) -> None:
             waits = []
             for number in range(1, times + 1):
                 web.edition = number
-                team.until(lambda: team.value("SELECT count(*) FROM sources") == 2)
+                team.until(lambda: fetched(there))
                 team.rows("UPDATE sources SET due_at = now() RETURNING 1")
                 news = f"Harbour own 0 {number}<".encode()
                 team.until(lambda news=news: (found := fetched(here)) and news in found[1])

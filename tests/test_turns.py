@@ -1,7 +1,9 @@
 """What several processes on one PostgreSQL database do one after the other, and what one does for all."""
 
+import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,20 +12,24 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from aggregator import publish, roles
+from aggregator import config, ending, publish, roles, runtime
 from aggregator.errors import StateError
+from aggregator.pipeline import Pipeline
+from aggregator.readers import Readers
 from aggregator.sharing import Shared
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, duties, renditions, settings, sources
+from aggregator.store import Database, articles, duties, renditions, settings, sources
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
+SEVERAL = pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)  # SQLite has one process
+
+
 @pytest.fixture
 def stores(new_database: Callable[[], Database]) -> Callable[[], Database]:
-    if new_database().is_sqlite:
-        pytest.skip("SQLite has one process")
+    """Opens the store of several processes, once for each."""
     return new_database
 
 
@@ -37,6 +43,7 @@ def note(database: Database, name: str, value: str) -> None:
         settings.put(database, connection, name, value)
 
 
+@SEVERAL
 def test_turns_are_taken_one_after_the_other(stores: Callable[[], Database]) -> None:
     note(stores(), "count", "0")
 
@@ -53,6 +60,7 @@ def test_turns_are_taken_one_after_the_other(stores: Callable[[], Database]) -> 
     assert noted(stores(), "count") == "80"
 
 
+@SEVERAL
 def test_all_that_is_done_in_a_turn_is_one_transaction(stores: Callable[[], Database]) -> None:
     database, other = stores(), stores()
     with pytest.raises(RuntimeError), database.in_turn("a"):
@@ -72,6 +80,7 @@ def test_all_that_is_done_in_a_turn_is_one_transaction(stores: Callable[[], Data
     assert noted(other, "one") == "1"
 
 
+@SEVERAL
 def test_who_is_frozen_in_a_turn_loses_it_and_saves_nothing(
     stores: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +94,7 @@ def test_who_is_frozen_in_a_turn_loses_it_and_saves_nothing(
     assert (noted(other, "who"), noted(other, "again")) == ("other", None)
 
 
+@SEVERAL
 def test_what_is_held_is_not_waited_for(stores: Callable[[], Database]) -> None:
     one, other = stores(), stores()
     with one.holding("x") as join:
@@ -136,6 +146,7 @@ def test_roles(text: str, is_sqlite: bool, expected: set[str] | str) -> None:
         roles.chosen(text, is_sqlite=is_sqlite)
 
 
+@SEVERAL
 def test_no_more_than_so_many_of_a_host_however_many_workers_ask_at_once(stores: Callable[[], Database]) -> None:
     feeds = [HttpSource(url=f"https://example.org/{number:04}") for number in range(200)]
     sources.register(stores(), {feed.key: feed for feed in feeds}, NOW)
@@ -191,6 +202,7 @@ class Machine:
         }
 
 
+@SEVERAL
 def test_every_machine_has_the_same_files_with_the_same_dates(stores: Callable[[], Database], tmp_path: Path) -> None:
     one, other = (Machine(stores(), tmp_path / name, a=False, b=True) for name in ("one", "other"))
     one.render("a", atom=b"1", rss=b"1")
@@ -212,6 +224,7 @@ def test_every_machine_has_the_same_files_with_the_same_dates(stores: Callable[[
     assert changed == {"public/feeds/a.atom", "public/feeds/a.atom.gz"}
 
 
+@SEVERAL
 def test_a_file_that_is_taken_away_goes_everywhere(stores: Callable[[], Database], tmp_path: Path) -> None:
     one, other = (Machine(stores(), tmp_path / name, a=False) for name in ("one", "other"))
     one.render("a", atom=b"1", rss=b"1")
@@ -225,6 +238,7 @@ def test_a_file_that_is_taken_away_goes_everywhere(stores: Callable[[], Database
     assert other.files() == one.files()
 
 
+@SEVERAL
 def test_one_renders_and_the_next_goes_on_with_what_that_one_made(
     stores: Callable[[], Database], tmp_path: Path
 ) -> None:
@@ -239,6 +253,7 @@ def test_one_renders_and_the_next_goes_on_with_what_that_one_made(
     assert other.files()["public/feeds/a.atom"] == dated
 
 
+@SEVERAL
 def test_what_could_not_be_shared_is_taken_back(stores: Callable[[], Database], tmp_path: Path) -> None:
     one = Machine(stores(), tmp_path / "one", a=False)
     one.render("a", atom=b"1")
@@ -250,6 +265,7 @@ def test_what_could_not_be_shared_is_taken_back(stores: Callable[[], Database], 
     assert one.files()["public/feeds/a.atom"][0] == b"1"
 
 
+@SEVERAL
 def test_a_topic_that_has_become_private_does_not_come_back_in_public(
     stores: Callable[[], Database], tmp_path: Path
 ) -> None:
@@ -259,3 +275,44 @@ def test_a_topic_that_has_become_private_does_not_come_back_in_public(
     assert other.files() == {}
     other.shared.withdraw()
     assert renditions.dates(stores()) == {}
+
+
+@SEVERAL
+def test_two_copies_that_come_to_two_workers_at_once_are_one_story(
+    stores: Callable[[], Database], config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config_directory / "sources.yaml").write_text("sources: [{folder: ../a}, {folder: ../b}]\n")
+    for name in "ab":
+        folder = config_directory.parent / name
+        folder.mkdir()
+        (folder / "news.txt").write_text(f"China and Russia sign\n\n{' '.join(f'word{n}' for n in range(80))}\n")
+    found = config.load(config_directory, {})
+    with ExitStack() as stack:
+
+        def worker(name: str) -> Callable[[], None]:
+            executor, readers = (
+                stack.enter_context(runtime.executor()),
+                stack.enter_context(Readers(found.settings.parse)),
+            )
+            pipeline = Pipeline(found, stores(), executor, readers)
+            pipeline.prepare()
+
+            def visit() -> None:
+                lease = sources.claim_one(pipeline.database, f"folder:{name}", NOW, lease=600 * SECOND)
+                assert lease
+                assert asyncio.run(pipeline.ingest(lease, None))  # type: ignore[arg-type]
+
+            return visit
+
+        one, other = worker("a"), worker("b")
+        waiting, written = [other], ending.Endings._written
+
+        def late(self: ending.Endings, *arguments: Any) -> Any:
+            if waiting:  # the first one has found that its article is new: now the other one stores a copy
+                waiting.pop()()
+            return written(self, *arguments)
+
+        monkeypatch.setattr(ending.Endings, "_written", late)
+        one()
+    (copies,) = articles.stories(stores()).values()
+    assert {copy.source for copy in copies} == {"folder:a", "folder:b"}
