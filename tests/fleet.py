@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import psycopg
+
 from tests import postgresql_server
 from tests.postgresql_server import free_port
 
@@ -220,9 +222,17 @@ class Fleet:
         return answer
 
     def rows(self, question: str) -> list[tuple[Any, ...]]:
+        """Answers to a question, which waits while the database is away."""
         server, _, name = self.database.rpartition("/")
-        with postgresql_server.connected(server, name) as connection:
-            return connection.execute(question.encode()).fetchall()
+        end = time.monotonic() + WITHIN
+        while True:
+            try:
+                with postgresql_server.connected(server, name) as connection:
+                    return connection.execute(question.encode()).fetchall()
+            except psycopg.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
 
     def value(self, question: str) -> Any:
         return self.rows(question)[0][0]

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from aggregator.store.database import HEAD
@@ -202,21 +201,8 @@ def trouble(workers: Fleet, web: Web, line: Line, before: int) -> None:
     workers.until(lambda: sum(web.asked.values()) > before + 1000)
     victim = workers.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' LIMIT 1")
     os.kill(victim, signal.SIGKILL)  # the server throws all out and recovers, as after a crash
-    wait_until_up(workers)
     leased = "SELECT count(*) FROM sources WHERE leased_until <= now()"
     workers.until(lambda: workers.value(leased), within=120)  # those of the frozen one, and of the killed one
     workers.start("poll", POLL__CONCURRENCY="32")
     workers.until(lambda: idle(workers), within=900)
     frozen.send_signal(signal.SIGCONT)
-
-
-def wait_until_up(workers: Fleet) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            workers.value("SELECT 1")
-        except psycopg.OperationalError:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        else:
-            return
