@@ -10,9 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
 from aggregator import config, ending, publish, roles, runtime
+from aggregator.cli import main
 from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
@@ -144,6 +146,11 @@ def test_roles(text: str, is_sqlite: bool, expected: set[str] | str) -> None:
         return
     with pytest.raises(ValueError, match=expected):
         roles.chosen(text, is_sqlite=is_sqlite)
+
+
+def test_on_sqlite_one_process_does_everything(config_directory: Path) -> None:
+    done = CliRunner().invoke(main, ["--config", str(config_directory), "run", "--only", "poll"])
+    assert (done.exit_code, "SQLite is for one process" in done.output) == (2, True)
 
 
 @SEVERAL
