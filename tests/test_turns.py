@@ -21,6 +21,7 @@ from aggregator.readers import Readers
 from aggregator.sharing import Shared
 from aggregator.sources.http import HttpSource
 from aggregator.store import Database, articles, duties, renditions, settings, sources
+from tests.test_pipeline import drop
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -292,7 +293,7 @@ def test_two_copies_that_come_to_two_workers_at_once_are_one_story(
     for name in "ab":
         folder = config_directory.parent / name
         folder.mkdir()
-        (folder / "news.txt").write_text(f"China and Russia sign\n\n{' '.join(f'word{n}' for n in range(80))}\n")
+        drop(folder, "news.txt", f"China and Russia sign\n\n{' '.join(f'word{n}' for n in range(80))}\n".encode())
     found = config.load(config_directory, {})
     with ExitStack() as stack:
 
