@@ -55,26 +55,34 @@ def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
 
 
 @main.command()
+@click.option("--only", default="poll,publish,serve", metavar="ROLES", help="What to do of it; see below.")
 @click.pass_obj
-def run(directory: Path | None) -> None:
+def run(directory: Path | None, only: str) -> None:
     """Run the daemon: visit sources, publish topics, serve feeds, until Ctrl-C or SIGTERM.
 
+    On PostgreSQL any number of processes share the work, each with a state directory of its own. With --only one does
+    some of it: poll, publish, serve, or a list of them.
+
     A changed configuration is taken over once its files are saved, or on SIGHUP; a bad one is refused, and the old one
-    goes on. Example: aggregator run
+    goes on. Examples: aggregator run; aggregator run --only publish,serve
     """
     with failing_well():
         import asyncio
 
         from aggregator import config as configuration
-        from aggregator import runtime
+        from aggregator import roles, runtime
         from aggregator.config_files import ConfigFiles
         from aggregator.daemon import Daemon
 
         files = ConfigFiles(configuration.find(directory))
         config = config_of(directory)
+        try:
+            mine = roles.chosen(only, is_sqlite=config.settings.database == "sqlite")
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--only") from error
         with runtime.locked(config.state), runtime.opened(config) as database:
-            daemon = Daemon(config, database, lambda: config_of(directory), files)
-            asyncio.run(daemon.run(_announce))
+            daemon = Daemon(config, database, lambda: config_of(directory), files, mine)
+            asyncio.run(daemon.run(_announce if "serve" in mine else _announce_worker))
 
 
 @main.command()
@@ -331,6 +339,12 @@ def _wish(directory: Path | None, kind: str, article: str, other: str | None = N
                     click.echo("noted; the running daemon does it within a second or two")
                     return
                 click.echo(f"done; {counted(runtime.fulfil(config, database), 'file')} changed")
+
+
+def _announce_worker(config: "Config") -> None:
+    """Say what is worked on, where nothing is served."""
+    sources, topics = counted(len(config.sources), "source"), counted(len(config.topics), "topic")
+    click.echo(f"aggregator {__version__}: {sources}, {topics}")
 
 
 def _announce(config: "Config") -> None:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from operator import attrgetter
@@ -30,6 +30,7 @@ from aggregator.housekeeping import keep_house
 from aggregator.notify import notify, passed_sockets, reloading
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
+from aggregator.roles import PUBLICATION, ROLES, SUBSCRIPTION, Duties
 from aggregator.runtime import TICK_SECONDS, Visits, executor
 from aggregator.schedule import spoken
 from aggregator.service import Service
@@ -65,18 +66,31 @@ class Daemon:
     """Visits, publishes and serves until it is told to stop."""
 
     def __init__(
-        self, config: Config, database: Database, reload: Callable[[], Config], files: ConfigFiles | None = None
+        self,
+        config: Config,
+        database: Database,
+        reload: Callable[[], Config],
+        files: ConfigFiles | None = None,
+        roles: Collection[str] = ROLES,
     ) -> None:
         """`reload` reads the configuration anew, checks it as a whole, and raises ConfigError; `files` are as they were
-        before it was read, else as they are now."""
+        before it was read, else as they are now. `roles`: what of all there is to do this process does."""
+        self._roles = frozenset(roles)
         self._database = database
         self._reload = reload
         self._files = files or ConfigFiles(config.directory)
         self._executor = executor()
         self._readers = Readers(config.settings.parse)
         self._pipeline = Pipeline(
-            config, database, self._executor, self._readers, reload=self._reload_soon, taken=self._poll_again
+            config,
+            database,
+            self._executor,
+            self._readers,
+            reload=self._reload_soon,
+            taken=self._poll_again,
+            publishes="publish" in self._roles,
         )
+        self._duties = Duties(self._pipeline)
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False  # something has changed since the configuration was last read
         self._stopping = asyncio.Event()
@@ -91,11 +105,16 @@ class Daemon:
         self._subscriber: Subscriber
         self._distributor: distribute.Distributor
         self._service = Service(
-            self._pipeline, lambda: self._visits.under_way, self._readers.overdue, self._stopping.is_set
+            self._pipeline,
+            lambda: self._visits.under_way,
+            self._readers.overdue,
+            self._stopping.is_set,
+            self._parts(),
         )
         self._alerting = Alerting(self._pipeline, lambda: self._service.store_trouble)
         self._alert_at = 0.0  # monotonic
         self._telling: list[asyncio.Task[None]] = []
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def config(self) -> Config:
@@ -118,26 +137,35 @@ class Daemon:
             Fetcher(self.config.settings.fetch) as fetcher,
             Fetcher(distribute.outbound(self.config.settings)) as callbacks,
             self._distributing(distribute.Distributor(self._pipeline, fetcher, callbacks)) as distributor,
-            serve.running(
-                lambda: self.config,
-                self._database,
-                self._pipeline,
-                self._stopping.is_set,
-                distributor,
-                passed_sockets(),
-                {"healthz": self._service.live, "readyz": self._service.readiness},
-                Gauges(lambda: self.config, self._database, lambda: self._visits.under_way),
-            ),
+            AsyncExitStack() as serving,
         ):
-            self._visits = Visits(self._pipeline, fetcher)
+            if "serve" in self._roles:
+                server = serve.running(
+                    lambda: self.config,
+                    self._database,
+                    self._pipeline,
+                    self._stopping.is_set,
+                    distributor,
+                    passed_sockets(),
+                    {"healthz": self._service.live, "readyz": self._service.readiness},
+                    Gauges(lambda: self.config, self._database, lambda: self._visits.under_way),
+                )
+                await serving.enter_async_context(server)
+            self._visits = Visits(self._pipeline, fetcher, absent=self._absent)
             self._subscriber = Subscriber(self._pipeline, fetcher)
-            scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
-            scheduler.add_job(self._alert, "interval", seconds=ALERT_SECONDS, next_run_time=utc_now())
-            scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
-            scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
-            looks = self._look_after_folders, self._look_after_configuration
-            for job in (self._poll, self._publish, self._catch_up, self._relate, *looks):
-                scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
+            if "poll" in self._roles:
+                scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
+                for job in (self._poll, self._look_after_folders):
+                    scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
+            if "publish" in self._roles:
+                scheduler.add_job(self._alert, "interval", seconds=ALERT_SECONDS, next_run_time=utc_now())
+                scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
+                scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
+                for job in (self._publish, self._catch_up, self._relate):
+                    scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
+            if self._pipeline.shared:
+                self._following = loop.create_task(self._pipeline.shared.follow())
+            scheduler.add_job(self._look_after_configuration, "interval", seconds=TICK_SECONDS)
             scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
             scheduler.start()
             self._service.ready()
@@ -152,6 +180,20 @@ class Daemon:
             await self._end()
             scheduler.shutdown(wait=False)  # not before: it would tear what is being done
         log.info("stopped")
+
+    def _absent(self) -> frozenset[str]:
+        """Sources for workers on other machines, where this is one of several: folders that are not on this one."""
+        if self._roles == set(ROLES):
+            return frozenset()
+        watched = ((key, source.watched()) for key, source in self.config.sources.items() if source.host is None)
+        return frozenset(key for key, path in watched if path and not path.exists())
+
+    def _parts(self) -> list[str]:
+        """What the watchdog is to hear of."""
+        return [
+            "store",
+            *(part for part, role in (("visits", "poll"), ("publication", "publish")) if role in self._roles),
+        ]
 
     async def _poll(self) -> None:
         called, self._called = self._called, set()
@@ -202,7 +244,8 @@ class Daemon:
         if self._stopping.is_set():
             return
         try:
-            await self._subscriber.step()
+            if await self._duties.has(SUBSCRIPTION):
+                await self._subscriber.step()
         except StateError as error:
             log.error("no hub asked, will try again: %s", error)
 
@@ -219,7 +262,8 @@ class Daemon:
         if self._stopping.is_set():
             return
         try:
-            await self._distributor.step()
+            if await self._duties.has(PUBLICATION):
+                await self._distributor.step()
         except StateError as error:
             log.error("nothing delivered, will try again: %s", error)
 
@@ -229,7 +273,8 @@ class Daemon:
         if self._stopping.is_set() or began < self._alert_at:
             return
         try:
-            await asyncio.to_thread(self._alerting.look)
+            if await self._duties.has(PUBLICATION):
+                await asyncio.to_thread(self._alerting.look)
         except (StateError, OSError) as error:
             log.error("nothing told to operators, will try again: %s", error)
         self._alert_at = time.monotonic() + ALERT_REST * (time.monotonic() - began)
@@ -237,7 +282,8 @@ class Daemon:
     async def _keep_house(self) -> None:
         """Remove what is too old. The store, not this job's interval, knows whether that was done today."""
         try:
-            await keep_house(self._pipeline, self._stopping.is_set)
+            if await self._duties.has(PUBLICATION):
+                await keep_house(self._pipeline, self._stopping.is_set)
         except StateError as error:
             log.error("what is too old was not removed, will try again: %s", error)
 
@@ -248,6 +294,9 @@ class Daemon:
             return
         try:
             while not self._stopping.is_set():
+                if not await self._duties.has(PUBLICATION):
+                    await self._pipeline.in_executor(self._pipeline.stand_by)
+                    break
                 began = time.monotonic()
                 step = await self._pipeline.in_executor(self._pipeline.catch_up)
                 if step is None:
@@ -271,7 +320,7 @@ class Daemon:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                if not await self._relate_some():
+                if not await self._duties.has(PUBLICATION) or not await self._relate_some():
                     break
             except StateError as error:
                 self._complain("nothing is related while that is so: %s", error)
@@ -302,6 +351,8 @@ class Daemon:
             return
         changed = 0
         try:
+            if not await self._duties.has(PUBLICATION):
+                return
             await self._pipeline.in_executor(self._pipeline.fulfil)
             await self._relate_some()  # what has just come is published with its relations
             for dirty in await self._pipeline.in_executor(self._pipeline.dirty):
@@ -374,7 +425,11 @@ class Daemon:
             await asyncio.gather(self._reloading, return_exceptions=True)
         await asyncio.to_thread(self._readers.close)
         await asyncio.to_thread(self._executor.shutdown, wait=True)
+        if self._following:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         stored_sources.release(self._database, leases)
+        self._duties.leave()
 
 
 def _settle_memory() -> None:

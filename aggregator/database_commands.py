@@ -1,4 +1,4 @@
-"""The commands `aggregator db …`: backup, restore, examination and upgrade of the database."""
+"""The commands `aggregator db …`: backup, restore, examination, upgrade and copy of the database."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def db() -> None:
-    """Back up, restore, examine and upgrade the database.
+    """Back up, restore, examine, upgrade and copy the database.
 
     Example: aggregator db backup /srv/backup/news.db
     """
@@ -128,6 +128,41 @@ def vacuum(directory: Path | None) -> None:
             before = place.stat().st_size
             space.vacuum(database)
         click.echo(f"{place}: {before:,} bytes before, {place.stat().st_size:,} now")
+
+
+@db.command()
+@click.option(
+    "--to", "url", required=True, metavar="URL", help="postgresql+psycopg://user@host/name, an empty database."
+)
+@click.pass_obj
+def copy(directory: Path | None, url: str) -> None:
+    """Copy a SQLite database into an empty one on PostgreSQL. Stop the daemon first.
+
+    Broken off, it goes on where it was. In the end both are compared, by counts and hashes of all rows. Ids, dates and
+    the bytes of feeds stay. Then name the URL in aggregator.yaml.
+
+    Example: aggregator db copy --to postgresql+psycopg://aggregator@db.example.org/news
+    """
+    with failing_well():
+        from aggregator import runtime
+        from aggregator.store import Database, copying
+
+        state, from_ = _place(directory)
+        if from_ != "sqlite":
+            raise StateError("what is to be copied is on PostgreSQL already; pg_dump and pg_restore copy it")
+        if not url.startswith("postgresql+psycopg://"):
+            raise click.BadParameter("write it as postgresql+psycopg://user@host/name", param_hint="--to")
+        _existing(state)
+        with (
+            runtime.locked(state),
+            closing(Database(from_, state)) as source,
+            closing(Database(url, state)) as target,
+            stepping("copying and comparing") as progress,
+        ):
+            counts = copying.copy(source, target, progress)
+            place = target.place
+        click.echo(f"{place}: {sum(counts.values()):,} rows, {counts['articles']:,} of them articles, the same as here")
+        click.echo("now set `database` in aggregator.yaml, or AGGREGATOR_DATABASE, to that URL and start the daemon")
 
 
 def _place(directory: Path | None) -> tuple[Path, str]:

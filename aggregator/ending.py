@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from aggregator import metrics, outage
+from aggregator import folding, metrics, outage
 from aggregator.documents import bug, bug_in
 from aggregator.errors import DocumentError, LeaseLost, SourceError, StateError
 from aggregator.models import Document, Found, Lease, Outcome, Reading, Rejected, Visit
@@ -15,6 +15,7 @@ from aggregator.outcome import Outcomes, Readings, answered_before
 from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import sources as stored_sources
+from aggregator.store import stories as stored_stories
 from aggregator.store import visits as stored_visits
 
 UNMOVED = timedelta(minutes=1)  # until files that could not be moved are tried again
@@ -130,7 +131,7 @@ class Endings:
         return replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds)), rejected
 
     def _store(self, ending: Ending, outcome: Outcome, rejected: list[Rejected]) -> Visit:
-        stored_visits.save(self._database, ending.lease, outcome)
+        outcome, rejected = self._written(ending, outcome, rejected)
         metrics.stored(outcome)
         visit = self._saved(ending, outcome)
         if isinstance(ending.found, Found):
@@ -139,6 +140,18 @@ class Endings:
             except OSError as error:
                 return self._unmoved(visit, error)
         return visit
+
+    def _written(self, ending: Ending, outcome: Outcome, rejected: list[Rejected]) -> tuple[Outcome, list[Rejected]]:
+        """Write what a visit comes to; with articles in turn, and found anew where another worker has just written what
+        they are to be folded with: else each of two copies of an article would found a story."""
+        if outcome.past is None:
+            stored_visits.save(self._database, ending.lease, outcome)
+            return outcome, rejected
+        with self._database.in_turn(stored_stories.TURN):
+            if not self._database.is_sqlite and folding.is_outdated(self._database, outcome.past):
+                outcome, rejected = self._outcome(ending)
+            stored_visits.save(self._database, ending.lease, outcome)
+        return outcome, rejected
 
     def _unmoved(self, visit: Visit, error: OSError) -> Visit:
         """What was read is stored, but stands where it stood: not at once again."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from aggregator import dedup, near, origins, shingles
 from aggregator.config import Config
-from aggregator.models import Article, Copy, Likeness, Placement, Story
+from aggregator.models import Article, Copy, Likeness, Past, Placement, Story
 from aggregator.registry import Source
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
@@ -26,33 +26,47 @@ READ_AT_ONCE = 50  # texts
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Stories that some articles belong to, whole, and the sketches by which their near copies will be found."""
+    """Stories that some articles belong to, whole, and what was known when that was decided."""
 
     stories: tuple[Story, ...]
-    sketches: Mapping[str, tuple[int, ...]]  # by article
+    past: Past  # with the sketches by which near copies of these articles will be found
 
 
 def fold(database: Database, articles: Sequence[Article], source: Source, config: Config) -> Folded:
     """The stories of new or changed articles of a source."""
     texts = _Texts(database, articles)
     copies = {article.key: _copy(article, source, config) for article in articles}
-    past = stored_articles.copies(
+    past = _past(
         database,
-        keys=copies.keys(),
-        links=[copy.link for copy in copies.values() if copy.link],
-        text_hashes=[copy.text_hash for copy in copies.values() if copy.word_count],  # no words are not the same words
+        frozenset(copy.link for copy in copies.values() if copy.link),
+        frozenset(copy.text_hash for copy in copies.values() if copy.word_count),  # no words are not the same words
+        {article.key: shingles.sketch(texts.of(article.key).shingles) for article in articles},
     )
-    placed = {copy.key for copy in past}
-    sketches = {article.key: shingles.sketch(texts.of(article.key).shingles) for article in articles}
+    alike = _alike(past.shared, {**past.copies, **copies})
+    texts.expect(_to_be_compared(alike, past.copies.values(), {copy.link for copy in copies.values()}))
+    evidence = dedup.Evidence(alike, texts.likeness, past.rulings)
+    return Folded(dedup.fold(list(copies.values()), list(past.copies.values()), evidence), past)
+
+
+def is_outdated(database: Database, past: Past) -> bool:
+    """Whether other workers have changed something meanwhile by which it was decided where articles belong."""
+    return _past(database, past.links, past.text_hashes, past.sketches) != past
+
+
+def _past(
+    database: Database,
+    links: frozenset[str],
+    text_hashes: frozenset[str],
+    sketches: Mapping[str, tuple[int, ...]],
+) -> Past:
+    keys = frozenset(sketches)
+    copies = stored_articles.copies(database, keys=keys, links=links, text_hashes=text_hashes)
+    placed = {copy.key for copy in copies}
     shared = _sharing(database, {key: sketch for key, sketch in sketches.items() if key not in placed})
-    past += _stories_of(database, {other for others in shared.values() for other in others} - placed - sketches.keys())
-    rulings = stored_rulings.of(database, sketches.keys())
-    past += _stories_of(database, {key for pair in rulings for key in pair} - {copy.key for copy in past})
-    known = {copy.key: copy for copy in past}
-    alike = _alike(shared, known | copies)
-    texts.expect(_to_be_compared(alike, known.values(), {copy.link for copy in copies.values()}))
-    evidence = dedup.Evidence(alike, texts.likeness, rulings)
-    return Folded(dedup.fold(list(copies.values()), list(known.values()), evidence), sketches)
+    copies += _stories_of(database, {other for others in shared.values() for other in others} - placed - keys)
+    rulings = stored_rulings.of(database, keys)
+    copies += _stories_of(database, {key for pair in rulings for key in pair} - {copy.key for copy in copies})
+    return Past(keys, links, text_hashes, sketches, {copy.key: copy for copy in copies}, shared, rulings)
 
 
 def _copy(article: Article, source: Source, config: Config) -> Copy:

@@ -6,12 +6,12 @@ It may be broken off anywhere: what was not done is done next time.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
 from aggregator.pipeline import Pipeline
-from aggregator.store import relations, retention, sketches, space
+from aggregator.store import Database, relations, retention, sketches, space, stories
 from aggregator.store.database import LOG
 
 PAGES = 500  # of a database that are given back in one transaction: two megabytes
@@ -69,14 +69,19 @@ async def _remove_outdated(pipeline: Pipeline, now: datetime, stopping: Callable
     """Stories are looked up beside everything else, and removed where visits are stored."""
     config = pipeline.config
     limits = retention.Limits(now - config.kept_for, {slug: now - kept for slug, kept in config.kept_by_topic.items()})
-    stories = articles = 0
+    gone = articles = 0
     last = ""
     while not stopping():
         look = partial(retention.outdated, pipeline.database, limits, after=last, limit=BATCH)
         found = await asyncio.to_thread(look)
         if not found:
             break
-        removed = await pipeline.in_executor(partial(retention.remove, pipeline.database, found, limits, now))
-        stories, articles, last = stories + removed.stories, articles + removed.articles, found[-1]
+        removed = await pipeline.in_executor(partial(_remove, pipeline.database, found, limits, now))
+        gone, articles, last = gone + removed.stories, articles + removed.articles, found[-1]
     if articles:
-        log.info("removed %d stories (%d articles) that were kept for long enough", stories, articles)
+        log.info("removed %d stories (%d articles) that were kept for long enough", gone, articles)
+
+
+def _remove(database: Database, found: Collection[str], limits: retention.Limits, now: datetime) -> retention.Removed:
+    with database.in_turn(stories.TURN):
+        return retention.remove(database, found, limits, now)

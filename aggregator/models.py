@@ -472,6 +472,19 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What the store knew of some articles when it was decided to which stories they belong, and what it was asked."""
+
+    keys: frozenset[str]
+    links: frozenset[str]
+    text_hashes: frozenset[str]
+    sketches: Mapping[str, tuple[int, ...]]  # by article key
+    copies: Mapping[str, Copy]  # of all stories that they could belong to, by key
+    shared: Mapping[str, Mapping[str, int]]  # possible near copies of each, with how many numbers they share
+    rulings: Mapping[frozenset[str], bool]  # a person's word: copies of one article, or never
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """All that one visit changes, written in one transaction."""
 
@@ -490,6 +503,7 @@ class Outcome:
     files: tuple[File, ...] = ()  # to be remembered
     gone: tuple[str, ...] = ()  # names of files to be forgotten
     sketches: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by article key
+    past: Past | None = None  # by which it was decided where its articles belong; None: it has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from aggregator.readers import Readers
 from aggregator.registry import Source
 from aggregator.relating import Relating
 from aggregator.retag import Progress
+from aggregator.sharing import Shared
 from aggregator.store import Database
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
@@ -77,15 +78,19 @@ class Pipeline:
         clock: Clock = utc_now,
         reload: Callable[[], None] = lambda: None,
         taken: Taken = lambda documents, left: None,
+        *,
+        publishes: bool = True,
     ) -> None:
         """`executor` has one thread, for all that is not network; what may take long is read by `readers`.
 
         `reload` is told when a visit has found that which sources there are has changed; `taken`, after each visit, how
-        many documents were taken or refused, and how many files wait for the next one.
+        many documents were taken or refused, and how many files wait for the next one. `publishes`: not only others do.
         """
         self.config = config
         self.database = database
         self.judge = Judge(config)
+        self.shared = None if database.is_sqlite else Shared(lambda: self.config, database)
+        self._publishes = publishes
         self.outage = Outage()
         self.refusal: Refusal | None = None  # the last configuration that was not taken over, until one is
         self._outcomes = Outcomes(config, database, self.judge)
@@ -112,6 +117,9 @@ class Pipeline:
 
     def _prepared(self, progress: Progress = lambda count: None) -> retag.Steps:
         registry.load()
+        if self.shared:
+            self.shared.bring_up()
+            self.shared.withdraw()
         publication.check_authority(self.config, self.database)
         now = self._clock()
         for old, new in stored_sources.register(self.database, self.config.sources, now).items():
@@ -119,6 +127,10 @@ class Pipeline:
         fixed = (source.every for source in self.config.sources.values() if source.every)
         longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
+        with self.database.in_turn(stored_stories.TURN):
+            return self._prepared_topics(now, progress)
+
+    def _prepared_topics(self, now: datetime, progress: Progress) -> retag.Steps:
         topics = self.config.topics
         metrics.keep_topics(topics.keys())
         public = {slug for slug, topic in topics.items() if not topic.private}
@@ -138,8 +150,12 @@ class Pipeline:
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
-        missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
-        stored_topics.republish(self.database, missing, archives=True)
+        if self._publishes:
+            known = self.shared.topics if self.shared else roots.keys()
+            missing = [
+                slug for slug, root in roots.items() if slug not in known or not publish.is_published(slug, root)
+            ]
+            stored_topics.republish(self.database, missing, archives=True)
         return chain(steps, self._folded_again())
 
     def catch_up(self) -> tuple[int, int] | None:
@@ -150,7 +166,8 @@ class Pipeline:
         try:
             if behind is None:
                 behind = self._behind = self._prepared()
-            step = next(behind, None)
+            with self.database.in_turn(stored_stories.TURN):
+                step = next(behind, None)
             metrics.count_retagged(step[0] if step else 0)
             return step
         except BaseException:
@@ -186,7 +203,8 @@ class Pipeline:
         wishes = stored_stories.wishes_open(self.database)
         for wish in wishes:
             try:
-                regroup.fulfil(self.database, self.judge, wish, self._clock())
+                with self.database.in_turn(stored_stories.TURN):
+                    regroup.fulfil(self.database, self.judge, wish, self._clock())
             except StateError:
                 raise
             except Exception:  # it would come again at each tick, and nothing would be published any more
@@ -196,6 +214,11 @@ class Pipeline:
                 done = {"split": "split off", "merge": "merged", "lead": "leads now"}[wish.kind]
                 log.info("%s %s", done, wish.article)
         return len(wishes)
+
+    def stand_by(self) -> None:
+        """Another worker catches up, relates, publishes: what this one has found out for that is outdated."""
+        self._behind = None
+        self._relating = Relating(self.database)
 
     def adopt(self, config: Config, progress: Progress = lambda count: None) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""
@@ -279,7 +302,8 @@ class Pipeline:
             if lease is None:
                 return False
             try:
-                understood = self._take_in(source, lease, readings, now, clock)
+                with self.database.in_turn(stored_stories.TURN):
+                    understood = self._take_in(source, lease, readings, now, clock)
             except LeaseLost:
                 return False
             except Exception as error:
@@ -339,7 +363,17 @@ class Pipeline:
         return stored_topics.dirty(self.database, self._clock())
 
     def publish_topic(self, dirty: stored_topics.DirtyTopic) -> int:
-        """Bring the files of one topic up to date. Answers with the number of changed files."""
-        changed = publication.publish_topic(dirty, self.config, self.database, self._clock())
+        """Bring the files of one topic up to date, unless another worker does. Answers with the number of changed
+        files."""
+        changed = self._publish_topic(dirty)
         metrics.published(dirty.slug, self._clock().timestamp(), changed)
         return changed
+
+    def _publish_topic(self, dirty: stored_topics.DirtyTopic) -> int:
+        if self.shared is None:
+            return publication.publish_topic(dirty, self.config, self.database, self._clock())
+        with self.shared.rendering(dirty.slug) as share:
+            latest = next((one for one in self.dirty() if one.slug == dirty.slug), None)
+            if share is None or latest is None:
+                return 0
+            return publication.publish_topic(latest, self.config, self.database, self._clock(), share)

@@ -3,7 +3,7 @@
 Repeats what the store says, so it can be cut off and done again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,8 +53,13 @@ def publish_list(config: Config) -> bool:
     return publish.replace(path, opml.write(outlines, f"Topics of {base_url}"))
 
 
-def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: datetime) -> int:
-    """Bring the files of one topic up to date. Answers with the number of changed files. Raises StateError, OSError."""
+def publish_topic(
+    dirty: DirtyTopic, config: Config, database: Database, now: datetime, share: Callable[[], None] = lambda: None
+) -> int:
+    """Bring the files of one topic up to date. Answers with the number of changed files. Raises StateError, OSError.
+
+    `share` lets other machines have them, before the topic counts as published.
+    """
     topic = config.topics.get(dirty.slug)
     if topic is None:
         return 0
@@ -76,6 +81,7 @@ def publish_topic(dirty: DirtyTopic, config: Config, database: Database, now: da
     _tell(dirty.slug, config, database, now)
     oldest = min((story.founded_at for story in stories), default=None)
     expires_at = oldest + topic.horizon if oldest and topic.max_age else None
+    share()
     is_left = archived.pages and stored_pages.changed(database, dirty.slug, limit=1)
     again_at = now if is_left else archived.again_at
     stored_topics.mark_published(database, dirty, min(filter(None, (expires_at, again_at)), default=None))

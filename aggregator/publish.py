@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from aggregator import registry
@@ -44,6 +45,40 @@ def is_published(slug: str, root: Path) -> bool:
     """Whether a topic's files are all there."""
     names = [f"{slug}.{kind.extension}" for kind in registry.formats().values()]
     return all((root / "feeds" / file).exists() for name in names for file in (name, f"{name}.gz"))
+
+
+def files_of(slug: str, root: Path) -> Iterator[Path]:
+    """A topic's files as they are there, pages of its archive among them, without their gzips."""
+    feeds = root / "feeds"
+    for path in (*feeds.glob(f"{slug}.*"), *(feeds / slug).rglob("*.*")):
+        if path.is_file() and path.suffix != ".gz" and not path.name.startswith("."):
+            yield path
+
+
+def date_of(path: Path) -> int | None:
+    """A file's date, in nanoseconds since 1970; None where it or its gzip is not there."""
+    try:
+        return min(path.stat().st_mtime_ns, path.with_name(path.name + ".gz").stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+def packed(path: Path) -> bytes:
+    """A file's gzip. Raises OSError."""
+    return path.with_name(path.name + ".gz").read_bytes()
+
+
+def put(path: Path, data: bytes | None, changed_at: int, *, private: bool = False) -> None:
+    """Let a file be what another machine has rendered: packed, with its date; None takes it away."""
+    beside = path.with_name(path.name + ".gz")
+    if data is None:
+        path.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
+        return
+    _made(*reversed(path.parents[:4]), mode=0o700 if private else 0o755)
+    mode = 0o600 if private else 0o644
+    _write(beside, data, changed_at, mode)
+    _write(path, gzip.decompress(data), changed_at, mode)
 
 
 def withdraw(keep: set[str], root: Path) -> None:
@@ -80,7 +115,7 @@ def replace(path: Path, data: bytes, *, private: bool = False) -> bool:
     packed = path.with_name(path.name + ".gz")
     if path.exists() and packed.exists() and path.read_bytes() == data:
         return False
-    changed_at, mode = _after(path), 0o600 if private else 0o644
+    changed_at, mode = int(_after(path) * 1_000_000_000), 0o600 if private else 0o644
     _write(packed, gzip.compress(data, 6, mtime=0), changed_at, mode)
     _write(path, data, changed_at, mode)
     return True
@@ -93,7 +128,7 @@ def _after(path: Path) -> float:
     return following if now < following < now + AHEAD_SECONDS else now
 
 
-def _write(path: Path, data: bytes, changed_at: float, mode: int) -> None:
+def _write(path: Path, data: bytes, changed_at: int, mode: int) -> None:
     """Temporary file, fsync, rename, fsync of the folder: after a crash there is the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
@@ -101,7 +136,7 @@ def _write(path: Path, data: bytes, changed_at: float, mode: int) -> None:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.utime(file.fileno(), (changed_at, changed_at))
+            os.utime(file.fileno(), ns=(changed_at, changed_at))
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:

@@ -22,6 +22,7 @@ from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import frequencies as stored_frequencies
 from aggregator.store import relations as stored_relations
+from aggregator.store.stories import TURN
 from aggregator.words import folds, words
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,10 @@ class Relating:
         for language in sorted({_language(lead) for lead in stories.values()}):
             self._learn(language, new[language], now)
         self._save(stories)
-        stored_relations.leave(self._database, {one.story: one.lead for one in waiting if one.story not in stories})
+        gone = {one.story: one.lead for one in waiting if one.story not in stories}
+        if gone:
+            with self._database.in_turn(TURN):
+                stored_relations.leave(self._database, gone)
         return len(waiting)
 
     def forget(self, now: datetime) -> None:
@@ -74,14 +78,17 @@ class Relating:
         counts = related.frequencies([*title, *text] for title, text in map(_words, texts))
         learned = Frequencies(len(texts), 0, {term: count for term, count in counts.items() if count > 1})
         if known.articles < ENOUGH:  # first: a process that ends in between looks again when it learns again
-            stored_relations.look_again(self._database, now - WINDOW, language)
+            with self._database.in_turn(TURN):
+                stored_relations.look_again(self._database, now - WINDOW, language)
         stored_frequencies.put(self._database, language, learned)
         self._known[language] = learned
 
     def _save(self, leads: Mapping[str, Article]) -> None:
         """Save the relations of stories, by their leads; where that meets a bug, of each by itself."""
         try:
-            stored_relations.save(self._database, {story: self._terms(lead) for story, lead in leads.items()})
+            terms = {story: self._terms(lead) for story, lead in leads.items()}
+            with self._database.in_turn(TURN):
+                stored_relations.save(self._database, terms)
         except StateError:
             raise
         except Exception:
@@ -91,7 +98,8 @@ class Relating:
                 return
             for story, lead in leads.items():
                 log.exception("a bug met while stories related to %s were looked for; please report it", story)
-                stored_relations.leave(self._database, {story: lead.key})
+                with self._database.in_turn(TURN):
+                    stored_relations.leave(self._database, {story: lead.key})
 
     def _of(self, language: str) -> Frequencies:
         if language not in self._known:

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -76,10 +76,15 @@ class Visits:
     """The visits under way: so many at a time, and so many of one host."""
 
     def __init__(
-        self, pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None] | None = None
+        self,
+        pipeline: Pipeline,
+        fetcher: Fetcher,
+        done: Callable[[Visit | None], None] | None = None,
+        absent: Callable[[], Collection[str]] = lambda: (),
     ) -> None:
-        """`done` is told of each visit that has ended."""
+        """`done` is told of each visit that has ended; `absent` are sources for other workers."""
         self._pipeline = pipeline
+        self._absent = absent
         self._fetcher = fetcher
         self._done = done or (lambda visit: None)
         self._running: dict[asyncio.Task[None], tuple[Lease, float]] = {}
@@ -113,6 +118,7 @@ class Visits:
                 per_host=poll.per_host,
                 spacing=poll.spacing,
                 due_by=due_by,
+                without=self._absent(),
             )
         )
         self._begun = asyncio.get_running_loop().time()

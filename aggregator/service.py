@@ -8,7 +8,7 @@ reader process has outlived its time.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 from aggregator.condition import Condition, one_line
@@ -22,7 +22,7 @@ from aggregator.store.sources import Summary
 STATUS_SECONDS = 5.0  # between two lines of STATUS
 EXTEND_SECONDS = 10.0  # between two words to systemd that the start takes longer
 EXTENSION_MICROSECONDS = 120_000_000  # from such a word on
-PARTS = ("visits", "publication", "store")  # who has to be heard of again and again
+PARTS = ("visits", "publication", "store")  # who has to be heard of again and again, where this process does it
 PATIENCE_SECONDS = 90.0  # with each of them, where systemd names no other time
 
 log = logging.getLogger(__name__)
@@ -34,13 +34,13 @@ StoreTrouble = tuple[datetime, datetime, str]  # from, to, in words
 class Pulse:
     """When each part of the work was last heard of. From any thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, parts: Collection[str] = PARTS) -> None:
         self._clock = clock
-        self._heard = dict.fromkeys(PARTS, clock())
+        self._heard = dict.fromkeys(parts, clock())
 
     def beat(self, *parts: str) -> None:
         """These parts, or without names all, have got on."""
-        for part in parts or PARTS:
+        for part in parts or tuple(self._heard):
             self._heard[part] = self._clock()
 
     def silent(self, seconds: float) -> dict[str, float]:
@@ -58,9 +58,12 @@ class Service:
         under_way: Callable[[], int],
         overdue: Callable[[], Iterable[str]],
         stopping: Callable[[], bool] = lambda: False,
+        parts: Collection[str] = PARTS,
     ) -> None:
-        """`under_way`: visits at this moment; `overdue`: what reads for longer than it may, in words."""
-        self.pulse = Pulse()
+        """`under_way`: visits at this moment; `overdue`: what reads for longer than it may, in words; `parts`: who has
+        to be heard of again and again."""
+        self.pulse = Pulse(parts=parts)
+        self._parts = frozenset(parts)
         self._pipeline = pipeline
         self._under_way = under_way
         self._overdue = overdue
@@ -79,7 +82,7 @@ class Service:
     def readiness(self) -> Condition:
         """Whether feeds are published and the store answers; and what an operator should look at."""
         down = ["stopping"] if self._stopping() else []
-        down += [] if self._has_published else ["nothing is published yet"]
+        down += [] if self._has_published or "publication" not in self._parts else ["nothing is published yet"]
         down += [f"store: {self.troubles['store']}"] if "store" in self.troubles else []
         others = [f"{part}: {trouble}" for part, trouble in self.troubles.items() if part != "store"]
         others += ["network: no source answers; is ours down?"] if self._pipeline.outage.is_on else []

@@ -85,7 +85,7 @@ class Measured:
             NOW + DAY,
             articles=tuple(articles),
             stories=folded.stories,
-            sketches=folded.sketches,
+            sketches=folded.past.sketches,
             tags={article.key: () for article in articles},
             memberships={story.id: () for story in folded.stories}
             | {story: (Membership("large", story, 50, ("because",)),) for story in chosen},

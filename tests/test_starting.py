@@ -184,6 +184,11 @@ def settings_of(unit: str) -> list[str]:
 def test_both_services_are_confined_alike() -> None:
     assert settings_of("aggregator.service") == settings_of("aggregator-once.service")
     assert len(settings_of("aggregator.service")) > 40
+    workers = set(settings_of("aggregator-worker@.service"))
+    theirs = {
+        one for one in settings_of("aggregator.service") if "aggregator" not in one.replace("/etc/aggregator", "")
+    }
+    assert theirs <= workers
 
 
 @pytest.mark.skipif(

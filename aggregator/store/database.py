@@ -3,10 +3,16 @@
 SQLite: WAL and `synchronous=FULL` (with NORMAL a power cut loses acknowledged files), and `BEGIN IMMEDIATE` for
 writers, since a transaction that reads first and writes later fails at once when another one wrote in between. What the
 log held is written into the database each few megabytes, and the log is cut to `LOG` then.
+
+PostgreSQL: many processes. What one process does in its one thread, so that nothing comes in between, they do
+`in_turn`: the lock and all that it guards are one transaction, so whoever loses its connection loses both, and what
+was frozen in between saves nothing when it wakes. No lock belongs to a connection for longer than a transaction,
+so a pool of connections such as PgBouncer may stand between.
 """
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from importlib import resources
@@ -15,12 +21,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from aggregator import metrics
 from aggregator.errors import StateError
 
-HEAD = "0015"  # the newest migration; a test compares it with the folder
+HEAD = "0016"  # the newest migration; a test compares it with the folder
 LOG = 64_000_000  # bytes that the write-ahead log keeps at most when nobody needs more
 _PRAGMAS = (
     "auto_vacuum=INCREMENTAL",  # first: it counts only while there is no table
@@ -31,7 +44,17 @@ _PRAGMAS = (
     "wal_autocheckpoint=1000",
     f"journal_size_limit={LOG}",
 )
-_MIGRATION_LOCK = 0x61676772  # "aggr": any number that nobody else in this database uses
+_LOCKS = 0x61676772  # "aggr": any number that nobody else in this database uses
+_MIGRATION_LOCK = _LOCKS
+FROZEN_SECONDS = 30  # who does nothing in a transaction for so long loses it, and keeps nobody waiting longer
+# Of PostgreSQL's own library: a server that does not answer any more is noticed, whatever became of it.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 class Database:
@@ -47,8 +70,8 @@ class Database:
             self._writer = _sqlite_engine(address, "BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(address, "BEGIN")
         else:
-            self._writer = create_engine(url, pool_pre_ping=True, pool_size=8)
-            self._reader = self._writer
+            self._writer = self._reader = _postgresql_engine(url)
+        self._thread = threading.local()  # the transaction in which all is done that this thread does in its turn
         try:
             self._migrate()
         except StateError:
@@ -64,14 +87,63 @@ class Database:
 
         Raises StateError when the database is at fault: locked, full, restarting, not there.
         """
-        with metrics.timed("write"), self._failing_well(), self._writer.begin() as connection:
-            yield connection
+        joined = self._joined
+        with metrics.timed("write"), self._failing_well():
+            if joined is None:
+                with self._writer.begin() as connection:
+                    yield connection
+            else:
+                with joined.begin_nested():
+                    yield joined
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises StateError likewise."""
-        with metrics.timed("read"), self._failing_well(), self._reader.begin() as connection:
-            yield connection
+        joined = self._joined
+        with metrics.timed("read"), self._failing_well():
+            if joined is None:
+                with self._reader.begin() as connection:
+                    yield connection
+            else:
+                yield joined
+
+    @contextmanager
+    def in_turn(self, what: str) -> Iterator[None]:
+        """One process at a time does this; all that this thread reads and writes inside is one transaction.
+
+        On SQLite, which has one process that does all this in one thread, nothing is held.
+        """
+        if self.is_sqlite or self._joined is not None:
+            yield
+            return
+        with self.writing() as connection:
+            connection.execute(_WAIT_FOR, {"what": what})
+            self._thread.connection = connection
+            try:
+                yield
+            finally:
+                self._thread.connection = None
+
+    @contextmanager
+    def holding(self, what: str) -> Iterator[Callable[[], Connection] | None]:
+        """The same on PostgreSQL for what is done in several transactions; None while another process is at it.
+
+        From a call of what is given on, all that this thread does inside is one transaction with the lock: a process
+        that was frozen meanwhile, and has lost the lock, comes no further than that.
+        """
+        with self.writing() as connection:
+            if not connection.execute(_TRY, {"what": what}).scalar_one():
+                yield None
+                return
+
+            def join() -> Connection:
+                self._thread.connection = connection
+                return connection
+
+            try:
+                yield join
+            finally:
+                self._thread.connection = None
 
     @contextmanager
     def plain(self) -> Iterator[sqlite3.Connection]:
@@ -87,15 +159,25 @@ class Database:
         """An INSERT that replaces these columns of rows that are there already, or of those of them that are so."""
         return _upsert(table, replaced, where, self.is_sqlite)
 
+    @property
+    def for_driver(self) -> dict[str, Any]:
+        """What the driver needs for a connection of its own. PostgreSQL only."""
+        _, arguments = self._writer.dialect.create_connect_args(self._writer.url)
+        return {**arguments, **_PATIENCE}
+
     def close(self) -> None:
         self._writer.dispose()
         self._reader.dispose()
+
+    @property
+    def _joined(self) -> Connection | None:
+        return getattr(self._thread, "connection", None)
 
     @contextmanager
     def _failing_well(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError, PendingRollbackError) as error:
             metrics.count_database_error()
             raise StateError(f"the database {self.place} cannot be used: {_first_line(error)}") from error
         except sqlite3.OperationalError as error:
@@ -118,6 +200,10 @@ class Database:
                 )
             _upgrade(connection)
             self.upgraded_from = found or "none"
+
+
+_WAIT_FOR = text(f"SELECT pg_advisory_xact_lock({_LOCKS}, hashtext(:what))")
+_TRY = text(f"SELECT pg_try_advisory_xact_lock({_LOCKS}, hashtext(:what))")
 
 
 def dialect_insert(table: Table, is_sqlite: bool) -> Any:
@@ -163,6 +249,19 @@ def _sqlite_engine(address: str, begin: str) -> Engine:
     return engine
 
 
-def _first_line(error: DBAPIError) -> str:
-    cause = error.orig or error
+def _postgresql_engine(url: str) -> Engine:
+    # Prepared statements belong to a connection, which PgBouncer gives to somebody else after each transaction.
+    engine = create_engine(url, pool_pre_ping=True, pool_size=8, connect_args=_PATIENCE | {"prepare_threshold": None})
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+        connection.execute("SET jit = off")  # to compile a question takes longer than to answer any of ours
+        connection.commit()
+
+    return engine
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None) or error
     return next(iter(str(cause).strip().splitlines()), type(cause).__name__)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -450,4 +451,24 @@ settings = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+duties = Table(  # PostgreSQL only has rows here
+    "duties",
+    metadata,
+    Column("name", String(32), primary_key=True, comment="what one of the workers does for all"),
+    Column("worker", Text, nullable=False, comment="who does it: host, process, a random number"),
+    Column("held_until", UtcDateTime, nullable=False, comment="then another one may, unless this one says more"),
+)
+
+renditions = Table(  # likewise
+    "renditions",
+    metadata,
+    Column("name", String(255), primary_key=True, comment="of a published file, below the state directory"),
+    Column("topic", String(64), nullable=False),
+    Column("packed", LargeBinary, comment="gzip; empty: the file has been taken away"),
+    Column("changed_at", BigInteger, nullable=False, comment="its date, in nanoseconds since 1970"),
+    Column("noted_at", UtcDateTime, nullable=False, comment="when it was put here"),
+    Index(None, "noted_at"),  # what is new
+    Index(None, "topic"),  # what its publication replaces
 )

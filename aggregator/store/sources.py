@@ -24,9 +24,12 @@ from sqlalchemy import (
 from aggregator import urls
 from aggregator.models import Advice, Lease, Rhythm, SourceState, Visit
 from aggregator.registry import Source
+from aggregator.store.articles import chunks
 from aggregator.store.database import Database, dialect_insert
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import UtcDateTime, articles, hosts, sources, tombstones, visits
+from aggregator.store.settings import put, value_of
+from aggregator.words import digest
 
 AT_REST = timedelta(minutes=1)  # a host that is left alone for longer has asked for it
 _AT_ONCE = 256  # rows taken from the database
@@ -48,10 +51,11 @@ def _due() -> Select[Any]:
     other = sources.alias("other")
     visited = select(func.count()).select_from(other).where(other.c.host == sources.c.host, other.c.leased_until > _NOW)
     busy = visited.correlate(sources).scalar_subquery()
+    # A question for each source that is looked at, never a join: of very many hosts few concern what is claimed.
+    free_at = select(hosts.c.free_at).where(hosts.c.host == sources.c.host).correlate(sources).scalar_subquery()
     return (
         select(sources.c.id, sources.c.host, busy.label("busy"))
-        .outerjoin(hosts, hosts.c.host == sources.c.host)
-        .where(_claimable(sources), or_(hosts.c.free_at.is_(None), hosts.c.free_at <= _NOW))
+        .where(_claimable(sources), func.coalesce(free_at, _NOW) <= _NOW)
         .where(busy < bindparam("per_host"))
         .order_by(sources.c.due_at)
     )
@@ -97,6 +101,12 @@ def _take_up(is_sqlite: bool) -> Any:
     return statement.returning(hosts.c.host)
 
 
+_ALL = select(sources.c.id).order_by(sources.c.id).with_for_update()
+_BUSY = (
+    select(sources.c.host, func.count())
+    .where(sources.c.host.in_(bindparam("of_hosts", expanding=True)), sources.c.leased_until > _NOW)
+    .group_by(sources.c.host)
+)
 _DUE, _CLAIM, _NEXT_VISIT, _SUMMARY = _due(), _claim(), _next_visit(), _summary()
 _RELEASE = (
     update(sources)
@@ -140,9 +150,15 @@ def register(database: Database, configured: Mapping[str, Source], now: datetime
         for key, source in sorted(configured.items())
     ]
     fresh = {"due_at": now, "failures": 0}
+    said = digest(map(repr, rows))
     with database.writing() as connection:
+        if value_of(connection, "sources") == said:
+            return {}  # told already, by another worker, or at the last start
+        put(database, connection, "sources", said)
+        gone = sorted(set(connection.execute(_ALL).scalars()) - configured.keys())
         successors = _successors(connection, configured)
-        connection.execute(update(sources).values(active=False))
+        for chunk in chunks(gone):
+            connection.execute(update(sources).where(sources.c.id.in_(chunk)).values(active=False))
         if rows:
             statement = database.upsert(sources, "name", "url", "rank", "active", "host", "paywall")
             connection.execute(statement, [row | fresh for row in rows])  # a statement holds only so many values
@@ -155,13 +171,12 @@ def make_due(database: Database, now: datetime, only: Collection[str] | None = N
 
     A host is at rest when it has asked for that; the distance between two visits is none.
     """
-    statement = update(sources).where(sources.c.active).values(due_at=now, plan="")
     if only is not None:
-        statement = statement.where(sources.c.id.in_(only))
+        meant: ColumnElement[bool] = sources.c.id.in_(only)
     else:
-        statement = statement.where(or_(sources.c.host.is_(None), sources.c.host.not_in(_resting(now))))
+        meant = or_(sources.c.host.is_(None), sources.c.host.not_in(_resting(now)))
     with database.writing() as connection:
-        connection.execute(statement)
+        connection.execute(_each_in_order(sources.c.active & meant).values(due_at=now, plan=""))
 
 
 def limit_waits(
@@ -169,12 +184,12 @@ def limit_waits(
 ) -> None:
     """End every wait that is longer than any can be: it was begun by a clock that was ahead."""
     absurd = (
-        update(sources).where(sources.c.due_at > now + longest).values(due_at=now),
-        update(sources).where(sources.c.leased_until > now + longest_lease).values(leased_until=None),
+        _each_in_order(sources.c.due_at > now + longest).values(due_at=now),
+        _each_in_order(sources.c.leased_until > now + longest_lease).values(leased_until=None),
         update(hosts).where(hosts.c.free_at > now + longest_rest).values(free_at=now),
     )
-    with database.writing() as connection:
-        for statement in absurd:
+    for statement in absurd:
+        with database.writing() as connection:
             connection.execute(statement)
 
 
@@ -182,7 +197,7 @@ def make_failing_due(database: Database, now: datetime, since: datetime) -> None
     """Let all sources be visited now that have been failing only since then."""
     failing = sources.c.active & (sources.c.failing_since >= since)
     with database.writing() as connection:
-        connection.execute(update(sources).where(failing).values(due_at=now))
+        connection.execute(_each_in_order(failing).values(due_at=now))
 
 
 def hasten(database: Database, source: str, at: datetime) -> None:
@@ -202,18 +217,22 @@ def claim(
     per_host: int = 1,
     spacing: timedelta = timedelta(),
     due_by: datetime | None = None,
+    without: Collection[str] = (),
 ) -> list[Lease]:
-    """Up to `limit` sources that are due, or were at `due_by`, that no other worker gets before the lease ends.
+    """Up to `limit` sources that are due, or were at `due_by`, that no other worker gets before the lease ends; none of
+    those `without` which it is to be.
 
     Of each host no more than `per_host` are claimed at a time, and only one each `spacing`; sources of hosts that have
     to wait stay due and keep no others from being claimed.
     """
     with database.writing() as connection:
         sought = {"now": now, "due_by": due_by or now, "per_host": per_host}
-        found = _in_turn(connection, sought, limit, places=1 if spacing else per_host)
+        found = _in_turn(connection, sought, limit, 1 if spacing else per_host, without)
         hosts_wanted = sorted({row.host for row in found if row.host})
         free = _taken_up(database, connection, hosts_wanted, now, spacing)
         wanted = [row.id for row in found if row.host is None or row.host in free]
+        if not spacing and not database.is_sqlite:
+            wanted = _with_room(connection, found, wanted, sought)
         rows = connection.execute(_CLAIM, sought | {"wanted": wanted, "until": now + lease}).all() if wanted else []
     return [_lease(row) for row in sorted(rows, key=lambda row: row.id)]
 
@@ -233,7 +252,7 @@ def claim_one(
 
 def release(database: Database, leases: Iterable[Lease]) -> None:
     """Give claims back without a visit: the sources stay due."""
-    rows = [{"source": lease.source, "until": lease.until} for lease in leases]
+    rows = [{"source": lease.source, "until": lease.until} for lease in sorted(leases, key=lambda lease: lease.source)]
     if rows:
         with database.writing() as connection:
             connection.execute(_RELEASE, rows)
@@ -377,7 +396,9 @@ def _resting(now: datetime) -> Select[tuple[str]]:
     return select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
 
 
-def _in_turn(connection: Connection, sought: Mapping[str, Any], limit: int, places: int) -> list[Row[Any]]:
+def _in_turn(
+    connection: Connection, sought: Mapping[str, Any], limit: int, places: int, without: Collection[str]
+) -> list[Row[Any]]:
     """Due sources, those first that have waited longest: of each host no more than `places` and than have room there.
 
     Rows are taken from the database until there are enough: all may be very many.
@@ -388,6 +409,8 @@ def _in_turn(connection: Connection, sought: Mapping[str, Any], limit: int, plac
         for row in rows:
             if len(found) == limit:
                 break
+            if row.id in without:
+                continue
             if row.host is None or taken[row.host] < min(places, sought["per_host"] - row.busy):
                 taken[row.host] += 1
                 found.append(row)
@@ -402,6 +425,29 @@ def _taken_up(
         return set()
     statement = _take_up(database.is_sqlite)
     return set(connection.execute(statement, {"wanted": wanted, "free_at": now + spacing, "now": now}).scalars())
+
+
+def _with_room(
+    connection: Connection, found: Iterable[Row[Any]], wanted: Collection[str], sought: Mapping[str, Any]
+) -> list[str]:
+    """Those sources for which there is room on their hosts, now that no other worker can claim any there: their rows
+    in `hosts` are ours until the end of the transaction."""
+    chosen = [row for row in found if row.id in set(wanted)]
+    asked = {"of_hosts": sorted({row.host for row in chosen if row.host}), "now": sought["now"]}
+    busy = Counter({host: count for host, count in connection.execute(_BUSY, asked)})
+    kept = []
+    for row in chosen:
+        if row.host is None or busy[row.host] < sought["per_host"]:
+            busy[row.host] += 1
+            kept.append(row.id)
+    return kept
+
+
+def _each_in_order(meant: ColumnElement[bool]) -> Any:
+    """An UPDATE of some sources that takes hold of them in the order of their ids, as all do: so nobody waits for
+    somebody who waits for them."""
+    held = select(sources.c.id).where(meant).order_by(sources.c.id).with_for_update().cte("held")
+    return update(sources).where(sources.c.id.in_(select(held.c.id)))
 
 
 def _lease(row: Row[Any]) -> Lease:

@@ -14,6 +14,8 @@ from aggregator.store.rows import fields_of
 from aggregator.store.schema import articles, memberships, retired, stories, wishes
 from aggregator.store.visits import date_memberships, replace_memberships, save_leads, touch
 
+TURN = "stories"  # `Database.in_turn`: whatever reads which stories there are, to change them by that
+
 _PLACE = update(articles).where(articles.c.key == bindparam("at"))  # rows name its columns
 _CHOOSE = update(articles).where(articles.c.story == bindparam("of"))
 _CHOSEN = _CHOOSE.values(chosen=articles.c.key == bindparam("choice"))
