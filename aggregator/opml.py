@@ -42,6 +42,7 @@ class Outline:
     url: str
     title: str = ""
     labels: tuple[str, ...] = ()  # names of the folders around it, outermost first, then its own categories
+    categories: tuple[str, ...] = ()  # what is written as its own: a feed stands in one folder only
 
 
 def read(body: bytes, name: str) -> tuple[Outline, ...]:
@@ -71,7 +72,10 @@ def write(outlines: Iterable[Outline], title: str) -> bytes:
             if labels[:depth] not in folders:
                 parent = folders[labels[: depth - 1]]
                 folders[labels[:depth]] = etree.SubElement(parent, "outline", text=label, title=label)
-        etree.SubElement(folders[labels], "outline", text=text, title=text, type="rss", xmlUrl=legal(outline.url))
+        said = {"category": ",".join(f"/{one}" for one in outline.categories)} if outline.categories else {}
+        etree.SubElement(
+            folders[labels], "outline", text=text, title=text, type="rss", xmlUrl=legal(outline.url), **said
+        )
     written: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True)
     return written
 

@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
-from aggregator import publication, publish, registry, regroup, retag, schedule
+from aggregator import editions, publication, publish, registry, regroup, retag, schedule, selecting
 from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.documents import Documents, bug, put_off
@@ -42,6 +42,7 @@ from aggregator.registry import Source
 from aggregator.relating import Relating
 from aggregator.retag import Progress
 from aggregator.store import Database
+from aggregator.store import editions as stored_editions
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
 from aggregator.store import sources as stored_sources
@@ -118,11 +119,13 @@ class Pipeline:
         fixed = (source.every for source in self.config.sources.values() if source.every)
         longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
-        topics = self.config.topics
-        public = {slug for slug, topic in topics.items() if not topic.private}
+        known = editions.of(self.config)
+        public = {name for name, edition in known.items() if not edition.private}
         publish.withdraw(public, self.config.public)
         publication.publish_list(self.config)
-        publish.withdraw(topics.keys() - public, self.config.private)
+        publish.withdraw(known.keys() - public, self.config.private)
+        topics = self.config.topics
+        stored_editions.register(self.database, known.keys() - topics.keys(), now)
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
         steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
@@ -132,11 +135,13 @@ class Pipeline:
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
+        shown.append(repr(settings.everything))
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
-        roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
-        missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
-        stored_topics.republish(self.database, missing, archives=True)
+        roots = {name: editions.root(edition, self.config) for name, edition in known.items()}
+        missing = {name for name, root in roots.items() if not publish.is_published(name, root)}
+        stored_topics.republish(self.database, missing & topics.keys(), archives=True)
+        stored_editions.republish(self.database, missing - topics.keys())
         return chain(steps, self._folded_again())
 
     def catch_up(self) -> tuple[int, int] | None:
@@ -326,7 +331,7 @@ class Pipeline:
         changed = 0
         while dirty := self.dirty():  # more than once where archives are long
             changed += sum(map(self.publish_topic, dirty))
-        return changed
+        return changed + sum(map(self.publish_edition, self.dirty_editions()))
 
     def dirty(self) -> list[stored_topics.DirtyTopic]:
         """The topics whose published files are out of date."""
@@ -335,3 +340,11 @@ class Pipeline:
     def publish_topic(self, dirty: stored_topics.DirtyTopic) -> int:
         """Bring the files of one topic up to date. Answers with the number of changed files."""
         return publication.publish_topic(dirty, self.config, self.database, self._clock())
+
+    def dirty_editions(self) -> list[stored_editions.DirtyEdition]:
+        """The other editions whose published files are out of date: those of topics that were published are."""
+        return stored_editions.dirty(self.database, self._clock())
+
+    def publish_edition(self, dirty: stored_editions.DirtyEdition) -> int:
+        """Bring the files of an edition up to date. Answers with the number of changed files."""
+        return selecting.publish_edition(dirty, self.config, self.database, self._clock())

@@ -31,8 +31,8 @@ def token_add(directory: Path | None, topic: str, name: str) -> None:
     with failing_well():
         import secrets
 
-        from aggregator import compose, tokens
         from aggregator import config as configuration
+        from aggregator import editions, tokens
         from aggregator.errors import StateError
         from aggregator.models import Token
         from aggregator.store import tokens as stored_tokens
@@ -46,8 +46,9 @@ def token_add(directory: Path | None, topic: str, name: str) -> None:
         with reading(config) as database:
             stored_tokens.add(database, Token(secrets.token_hex(4), topic, name, tokens.digest(fresh), now))
         click.echo(f"{topic}, for {name}: shown this once, works within {tokens.NOTICED_SECONDS} seconds")
-        for address in compose.urls(topic, config.settings.base_url, private=True, token=fresh).values():
-            click.echo(f"  {address}")
+        for edition in editions.of_topic(topic, found):
+            for address in editions.urls(edition, config.settings.base_url, fresh).values():
+                click.echo(f"  {address}")
 
 
 @token.command("list")

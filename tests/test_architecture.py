@@ -53,13 +53,14 @@ LAYERS = [
         "websub",
         "tokens",
         "hub",
+        "editions",
     ],
     ["opml", "autodiscovery", "outage"],
     ["sources", "parsers", "taggers", "leaves", "formats", "publish"],
     ["judge"],
     ["reading", "folding", "outcome", "retag", "regroup", "relating", "archive"],
     ["reader_process", "readers", "samples"],
-    ["documents", "publication"],
+    ["documents", "publication", "selecting"],
     ["ending"],
     ["pipeline"],
     ["housekeeping"],
@@ -130,6 +131,7 @@ PURE += [
     "origins",
     "tokens",
     "hub",
+    "editions",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

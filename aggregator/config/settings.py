@@ -156,6 +156,15 @@ class Serve(Options):
     )
 
 
+class Everything(Options):
+    """The feed of all stories, in any topic or in none."""
+
+    publish: bool = Field(
+        False, description="Whether there is one. Stories that are in private topics only are never in it."
+    )
+    limit: int = Field(100, ge=1, le=1000, description="Items in it.")
+
+
 class Retention(Options):
     """How long things are kept."""
 
@@ -202,6 +211,7 @@ class Settings(Options):
     parse: Parse = Parse()
     websub: WebSub = WebSub()
     serve: Serve = Serve()
+    everything: Everything = Everything()
     retention: Retention = Retention()
 
     @property

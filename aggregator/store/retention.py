@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, up
 
 from aggregator.identity import guid_hash, mark
 from aggregator.models import Article
-from aggregator.store import pages, relations, sketches, withdrawals
+from aggregator.store import editions, pages, relations, sketches, withdrawals
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, memories, retired, sources, stories, tags, tombstones
@@ -69,6 +69,7 @@ def remove(database: Database, story_ids: Collection[str], before: datetime, now
         gone = sorted({copy.story for copy in copies})
         _bury(database, connection, copies, now)
         touch(connection, _delete(connection, gone, [copy.key for copy in copies]))
+        editions.touch(connection, [editions.EVERYTHING] if gone else [])
     return Removed(len(gone), len(copies))
 
 

@@ -1,13 +1,15 @@
 """The pages, as text. Templates escape everything that is not marked as cleaned HTML."""
 
+from collections import defaultdict
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from aggregator import compose, dedup, origins, registry
+from aggregator import compose, dedup, editions, origins, registry
 from aggregator.config import Config
+from aggregator.editions import Edition
 from aggregator.furniture import THE_TITLE, removed
 from aggregator.pipeline import utc_now
 from aggregator.store import Database
@@ -24,18 +26,16 @@ def _templates() -> Environment:
 def index(config: Config, database: Database) -> str:
     """All topics with the addresses to subscribe to."""
     counts = stored_topics.counts(database)
-    rows = [
-        {
-            "slug": slug,
-            "topic": topic,
-            "feeds": _feeds(slug, config),
-            "count": counts.get(slug, (0, None))[0],
-            "newest": counts.get(slug, (0, None))[1],
-        }
-        for slug, topic in config.topics.items()
-        if not topic.private
-    ]
-    return _render("index", config, rows=rows)
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for slug, topic in config.topics.items():
+        if not topic.private:
+            count, newest = counts.get(slug, (0, None))
+            feeds = _feeds(next(editions.of_topic(slug, topic)), config)
+            row = {"slug": slug, "topic": topic, "feeds": feeds, "count": count, "newest": newest}
+            rows[next(iter(topic.labels), "")].append(row)
+    labels = [(one.title, one, _feeds(one, config), rows[one.title]) for one in editions.labels(config)]
+    whole = [(one, _feeds(one, config)) for one in editions.everything(config)]
+    return _render("index", config, groups=[("", None, [], rows[""]), *labels], whole=whole)
 
 
 def topic(config: Config, database: Database, slug: str, *, private: bool = False) -> str | None:
@@ -55,7 +55,7 @@ def topic(config: Config, database: Database, slug: str, *, private: bool = Fals
         past=True,
     )
     voices = {story.id: origins.independent_in(story.copies) for story in stories}
-    feeds = [] if private else _feeds(slug, config)
+    feeds = [] if private else [(one, _feeds(one, config)) for one in editions.of_topic(slug, found)]
     return _render("topic", config, topic=found, feeds=feeds, stories=stories, voices=voices)
 
 
@@ -87,7 +87,7 @@ def _render(page: str, config: Config, **values: Any) -> str:
     return _templates().get_template(f"{page}.html").render(base_url=config.settings.base_url, **values)
 
 
-def _feeds(slug: str, config: Config) -> list[tuple[str, str, str]]:
-    """Title, media type and URL of each format of a topic's feed."""
-    urls = compose.urls(slug, config.settings.base_url)
+def _feeds(edition: Edition, config: Config) -> list[tuple[str, str, str]]:
+    """Title, media type and URL of each format of an edition."""
+    urls = editions.urls(edition, config.settings.base_url)
     return [(kind.title, kind.media_type.split(";")[0], urls[name]) for name, kind in registry.formats().items()]
