@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, or_, select
+from sqlalchemy import Integer, bindparam, case, func, select
 
 from aggregator.store.database import Database
 from aggregator.store.schema import memberships, stories
@@ -24,15 +24,16 @@ _WITH_FOUNDERS = _OF_TOPIC.join(stories, stories.c.id == memberships.c.story).jo
 )
 _belonging = memberships.alias("belonging")
 _PRIVATE: Any = bindparam("private", expanding=True)
-_OF_THE_STORY = select(_belonging.c.story).where(_belonging.c.story == stories.c.id).correlate(stories)
-_IS_PUBLIC = or_(~_OF_THE_STORY.exists(), _OF_THE_STORY.where(_belonging.c.topic.not_in(_PRIVATE)).exists())
+_HAS_PUBLIC = func.max(case((_belonging.c.topic.not_in(_PRIVATE), 1), else_=0))  # nothing where there are no topics
+_LOOKED_UP = select(_HAS_PUBLIC).where(_belonging.c.story == stories.c.id).correlate(stories).scalar_subquery()
 _ALL = (
     select(stories.c.id)
     .where(stories.c.founded_at.is_not(None))
     .order_by(stories.c.founded_at.desc(), stories.c.id)
     .limit(_MOST)
 )
-_ALL_PUBLIC = _ALL.where(_IS_PUBLIC)
+# Story by story: with EXISTS, PostgreSQL reads the memberships of all stories beforehand.
+_ALL_PUBLIC = _ALL.where(func.coalesce(_LOOKED_UP, 1) == 1)
 
 
 @dataclass(frozen=True, slots=True)
