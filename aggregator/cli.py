@@ -349,13 +349,17 @@ def _announce_worker(config: "Config") -> None:
 
 def _announce(config: "Config") -> None:
     """Say where everything is, once it is there."""
-    from aggregator import compose
+    from aggregator import editions
 
-    base = config.settings.base_url
+    base, known = config.settings.base_url, editions.of(config)
     click.echo(f"aggregator {__version__}: {base}")
     for slug, topic in config.topics.items():
         private = "private; `aggregator token add` gives addresses"
-        click.echo(f"  {topic.title}: " + (private if topic.private else "  ".join(compose.urls(slug, base).values())))
+        click.echo(
+            f"  {topic.title}: " + (private if topic.private else "  ".join(editions.urls(known[slug], base).values()))
+        )
+    for edition in (*editions.labels(config), *editions.everything(config)):
+        click.echo(f"  {edition.title}: " + "  ".join(editions.urls(edition, base).values()))
     for source in config.sources.values():
         if source.watched():
             click.echo(f"  watching {source.watched()}")

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregator import origins, registry, tagging
@@ -24,6 +24,14 @@ def item_id(authority: str, copies: Iterable[StoredCopy]) -> str:
     return f"tag:{authority}:story/{founder.key}"
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a story is in a feed, where its item says so."""
+
+    footer: tuple[str, ...] = ()
+    categories: tuple[Category, ...] = ()
+
+
 def compose(
     slug: str,
     topic: Topic,
@@ -34,19 +42,46 @@ def compose(
     agencies: Agencies,
 ) -> Feed:
     """The feed of a topic. `item_ids` by story id; `created_at` dates a feed that has no items yet."""
-    items = tuple(_told_apart(_item(story, item_ids[story.id], topic, settings, agencies) for story in stories))
-    languages = {item.language for item in items}
-    return Feed(
+    empty = Feed(
         id=f"tag:{settings.tag_authority}:topic/{slug}",
         title=topic.title,
         description=topic.description,
         page=f"{settings.base_url}topics/{slug}",
         urls=urls(slug, settings.base_url, private=topic.private),
-        updated_at=max((item.updated_at for item in items), default=created_at),
-        items=items,
-        language=languages.pop() if len(languages) == 1 else None,
+        updated_at=created_at,
+        items=(),
         hubs=() if topic.private else settings.hubs,
     )
+    reasons = {story.id: why(topic, story.reasons, settings.tag_authority) for story in stories}
+    return filled(empty, stories, reasons, item_ids, settings, agencies)
+
+
+def filled(
+    feed: Feed,
+    stories: Iterable[StoredStory],
+    reasons: Mapping[str, Why],
+    item_ids: Mapping[str, str],
+    settings: Settings,
+    agencies: Agencies,
+) -> Feed:
+    """A feed with the items of stories. `reasons` and `item_ids` by story id."""
+    told = (_item(story, item_ids[story.id], reasons[story.id], settings, agencies) for story in stories)
+    items = tuple(_told_apart(told))
+    languages = {item.language for item in items}
+    return replace(
+        feed,
+        updated_at=max((item.updated_at for item in items), default=feed.updated_at),
+        items=items,
+        language=languages.pop() if len(languages) == 1 else None,
+    )
+
+
+def why(topic: Topic, reasons: Sequence[str], authority: str) -> Why:
+    """What an item says of the reasons for which its story is in a topic, as the topic wants it."""
+    told = tuple(reasons[:MOST_REASONS])
+    if topic.reasons == "categories":
+        return Why(categories=tuple(Category(reason, f"tag:{authority}:reasons", reason) for reason in told))
+    return Why(footer=told if topic.reasons == "footer" else ())
 
 
 def our_page(base_url: str, key: str) -> str:
@@ -94,7 +129,7 @@ def _withdrawn(one: Withdrawn, feed: Feed, base_url: str) -> Item:
     )
 
 
-def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, agencies: Agencies) -> Item:
+def _item(story: StoredStory, identity: str, told: Why, settings: Settings, agencies: Agencies) -> Item:
     lead, base_url = story.lead, settings.base_url
     page = our_page(base_url, lead.key)
     others = [copy for copy in story.copies if copy.key != lead.key]
@@ -106,13 +141,12 @@ def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, a
         Attribution(one.title or "(untitled)", None, one.link or our_page(base_url, one.article))
         for one in story.related
     )
-    why = story.reasons[:MOST_REASONS] if topic.reasons == "footer" else ()
     published_at = _instant(story.founded_at, identity)
     updated_at = max(_instant(date, identity) for date in (lead.updated_at, story.led_at, story.founded_at) if date)
     return Item(
         id=identity,
         title=lead.title or "(untitled)",
-        html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related, why)}",
+        html=f"{lead.html}\n{_credit(origin, lead.link, agency, also, independent, related, told.footer)}",
         summary=lead.summary or lead.title or "(untitled)",
         published_at=published_at,
         updated_at=updated_at,
@@ -124,7 +158,7 @@ def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, a
         independent=independent,
         related=tuple(map(_written, related)),
         authors=lead.authors,
-        categories=tuple(_categories(story, topic, settings.tag_authority)),
+        categories=(*(_category(tag, settings.tag_authority) for tag in tagging.about(story.tags)), *told.categories),
         enclosures=tuple(replace(one, url=written(one.url)) for one in lead.enclosures),
         thumbnail=lead.thumbnail and written(lead.thumbnail),
         comments=lead.comments and written(lead.comments),
@@ -135,16 +169,8 @@ def _item(story: StoredStory, identity: str, topic: Topic, settings: Settings, a
     )
 
 
-def _categories(story: StoredStory, topic: Topic, authority: str) -> Iterator[Category]:
-    """What the story is about; and, where the topic wants it so, why it is here. Schemes are tag: URIs of ours."""
-    for tag in tagging.about(story.tags):
-        yield _category(tag, authority)
-    if topic.reasons == "categories":
-        yield from (Category(reason, f"tag:{authority}:reasons", reason) for reason in story.reasons[:MOST_REASONS])
-
-
 def _category(tag: Tag, authority: str) -> Category:
-    """A concept under its id, or a publisher's own word."""
+    """A concept under its id, or a publisher's own word. Schemes are tag: URIs of ours."""
     if tag.concept.startswith("category:"):
         return Category(tag.label)
     return Category(tag.concept, f"tag:{authority}:concepts", tag.label)

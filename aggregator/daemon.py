@@ -358,6 +358,9 @@ class Daemon:
             for dirty in await self._pipeline.in_executor(self._pipeline.dirty):
                 changed += await self._pipeline.in_executor(partial(self._pipeline.publish_topic, dirty))
                 self._service.pulse.beat("publication")
+            for edition in await self._pipeline.in_executor(self._pipeline.dirty_editions):
+                changed += await self._pipeline.in_executor(partial(self._pipeline.publish_edition, edition))
+                self._service.pulse.beat("publication")
         except (StateError, OSError) as error:
             if self._stopping.is_set():
                 return

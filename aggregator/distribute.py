@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from aggregator import compose, hub, registry
+from aggregator import editions, hub, registry
 from aggregator.addresses import registrable_domain
 from aggregator.config import Config, Settings
 from aggregator.config.settings import Fetch
@@ -43,12 +43,13 @@ class Topic:
 
 
 def topics(config: Config) -> dict[str, Topic]:
-    """Those that may be subscribed to, by their address: all that are not private."""
+    """Those that may be subscribed to, by their address: all editions that are not private."""
     found = {}
-    for slug in (slug for slug, topic in config.topics.items() if not topic.private):
-        for name, url in compose.urls(slug, config.settings.base_url).items():
-            kind = registry.formats()[name]
-            found[url] = Topic(url, config.public / "feeds" / f"{slug}.{kind.extension}", kind.media_type)
+    for edition in editions.of(config).values():
+        urls = {} if edition.private else editions.urls(edition, config.settings.base_url)
+        for name, url in urls.items():
+            path = config.public / "feeds" / editions.files(edition)[name]
+            found[url] = Topic(url, path, registry.formats()[name].media_type)
     return found
 
 
@@ -66,6 +67,7 @@ class Distributor:
         self._pipeline = pipeline
         self._fetcher = fetcher
         self._callbacks = callbacks
+        self._known: tuple[Config | None, dict[str, Topic]] = None, {}  # topics, of that configuration
         self._waiting: dict[str, tuple[str, asyncio.Task[None]]] = {}  # by request: its site, and what sees to it
         self._asking = asyncio.Semaphore(AT_A_TIME)
         self._forgotten_at: datetime | None = None
@@ -76,7 +78,10 @@ class Distributor:
 
     @property
     def topics(self) -> dict[str, Topic]:
-        return topics(self._pipeline.config)
+        config = self._pipeline.config
+        if config is not self._known[0]:
+            self._known = config, topics(config)
+        return self._known[1]
 
     def take(self, request: hub.Wanted) -> bool:
         """See to a request, by and by; False if too many wait already. The same one again waits once."""
@@ -152,7 +157,7 @@ class Distributor:
     async def _serve(self, subscriber: Subscriber) -> None:
         """Deliver to one subscriber, if there is something that it has not had yet."""
         config = self._pipeline.config
-        topic = topics(config).get(subscriber.topic)
+        topic = self.topics.get(subscriber.topic)
         is_meant = subscriber.callback in config.settings.hubs if subscriber.ping else self.is_hub
         body = await asyncio.to_thread(_read, topic.path) if topic else None
         if topic is None or body is None or not is_meant:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aggregator import compose, furniture, origins, topics, urls
+from aggregator import editions, furniture, origins, topics, urls
 from aggregator.clean import article_key, clean
 from aggregator.config import Config, Example
 from aggregator.config.topics import ABOUT
@@ -203,7 +203,7 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
         elif verdict.holds and trace.copies:
             topic = config.topics[slug]
             unless = ", unless another story of its event is" if topic.stories == "one-per-event" else ""
-            address = compose.urls(slug, config.settings.base_url, private=topic.private)["atom"]
+            address = editions.urls(next(editions.of_topic(slug, topic)), config.settings.base_url)["atom"]
             yield f"              published in {address}{unless}"
 
 

@@ -45,6 +45,7 @@ class Outline:
     line: int = field(default=0, compare=False)  # of the list
     kind: str = field(default="", compare=False)  # its `type`, in small letters
     extra: Mapping[str, str] = field(default_factory=dict, compare=False)  # attributes of other namespaces: `{uri}name`
+    categories: tuple[str, ...] = ()  # what is written as its own: a feed stands in one folder only
 
 
 def read(body: bytes, name: str, *, folders: bool = False) -> tuple[Outline, ...]:
@@ -75,7 +76,10 @@ def write(outlines: Iterable[Outline], title: str) -> bytes:
             if labels[:depth] not in folders:
                 parent = folders[labels[: depth - 1]]
                 folders[labels[:depth]] = etree.SubElement(parent, "outline", text=label, title=label)
-        etree.SubElement(folders[labels], "outline", text=text, title=text, type="rss", xmlUrl=legal(outline.url))
+        said = {"category": ",".join(f"/{one}" for one in outline.categories)} if outline.categories else {}
+        etree.SubElement(
+            folders[labels], "outline", text=text, title=text, type="rss", xmlUrl=legal(outline.url), **said
+        )
     written: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True)
     return written
 

@@ -18,7 +18,7 @@ off anywhere and done again.
 import logging
 import time
 from asyncio import get_running_loop, to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -26,10 +26,22 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
-from aggregator import alert_feed, metrics, publication, publish, registry, regroup, retag, schedule
+from aggregator import (
+    alert_feed,
+    editions,
+    metrics,
+    publication,
+    publish,
+    registry,
+    regroup,
+    retag,
+    schedule,
+    selecting,
+)
 from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.documents import Documents, bug, put_off
+from aggregator.editions import Edition
 from aggregator.ending import Ending, Endings, report
 from aggregator.errors import LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
@@ -43,6 +55,7 @@ from aggregator.relating import Relating
 from aggregator.retag import Progress
 from aggregator.sharing import Shared
 from aggregator.store import Database
+from aggregator.store import editions as stored_editions
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
 from aggregator.store import sources as stored_sources
@@ -133,11 +146,13 @@ class Pipeline:
     def _prepared_topics(self, now: datetime, progress: Progress) -> retag.Steps:
         topics = self.config.topics
         metrics.keep_topics(topics.keys())
-        public = {slug for slug, topic in topics.items() if not topic.private}
+        known = editions.of(self.config)
+        public = {name for name, edition in known.items() if not edition.private}
         operator = {self.config.settings.operator_feed: {alert_feed.SLUG}}
         publish.withdraw(public | operator.get("public", set()), self.config.public)
         publication.publish_list(self.config)
-        publish.withdraw(topics.keys() - public | operator.get("private", set()), self.config.private)
+        publish.withdraw(known.keys() - public | operator.get("private", set()), self.config.private)
+        stored_editions.register(self.database, known.keys() - topics.keys(), now)
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
         steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
@@ -147,16 +162,20 @@ class Pipeline:
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
+        shown.append(repr(settings.everything))
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
-        roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
         if self._publishes:
-            known = self.shared.topics if self.shared else roots.keys()
-            missing = [
-                slug for slug, root in roots.items() if slug not in known or not publish.is_published(slug, root)
-            ]
-            stored_topics.republish(self.database, missing, archives=True)
+            missing = self._missing(known)
+            stored_topics.republish(self.database, missing & topics.keys(), archives=True)
+            stored_editions.republish(self.database, missing - topics.keys())
         return chain(steps, self._folded_again())
+
+    def _missing(self, known: Mapping[str, Edition]) -> set[str]:
+        """The editions whose files are not there, on this machine or on all."""
+        shared = self.shared.names if self.shared else known.keys()
+        roots = {name: editions.root(edition, self.config) for name, edition in known.items()}
+        return {name for name, root in roots.items() if name not in shared or not publish.is_published(name, root)}
 
     def catch_up(self) -> tuple[int, int] | None:
         """Apply changed rules to a little more of what is stored: how many articles or stories were looked at, and how
@@ -356,7 +375,7 @@ class Pipeline:
         changed = 0
         while dirty := self.dirty():  # more than once where archives are long
             changed += sum(map(self.publish_topic, dirty))
-        return changed
+        return changed + sum(map(self.publish_edition, self.dirty_editions()))
 
     def dirty(self) -> list[stored_topics.DirtyTopic]:
         """The topics whose published files are out of date."""
@@ -377,3 +396,18 @@ class Pipeline:
             if share is None or latest is None:
                 return 0
             return publication.publish_topic(latest, self.config, self.database, self._clock(), share)
+
+    def dirty_editions(self) -> list[stored_editions.DirtyEdition]:
+        """The other editions whose published files are out of date: those of topics that were published are."""
+        return stored_editions.dirty(self.database, self._clock())
+
+    def publish_edition(self, dirty: stored_editions.DirtyEdition) -> int:
+        """Bring the files of an edition up to date, unless another worker does. Answers with the number of changed
+        files."""
+        if self.shared is None:
+            return selecting.publish_edition(dirty, self.config, self.database, self._clock())
+        with self.shared.rendering(dirty.name) as share:
+            latest = next((one for one in self.dirty_editions() if one.name == dirty.name), None)
+            if share is None or latest is None:
+                return 0
+            return selecting.publish_edition(latest, self.config, self.database, self._clock(), share)

@@ -3,12 +3,12 @@
 Repeats what the store says, so it can be cut off and done again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from aggregator import archive, compose, opml, publish
+from aggregator import archive, compose, editions, opml, publish
 from aggregator.config import Config, Topic, yamlfile
 from aggregator.errors import ConfigError
 from aggregator.models import Feed, Subscriber
@@ -47,8 +47,12 @@ def check_authority(config: Config, database: Database) -> None:
 def publish_list(config: Config) -> bool:
     """Write the list of all topics that everybody may read, as OPML; False if it was there already. Raises OSError."""
     base_url = config.settings.base_url
-    public = ((slug, topic) for slug, topic in config.topics.items() if not topic.private)
-    outlines = [Outline(compose.urls(slug, base_url)["atom"], topic.title) for slug, topic in public]
+    public = [(edition, config.topics[edition.name]) for edition in editions.of(config).values() if edition.is_topic]
+    outlines = [
+        Outline(editions.urls(edition, base_url)["atom"], topic.title, topic.labels[:1], categories=topic.labels)
+        for edition, topic in public
+        if not topic.private
+    ]
     path = publish.folder(config.public).parent / compose.LIST
     return publish.replace(path, opml.write(outlines, f"Topics of {base_url}"))
 
@@ -74,17 +78,19 @@ def publish_topic(
     if archived.last:
         feed = replace(feed, previous=compose.page_urls(dirty.slug, archived.last, config.settings.base_url))
     feed = replace(feed, complete=archived.is_all)
-    gone = stored_withdrawals.of(database, dirty.slug, now - WITHDRAWN, limit=MOST_WITHDRAWN)
+    gone = stored_withdrawals.of(database, [dirty.slug], now - WITHDRAWN, limit=MOST_WITHDRAWN)
     feed = compose.with_withdrawn(feed, gone, config.settings.base_url)
     root = config.private if topic.private else config.public
     changed += publish.publish(feed, dirty.slug, root, private=topic.private)
-    _tell(dirty.slug, config, database, now)
+    if not topic.private:
+        tell(compose.urls(dirty.slug, config.settings.base_url).values(), config, database, now)
     oldest = min((story.founded_at for story in stories), default=None)
     expires_at = oldest + topic.horizon if oldest and topic.max_age else None
     share()
     is_left = archived.pages and stored_pages.changed(database, dirty.slug, limit=1)
     again_at = now if is_left else archived.again_at
-    stored_topics.mark_published(database, dirty, min(filter(None, (expires_at, again_at)), default=None))
+    again_at = min(filter(None, (expires_at, again_at)), default=None)
+    stored_topics.mark_published(database, dirty, again_at, editions.behind(dirty.slug, topic))
     return changed
 
 
@@ -108,22 +114,24 @@ def _publish_page(page: Page, dirty: DirtyTopic, config: Config, database: Datab
 
 def _composed(dirty: DirtyTopic, stories: Sequence[StoredStory], config: Config, database: Database) -> Feed:
     """The feed of some stories of a topic, whose item ids are pinned."""
-    item_ids = {story.id: story.item_id for story in stories if story.item_id}
-    authority = config.settings.tag_authority
-    unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
-    if unpinned:
-        item_ids |= stored_topics.pin(database, unpinned)
-    topic = config.topics[dirty.slug]
+    topic, item_ids = config.topics[dirty.slug], pinned(stories, config, database)
     return compose.compose(dirty.slug, topic, stories, item_ids, config.settings, dirty.created_at, config.agencies)
 
 
-def _tell(slug: str, config: Config, database: Database, now: datetime) -> None:
-    """Have the feeds of a topic delivered, or another hub told. Before the topic counts as published, so that a crash
+def pinned(stories: Collection[StoredStory], config: Config, database: Database) -> dict[str, str]:
+    """The item ids of stories, by story; those that have none yet get theirs for ever."""
+    item_ids = {story.id: story.item_id for story in stories if story.item_id}
+    authority = config.settings.tag_authority
+    unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
+    return item_ids | stored_topics.pin(database, unpinned) if unpinned else item_ids
+
+
+def tell(urls: Collection[str], config: Config, database: Database, now: datetime) -> None:
+    """Have feeds at these addresses delivered, or another hub told. Before they count as published, so that a crash
     forgets nobody; who has had just these bytes gets them no second time."""
     settings = config.settings
-    if config.topics[slug].private or not settings.hubs:
+    if not settings.hubs:
         return
-    urls = compose.urls(slug, settings.base_url).values()
     others = settings.hubs if settings.websub.hub != "own" else ()
     pairs = [(url, other) for url in urls for other in others]
     pinged = [Subscriber(digest(pair), *pair, "", None, now + ALWAYS, ping=True) for pair in pairs]

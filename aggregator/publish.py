@@ -20,11 +20,11 @@ from aggregator.models import Feed
 AHEAD_SECONDS = 60  # a file that is dated later than that bears no date of ours
 
 
-def publish(feed: Feed, slug: str, root: Path, *, private: bool = False) -> int:
-    """Write a topic's feed in every format. Answers with the number of files that changed. Raises OSError."""
+def publish(feed: Feed, name: str, root: Path, *, private: bool = False) -> int:
+    """Write an edition in every format. Answers with the number of files that changed. Raises OSError."""
     place, changed = folder(root, private=private), 0
     for kind in registry.formats().values():
-        changed += replace(place / f"{slug}.{kind.extension}", kind.render(feed), private=private)
+        changed += replace(place / f"{name}.{kind.extension}", kind.render(feed), private=private)
     return changed
 
 
@@ -41,16 +41,17 @@ def publish_page(feed: Feed, slug: str, number: int, root: Path) -> int:
     return len(gone)
 
 
-def is_published(slug: str, root: Path) -> bool:
-    """Whether a topic's files are all there."""
-    names = [f"{slug}.{kind.extension}" for kind in registry.formats().values()]
+def is_published(name: str, root: Path) -> bool:
+    """Whether an edition's files are all there."""
+    names = [f"{name}.{kind.extension}" for kind in registry.formats().values()]
     return all((root / "feeds" / file).exists() for name in names for file in (name, f"{name}.gz"))
 
 
-def files_of(slug: str, root: Path) -> Iterator[Path]:
-    """A topic's files as they are there, pages of its archive among them, without their gzips."""
+def files_of(name: str, root: Path) -> Iterator[Path]:
+    """An edition's files as they are there, pages of its archive among them, without their gzips."""
     feeds = root / "feeds"
-    for path in (*feeds.glob(f"{slug}.*"), *(feeds / slug).rglob("*.*")):
+    own = (feeds / f"{name}.{kind.extension}" for kind in registry.formats().values())
+    for path in (*own, *(feeds / name).rglob("*.*")):
         if path.is_file() and path.suffix != ".gz" and not path.name.startswith("."):
             yield path
 
@@ -82,13 +83,13 @@ def put(path: Path, data: bytes | None, changed_at: int, *, private: bool = Fals
 
 
 def withdraw(keep: set[str], root: Path) -> None:
-    """Remove the files of topics that are not to be there any more."""
-    extensions = {kind.extension for kind in registry.formats().values()}
+    """Remove the files of all editions but these."""
+    extensions = {f".{kind.extension}" for kind in registry.formats().values()}
     for path in (root / "feeds").glob("*"):
-        slug, _, rest = path.name.partition(".")
-        if slug not in keep and rest.removesuffix(".gz") in extensions:
+        file = Path(path.name.removesuffix(".gz"))
+        if file.suffix in extensions and file.stem not in keep:
             path.unlink(missing_ok=True)
-        elif not rest and slug not in keep and path.is_dir() and not path.is_symlink():
+        elif "." not in path.name and path.name not in keep and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)  # its archive
 
 

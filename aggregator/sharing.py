@@ -1,6 +1,6 @@
 """Published files, the same on every machine: one renders, all serve the very bytes, with the same date and ETag.
 
-Who has rendered a topic puts what has changed into the store before the topic counts as published; everybody else
+Who has rendered an edition puts what has changed into the store before the edition counts as published; everybody else
 brings their files up to date when they hear of it, within a fraction of a second, or when they look, every two seconds.
 On PostgreSQL only: what SQLite keeps is on one machine.
 """
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from aggregator import publish
+from aggregator import editions, publish
 from aggregator.config import Config
 from aggregator.errors import StateError
 from aggregator.store import Database, renditions
@@ -36,19 +36,19 @@ class Shared:
         self._is_behind = True  # all files are to be looked at
 
     @contextmanager
-    def rendering(self, slug: str) -> Iterator[Callable[[], None] | None]:
-        """Nobody else renders this topic meanwhile; None while another process does. What is given is called once the
+    def rendering(self, edition: str) -> Iterator[Callable[[], None] | None]:
+        """Nobody else renders this edition meanwhile; None while another process does. What is given is called once the
         files are written: all have them when what comes after is stored, too. Raises StateError, also where another
         process has taken over."""
         with self._own:
             try:
-                with self._database.holding(f"topic {slug}") as join:
+                with self._database.holding(f"edition {edition}") as join:
                     if join is None:
                         yield None
                         return
-                    known = renditions.dates(self._database, topic=slug)
+                    known = renditions.dates(self._database, edition=edition)
                     self._bring(known)
-                    yield lambda: renditions.put(self._database, join(), slug, list(self._changed(slug, known)))
+                    yield lambda: renditions.put(self._database, join(), edition, list(self._changed(edition, known)))
             except BaseException:
                 self._is_behind = True  # what lies here may be what nobody else has
                 raise
@@ -89,9 +89,9 @@ class Shared:
             publish.put(self._path(one.name), one.packed, one.changed_at, private=private)
         return len(outdated)
 
-    def _changed(self, slug: str, known: dict[str, int | None]) -> Iterator[Rendition]:
-        """The files of a topic as they lie here, where all have others."""
-        here = {self._name(path): path for root in self._roots for path in publish.files_of(slug, root)}
+    def _changed(self, edition: str, known: dict[str, int | None]) -> Iterator[Rendition]:
+        """The files of an edition as they lie here, where all have others."""
+        here = {self._name(path): path for root in self._roots for path in publish.files_of(edition, root)}
         for name, path in here.items():
             changed_at = publish.date_of(path)
             if changed_at is not None and known.get(name) != changed_at:
@@ -101,20 +101,20 @@ class Shared:
                 yield Rendition(name, None, 0)
 
     @property
-    def topics(self) -> set[str]:
-        """The topics that some machine has rendered."""
-        return {_slug(name) for name in renditions.dates(self._database)}
+    def names(self) -> set[str]:
+        """The editions that some machine has rendered."""
+        return {_edition(name) for name in renditions.dates(self._database)}
 
     def withdraw(self) -> None:
-        """Forget the files of topics that are not there any more, or not in that place."""
+        """Forget the files of editions that are not there any more, or not in that place."""
         with self._own:
             known = renditions.dates(self._database)
             renditions.forget(self._database, [name for name in known if not self._is_wanted(name)])
 
     def _is_wanted(self, name: str) -> bool:
-        """A topic that has become private must not come back in public."""
-        topic = self._config().topics.get(_slug(name))
-        return topic is not None and topic.private == name.startswith("private/")
+        """What has become private must not come back in public."""
+        edition = editions.named(_edition(name), self._config())
+        return edition is not None and edition.private == name.startswith("private/")
 
     @property
     def _roots(self) -> tuple[Path, Path]:
@@ -128,6 +128,7 @@ class Shared:
         return path.relative_to(self._config().state).as_posix()
 
 
-def _slug(name: str) -> str:
-    """The topic of a file such as `public/feeds/energy.atom` or `public/feeds/energy/archive/1.rss`."""
-    return name.split("/", 2)[2].partition("/")[0].partition(".")[0]
+def _edition(name: str) -> str:
+    """Of a file such as `public/feeds/energy.en.atom` or `public/feeds/energy/archive/1.rss`."""
+    first, _, rest = name.split("/", 2)[2].partition("/")
+    return first if rest else first.rpartition(".")[0]

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -32,7 +33,7 @@ def token_add(directory: Path | None, topic: str, name: str, as_json: bool) -> N
     with failing_well():
         import secrets
 
-        from aggregator import alert_feed, compose, tokens
+        from aggregator import alert_feed, compose, editions, tokens
         from aggregator import config as configuration
         from aggregator.errors import StateError
         from aggregator.models import Token
@@ -48,12 +49,16 @@ def token_add(directory: Path | None, topic: str, name: str, as_json: bool) -> N
         made = Token(secrets.token_hex(4), topic, name, tokens.digest(fresh), now)
         with reading(config) as database:
             stored_tokens.add(database, made)
-        addresses = compose.urls(topic, config.settings.base_url, private=True, token=fresh)
+        base_url, found = config.settings.base_url, config.topics.get(topic)
+        names = [edition.name for edition in editions.of_topic(topic, found)] if found else [topic]
+        addresses = {name: compose.urls(name, base_url, private=True, token=fresh) for name in names}
         if as_json:
-            click.echo(json.dumps({"id": made.id, "topic": topic, "name": name, "addresses": addresses}, indent=1))
+            click.echo(
+                json.dumps({"id": made.id, "topic": topic, "name": name, "addresses": addresses[topic]}, indent=1)
+            )
             return
         click.echo(f"{topic}, for {name}: shown this once, works within {tokens.NOTICED_SECONDS} seconds")
-        for address in addresses.values():
+        for address in chain.from_iterable(urls.values() for urls in addresses.values()):
             click.echo(f"  {address}")
 
 

@@ -107,6 +107,7 @@ def _add(press: Press, number: int, found: Mapping[str, list[tuple[Any, ...]]], 
             "hidden": False,
             "dated_at": article.dated_at,
             "page": None,
+            "lang": article.language,
         }
         for topic in (topic for topic, every in TOPICS.items() if number % every == 0):
             add(schema.memberships, topic=topic, story=article.key, **said)

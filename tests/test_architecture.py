@@ -58,6 +58,7 @@ LAYERS = [
         "websub",
         "tokens",
         "hub",
+        "editions",
     ],
     ["opml", "autodiscovery", "outage", "alerts", "alert_feed"],
     ["sources", "parsers", "taggers", "leaves", "formats", "publish"],
@@ -65,7 +66,7 @@ LAYERS = [
     ["judge"],
     ["reading", "folding", "outcome", "retag", "regroup", "relating", "archive"],
     ["reader_process", "readers", "samples"],
-    ["documents", "publication"],
+    ["documents", "publication", "selecting"],
     ["ending"],
     ["pipeline"],
     ["housekeeping"],
@@ -148,6 +149,7 @@ PURE += [
     "condition",
     "alerts",
     "alert_feed",
+    "editions",
 ]
 OUTSIDE_WORLD = {"os", "pathlib", "socket", "time", "random", "asyncio", "aiohttp", "sqlalchemy", "subprocess"}
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -471,6 +471,26 @@ async def test_real_publication_is_delivered_and_names_the_hub(world: World, cal
     assert list(websub.links([response.headers["Link"]])) == [("hub", HUB), ("self", TOPIC)]
 
 
+async def test_variants_and_labels_are_delivered_and_nothing_private_can_be_asked_for(
+    world: World, callback: Callback
+) -> None:
+    path = world.config.directory / "topics.yaml"
+    keys = "    labels: [fuel]\n    variants: {lang: [en]}\n"
+    text = path.read_text().replace("  energy:\n", f"  energy:\n{keys}")
+    path.write_text(text.replace("  us-china:\n", f"  us-china:\n    private: true\n{keys}".replace("fuel", "inside")))
+    world.reconfigure(EVERYTHING__PUBLISH="true")
+    names = ["energy.en", "_label-fuel", "_all"]
+    for number, name in enumerate(names):
+        assert await world.ask(callback.url(str(number)), topic=f"{BASE}feeds/{name}.atom") == 202
+    for name in ("us-china", "us-china.en", "_label-inside", "private/us-china", "energy.de"):
+        assert await world.ask(callback.url("no"), topic=f"{BASE}feeds/{name}.atom") == 400
+    await world.pipeline.in_executor(lambda: (world.pipeline.prepare(), world.pipeline.publish()))
+    await world.distributor.step()
+    bodies = {path.rpartition("/")[2]: body for path, _, body in callback.pushes}
+    for number, name in enumerate(names):
+        assert bodies[str(number)] == (world.config.public / "feeds" / f"{name}.atom").read_bytes()
+
+
 async def test_change_of_the_hub_publishes_all_feeds_anew(world: World) -> None:
     await world.pipeline.in_executor(lambda: (world.pipeline.prepare(), world.pipeline.publish()))
     assert world.pipeline.dirty() == []

@@ -96,3 +96,12 @@ def test_new_version_is_seen_however_soon_it_comes(port: int, tmp_path: Path) ->
 @pytest.mark.parametrize("target", ["/feeds/none.atom", "/feeds/.energy.atom", "/feeds/energy.atom.gz"])
 def test_nothing_but_feeds_is_served_from_the_disk(port: int, target: str) -> None:
     assert ask(port, target)[0] in (404, 502)  # 502: it is for the daemon to answer, which does not run here
+
+
+def test_editions_are_files_too_and_what_a_query_chooses_is_left_to_the_daemon(port: int, tmp_path: Path) -> None:
+    for name in ("energy.en.min50.atom", "_label-fuel.rss", "_all.json"):
+        publish.replace(tmp_path / "public" / "feeds" / name, name.encode())
+        assert ask(port, f"/feeds/{name}")[::2] == (200, name.encode())
+    assert ask(port, "/feeds/energy.atom?utm_source=x")[::2] == (200, BODY)
+    for query in ("lang=en", "min_score=50", "utm_source=x&min_score=50&lang=en"):
+        assert ask(port, f"/feeds/energy.atom?{query}")[2] != BODY  # it does not run here

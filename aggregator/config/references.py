@@ -68,7 +68,8 @@ def resolved(file: TopicsFile) -> dict[str, Topic]:
 
 
 def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]) -> Iterator[Problem]:
-    """A problem for each key by which a topic would be shown where the one that it extends is not."""
+    """A problem for each key by which a topic would be shown where the one that it extends is not; or nothing
+    would."""
     for slug, topic in own.items():
         base = whole[topic.extends] if topic.extends else None
         if base and base.private and "private" in topic.model_fields_set and not topic.private:
@@ -78,6 +79,10 @@ def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]
             theirs = ", ".join(base.language)
             message = f"nothing is in both: '{topic.extends}', which this topic extends, is in {theirs}"
             yield file.problem(("topics", slug, "language"), message)
+        for number, lang in enumerate(topic.variants.lang):
+            if whole[slug].language and lang not in whole[slug].language:
+                message = f"nothing is in it: the language of this topic is {', '.join(whole[slug].language)}"
+                yield file.problem(("topics", slug, "variants", "lang", number), message)
 
 
 def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[Problem]:

@@ -168,6 +168,15 @@ class Log(Options):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="From which level on.")
 
 
+class Everything(Options):
+    """The feed of all stories, in any topic or in none."""
+
+    publish: bool = Field(
+        False, description="Whether there is one. Stories that are in private topics only are never in it."
+    )
+    limit: int = Field(100, ge=1, le=1000, description="Items in it.")
+
+
 class Retention(Options):
     """How long things are kept."""
 
@@ -218,6 +227,7 @@ class Settings(Options):
     parse: Parse = Parse()
     websub: WebSub = WebSub()
     serve: Serve = Serve()
+    everything: Everything = Everything()
     retention: Retention = Retention()
     log: Log = Log()
     operator_feed: Literal["private", "public", "off"] = Field(

@@ -5,7 +5,7 @@ from functools import cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
 
 from aggregator import registry
 from aggregator.registry import Leaf, Options
@@ -27,9 +27,18 @@ Slug = Annotated[
     ),
 ]
 RuleName = Annotated[str, Written(SLUG, "a rule's name has small letters, digits and hyphens, at most 64")]
+Label = Annotated[str, Written(SLUG, "a label stands in addresses: small letters, digits and hyphens, at most 64")]
+MOST_VARIANTS = 40  # of a topic: each is written anew when the topic has changed
 
 if TYPE_CHECKING:
     Rule: TypeAlias = "str | Leaf | Group"  # a text is a concept
+
+
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
+    if twice is not None:
+        raise ValueError(f"{twice} stands here twice")
+    return values
 
 
 class Group(Options):
@@ -77,6 +86,23 @@ class Examples(Options):
     reject: tuple[FileOrExample, ...] = ()
 
 
+class Variants(Options):
+    """Selections of a topic's stories that have feeds of their own: one for each of these, and for each two."""
+
+    lang: Annotated[tuple[LanguageCode, ...], AfterValidator(_once)] = Field(
+        (), description="Only stories that are shown in this language."
+    )
+    min_score: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], AfterValidator(_once)] = Field(
+        (), description="Only stories with this score or a better one."
+    )
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Variants":
+        if (count := (1 + len(self.lang)) * (1 + len(self.min_score)) - 1) > MOST_VARIANTS:
+            raise ValueError(f"with each language at each score these are {count} feeds: more than {MOST_VARIANTS}")
+        return self
+
+
 class Topic(Group):
     """One topic: a rule, and how its feed is shown."""
 
@@ -108,6 +134,12 @@ class Topic(Group):
         20, ge=0, le=1000, description="At most so many older stories enter the feed when the rules are changed."
     )
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
+    variants: Variants = Field(Variants(), description="Selections of its stories that have feeds of their own.")
+    labels: Annotated[tuple[Label, ...], AfterValidator(_once)] = Field(
+        (),
+        max_length=10,
+        description="Each has a feed with the stories of all its public topics; the first is a folder.",
+    )
     private: bool = Field(False, description="Only for those who have a token: see `aggregator token add`.")
     examples: Examples = Field(Examples(), description="Articles that must, and must not, be in it; `check` asks them.")
 

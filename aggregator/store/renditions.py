@@ -32,12 +32,12 @@ class Rendition:
     changed_at: int
 
 
-def dates(database: Database, *, within: timedelta | None = None, topic: str | None = None) -> dict[str, int | None]:
-    """The dates of all files, of those that were noted of late, or of those of a topic; None of those that have been
+def dates(database: Database, *, within: timedelta | None = None, edition: str | None = None) -> dict[str, int | None]:
+    """The dates of all files, of those that were noted of late, or of those of an edition; None of those that have been
     taken away."""
     statement = _DATES if within is None else _DATES.where(renditions.c.noted_at >= _NOW - within)
-    if topic is not None:
-        statement = statement.where(renditions.c.topic == topic)
+    if edition is not None:
+        statement = statement.where(renditions.c.edition == edition)
     with database.reading() as connection:
         return {row.name: None if row.is_gone else row.changed_at for row in connection.execute(statement)}
 
@@ -52,10 +52,10 @@ def read(database: Database, names: Collection[str]) -> Iterator[Rendition]:
             yield Rendition(row.name, None if row.packed is None else bytes(row.packed), row.changed_at)
 
 
-def put(database: Database, connection: Connection, topic: str, changed: Collection[Rendition]) -> None:
-    """Let all have these files of a topic from the end of this transaction on, and tell who listens."""
+def put(database: Database, connection: Connection, edition: str, changed: Collection[Rendition]) -> None:
+    """Let all have these files of an edition from the end of this transaction on, and tell who listens."""
     rows = [
-        {"name": one.name, "topic": topic, "packed": one.packed, "changed_at": one.changed_at}
+        {"name": one.name, "edition": edition, "packed": one.packed, "changed_at": one.changed_at}
         for one in sorted(changed, key=lambda one: one.name)
     ]
     if rows:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, de
 
 from aggregator.identity import guid_hash, mark
 from aggregator.models import Article
-from aggregator.store import pages, relations, sketches, withdrawals
+from aggregator.store import editions, pages, relations, sketches, withdrawals
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import (
@@ -87,6 +87,7 @@ def remove(database: Database, story_ids: Collection[str], limits: Limits, now: 
         gone = sorted({copy.story for copy in copies})
         _bury(database, connection, copies, now)
         touch(connection, _delete(connection, gone, [copy.key for copy in copies]))
+        editions.touch(connection, [editions.EVERYTHING] if gone else [])
     return Removed(len(gone), len(copies))
 
 

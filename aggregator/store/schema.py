@@ -317,6 +317,7 @@ stories = Table(
     Column("event", KEY, comment="the story that was the first to tell of what it tells of; empty: not looked for yet"),
     Column("unrelated", Boolean, nullable=False, server_default=false(), comment="its relations are to be looked for"),
     Index(None, "event"),  # one story of each event
+    Index(None, "founded_at"),  # the newest of all
 )
 Index(  # waiting; SQLite uses it where the question has the very words
     "ix_stories_unrelated", stories.c.id, sqlite_where=text("unrelated = 1"), postgresql_where=stories.c.unrelated
@@ -360,6 +361,8 @@ retired = Table(
     metadata,
     Column("story", KEY, primary_key=True, comment="of the past: its copies are in another one now"),
     Column("item_id", Text, nullable=False, comment="that it had, and has again when they are taken apart"),
+    Column("loose_at", UtcDateTime, comment="since when, if it was in no topic"),
+    Index(None, "loose_at"),  # what is withdrawn from the feed of everything
 )
 
 tags = Table(
@@ -400,10 +403,12 @@ memberships = Table(
         comment="true: from the past, and not shown in the feed; empty: that is still to be decided",
     ),
     Column("dated_at", UtcDateTime, comment="of the article that founded the story"),
+    Column("lang", String(3), comment="of the article that leads the story"),
     Column("page", Integer, comment="of the topic's archive; empty: not in it"),
     Index(None, "topic", "page"),  # what is on a page, what is on none
     Index(None, "story"),  # the topics of a story
     Index(None, "topic", "dated_at"),  # the latest stories of a topic
+    Index(None, "topic", "lang", "dated_at"),  # and in one language
 )
 
 withdrawn = Table(
@@ -412,6 +417,18 @@ withdrawn = Table(
     Column("topic", String(64), ForeignKey("topics.slug"), primary_key=True),
     Column("story", KEY, primary_key=True, comment="of the past, as in `retired`: readers of the feed may have it"),
     Column("withdrawn_at", UtcDateTime, nullable=False),
+    Column("score", Integer, nullable=False, server_default="0", comment="that it had in the topic"),
+    Column("lang", String(3), comment="in which it was shown"),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("name", String(80), primary_key=True, comment="of what is published beside the topics' own feeds"),
+    Column("created_at", UtcDateTime, nullable=False, comment="dates a feed that has no items yet"),
+    Column("changes", Integer, nullable=False, comment="counts up whenever something in it changes"),
+    Column("published_changes", Integer, nullable=False, comment="the count that the published files show"),
+    Column("expires_at", UtcDateTime, comment="when its oldest item becomes too old for it"),
 )
 
 pages = Table(
@@ -465,10 +482,10 @@ renditions = Table(  # likewise
     "renditions",
     metadata,
     Column("name", String(255), primary_key=True, comment="of a published file, below the state directory"),
-    Column("topic", String(64), nullable=False),
+    Column("edition", String(128), nullable=False),
     Column("packed", LargeBinary, comment="gzip; empty: the file has been taken away"),
     Column("changed_at", BigInteger, nullable=False, comment="its date, in nanoseconds since 1970"),
     Column("noted_at", UtcDateTime, nullable=False, comment="when it was put here"),
     Index(None, "noted_at"),  # what is new
-    Index(None, "topic"),  # what its publication replaces
+    Index(None, "edition"),  # what its publication replaces
 )

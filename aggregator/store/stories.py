@@ -4,15 +4,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, null, select, update
 
 from aggregator.models import Membership, Story, Wish
-from aggregator.store import pages, relations, withdrawals
+from aggregator.store import editions, pages, relations, withdrawals
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
-from aggregator.store.schema import articles, memberships, retired, stories, wishes
-from aggregator.store.visits import date_memberships, replace_memberships, save_leads, touch
+from aggregator.store.schema import UtcDateTime, articles, memberships, retired, stories, wishes
+from aggregator.store.visits import describe_memberships, replace_memberships, save_leads, touch
 
 TURN = "stories"  # `Database.in_turn`: whatever reads which stories there are, to change them by that
 
@@ -20,8 +20,12 @@ _PLACE = update(articles).where(articles.c.key == bindparam("at"))  # rows name 
 _CHOOSE = update(articles).where(articles.c.story == bindparam("of"))
 _CHOSEN = _CHOOSE.values(chosen=articles.c.key == bindparam("choice"))
 _AMONG: Any = bindparam("ids", expanding=True)
-_PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(_AMONG), stories.c.item_id.is_not(None))
-_RETIRE = insert(retired).from_select(["story", "item_id"], _PINNED)
+_IS_IN_A_TOPIC = select(memberships.c.story).where(memberships.c.story == stories.c.id).exists()
+_LOOSE_AT = case((_IS_IN_A_TOPIC, null()), else_=bindparam("now", type_=UtcDateTime()))
+_PINNED = select(stories.c.id, stories.c.item_id, _LOOSE_AT).where(
+    stories.c.id.in_(_AMONG), stories.c.item_id.is_not(None)
+)
+_RETIRE = insert(retired).from_select(["story", "item_id", "loose_at"], _PINNED)
 _ITS_ID = select(retired.c.item_id).where(retired.c.story == stories.c.id).scalar_subquery()
 _RESTORE = (
     update(stories)
@@ -73,7 +77,7 @@ def regroup(
         pages.touch(connection, {*gone, *(story.id for story in after)})
         relations.hand_over(connection, {key: story for key, story in found_in.items() if key in gone})
         for chunk in chunks(gone):
-            connection.execute(_RETIRE, {"ids": chunk})
+            connection.execute(_RETIRE, {"ids": chunk, "now": now})
             withdrawals.note(connection, chunk, now)
             left = list(connection.execute(_LEAVE, {"ids": chunk}))
             touched.update(row.topic for row in left)
@@ -88,8 +92,9 @@ def regroup(
         old, new = replace_memberships(database, connection, memberships_by_story)
         if shown:
             connection.execute(_SHOW, shown)
-        date_memberships(connection, (story.id for story in after))
+        describe_memberships(connection, (story.id for story in after))
         touch(connection, touched | {membership.topic for membership in old | new})
+        editions.touch(connection, [editions.EVERYTHING])
 
 
 def leads(database: Database, ids: Collection[str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Topics: which stories they hold, and which of them are not yet published as they are now."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,9 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     not_,
+    null,
     or_,
     select,
     union_all,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 )
 
 from aggregator.models import Article, Attribution, Membership, Related, Tag
+from aggregator.store import editions as stored_editions
 from aggregator.store import pages as stored_pages
 from aggregator.store import relations
 from aggregator.store.articles import article_of, chunks, tag_of
@@ -49,13 +52,13 @@ _PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # th
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
-_FOUNDER = articles.alias("founder")
+FOUNDER = articles.alias("founder")
 _WANTED: Any = bindparam("wanted", expanding=True)
 _TAKEN = union_all(
     select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
     select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
 )
-_IS_SHOWN = or_(memberships.c.hidden.is_(False), bindparam("past", type_=Boolean()))
+IS_SHOWN = or_(memberships.c.hidden.is_(False), bindparam("past", type_=Boolean()))
 _STORIES = (
     select(
         stories.c.id.label("story_id"),
@@ -68,8 +71,8 @@ _STORIES = (
     )
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
-    .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
-    .where(memberships.c.topic == bindparam("topic"), _IS_SHOWN)
+    .join(FOUNDER, FOUNDER.c.key == stories.c.id)
+    .where(memberships.c.topic == bindparam("topic"), IS_SHOWN)
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
 )
 _IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
@@ -82,8 +85,8 @@ _IS_ON_PAGE = memberships.c.page == bindparam("page")
 _others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
-    _their_founders.c.first_seen_at < _FOUNDER.c.first_seen_at,
-    (_their_founders.c.first_seen_at == _FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
+    _their_founders.c.first_seen_at < FOUNDER.c.first_seen_at,
+    (_their_founders.c.first_seen_at == FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
 )
 _theirs = memberships.alias("theirs")
 _IS_IN_THE_TOPIC = (
@@ -107,10 +110,10 @@ _OF_THE_EVENT = (  # others in the topic that go before: the event's first story
     )
 )
 _IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
-_IS_ONE_PER_EVENT = _IS_LOOKED_AT & not_(_OF_THE_EVENT.correlate(stories, _FOUNDER).exists())
-_ONE_PER_EVENT = _STORIES_IN.where(_IS_ONE_PER_EVENT)
+IS_ONE_PER_EVENT = _IS_LOOKED_AT & not_(_OF_THE_EVENT.correlate(stories, FOUNDER).exists())
+_ONE_PER_EVENT = _STORIES_IN.where(IS_ONE_PER_EVENT)
 _ON_PAGE = _STORIES.where(_IS_ON_PAGE)
-_ONE_PER_EVENT_ON_PAGE = _ON_PAGE.where(_IS_ONE_PER_EVENT)
+_ONE_PER_EVENT_ON_PAGE = _ON_PAGE.where(IS_ONE_PER_EVENT)
 _COPIES = (
     select(
         articles.c.story,
@@ -127,6 +130,19 @@ _COPIES = (
     .order_by(articles.c.dated_at, articles.c.key)
 )
 _MEMBERSHIPS_OF = select(memberships).where(memberships.c.story.in_(bindparam("stories", expanding=True)))
+_BY_ID = (
+    select(
+        stories.c.id.label("story_id"),
+        stories.c.item_id,
+        stories.c.led_at,
+        stories.c.founded_at,
+        literal(0).label("score"),
+        null().label("reasons"),
+        articles,
+    )
+    .join(articles, articles.c.key == stories.c.lead)
+    .where(stories.c.id.in_(bindparam("ids", expanding=True)))
+)
 _WAITING = select(memberships.c.topic).where(memberships.c.hidden.is_(None)).distinct()
 _UNDECIDED = (
     select(memberships.c.story)
@@ -208,6 +224,7 @@ def note_rules(database: Database, rules_hash: str, **others: str) -> None:
             put(database, connection, name, value)
         connection.execute(update(topics).values(filled=True))
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
+        stored_editions.touch_all(connection)
 
 
 def forget(database: Database, names: Iterable[str]) -> None:
@@ -225,6 +242,7 @@ def touch_all_if(database: Database, name: str, value: str) -> None:
     with database.writing() as connection:
         put(database, connection, name, value)
         touch(connection, connection.execute(select(topics.c.slug)).scalars())
+        stored_editions.touch_all(connection)
         stored_pages.touch_all(connection)
 
 
@@ -262,11 +280,14 @@ def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
         return [DirtyTopic(row.slug, row.changes, row.created_at) for row in rows]
 
 
-def mark_published(database: Database, topic: DirtyTopic, expires_at: datetime | None) -> None:
-    """The files of a topic are what the store said when `topic` was read."""
+def mark_published(
+    database: Database, topic: DirtyTopic, expires_at: datetime | None, behind: Collection[str] = ()
+) -> None:
+    """The files of a topic are what the store said when `topic` was read; the editions `behind` it are not."""
     with database.writing() as connection:
         shown = {"published_changes": topic.changes, "expires_at": expires_at}
         connection.execute(_PUBLISHED, {"published": topic.slug, **shown})
+        stored_editions.touch(connection, behind)
 
 
 def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
@@ -310,6 +331,13 @@ def stories_on(
     return _found(database, statement, {"topic": slug, "page": page, "past": True}, related)
 
 
+def stories_by_id(database: Database, ids: Sequence[str], *, related: int = 0) -> list[StoredStory]:
+    """These stories in this order, each with so many related ones, whatever topics they are in: without score and
+    reasons. Those that are gone are not among them."""
+    found = {story.id: story for story in _found(database, _BY_ID, {"ids": list(ids)}, related)}
+    return [found[story] for story in ids if story in found]
+
+
 def _found(database: Database, statement: Select[Any], asked: Mapping[str, Any], related: int) -> list[StoredStory]:
     with database.reading() as connection:
         rows = connection.execute(statement, asked).all()
@@ -324,7 +352,7 @@ def _found(database: Database, statement: Select[Any], asked: Mapping[str, Any],
             copies_by_story[row.story_id],
             tags_by_article[row.key],
             row.score,
-            tuple(row.reasons),
+            tuple(row.reasons or ()),
             row.founded_at,
             row.led_at,
             relations_by_story.get(row.story_id, ()),

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 
 from aggregator.errors import LeaseLost
 from aggregator.models import Article, Lease, Membership, Outcome, Story, Tag, Visit
+from aggregator.store import editions, pages
 from aggregator.store import files as remembered_files
 from aggregator.store import memories as remembered
-from aggregator.store import pages
 from aggregator.store import sketches as stored_sketches
 from aggregator.store.articles import chunks, row_of
 from aggregator.store.database import Database
@@ -70,12 +70,19 @@ _MEMBERSHIPS = select(memberships).where(memberships.c.story.in_(bindparam("stor
 _DEPARTED = select(departed).where(departed.c.story.in_(bindparam("stories", expanding=True)))
 _TOPICS = select(memberships.c.topic).where(memberships.c.story.in_(bindparam("stories", expanding=True))).distinct()
 _FOUNDED = select(stories.c.founded_at).where(stories.c.id == memberships.c.story).scalar_subquery()
-_DATE = (
+_LANG = (
+    select(articles.c.language)
+    .join(stories, stories.c.lead == articles.c.key)
+    .where(stories.c.id == memberships.c.story)
+    .scalar_subquery()
+)
+_DESCRIBE = (
     update(memberships)
     .where(
-        memberships.c.story.in_(bindparam("stories", expanding=True)), memberships.c.dated_at.is_distinct_from(_FOUNDED)
+        memberships.c.story.in_(bindparam("stories", expanding=True)),
+        or_(memberships.c.dated_at.is_distinct_from(_FOUNDED), memberships.c.lang.is_distinct_from(_LANG)),
     )
-    .values(dated_at=_FOUNDED)
+    .values(dated_at=_FOUNDED, lang=_LANG)
 )
 _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), memberships.c.story == bindparam("by"))
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
@@ -109,9 +116,10 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
         if outcome.stories:
             pages.touch(connection, [story.id for story in outcome.stories if story.id not in new])
             before, after = replace_memberships(database, connection, outcome.memberships, new)
-            date_memberships(connection, (story.id for story in outcome.stories))
+            describe_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
             touch(connection, {membership.topic for membership in before | after} | topics_of(connection, others))
+            editions.touch(connection, [editions.EVERYTHING])
 
 
 def save_quiet(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
@@ -153,8 +161,10 @@ def save_judgement(
         pages.touch(connection, leads)
         _replace_tags(database, connection, tags_by_article)
         before, after = replace_memberships(database, connection, memberships_by_story, is_past=True)
-        date_memberships(connection, {*leads, *memberships_by_story})
+        describe_memberships(connection, {*leads, *memberships_by_story})
         touch(connection, {membership.topic for membership in before ^ after})
+        if before != after:  # a story that is in private topics only is another one than one that is in none
+            editions.touch(connection, [editions.EVERYTHING])
 
 
 def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) -> None:
@@ -175,6 +185,7 @@ def save_cuts(database: Database, changed: Collection[tuple[Article, Article]]) 
             connection.execute(_REREAD, {"leads": chunk})
         pages.touch(connection, found)
         touch(connection, topics_of(connection, found))
+        editions.touch(connection, [editions.EVERYTHING])
 
 
 def save_links(database: Database, links: Mapping[str, str | None]) -> None:
@@ -343,10 +354,10 @@ def _departed(connection: Connection, story_ids: Iterable[str]) -> set[tuple[str
     return {(row.topic, row.story) for rows in found for row in rows}
 
 
-def date_memberships(connection: Connection, story_ids: Iterable[str]) -> None:
-    """Let the memberships of stories have the dates of these."""
+def describe_memberships(connection: Connection, story_ids: Iterable[str]) -> None:
+    """Let the memberships of stories have the dates and languages of these."""
     for chunk in chunks(story_ids):
-        connection.execute(_DATE, {"stories": chunk})
+        connection.execute(_DESCRIBE, {"stories": chunk})
 
 
 def _stories(connection: Connection, keys: Collection[str]) -> Iterable[str]:

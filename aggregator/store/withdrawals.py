@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, String, bindparam, delete, func, insert, or_, select, union_all
 
 from aggregator.models import Withdrawn
 from aggregator.store.database import Database
@@ -12,36 +12,68 @@ from aggregator.store.schema import articles, memberships, retired, stories, wit
 
 _AMONG: Any = bindparam("ids", expanding=True)
 _SHOWN = (
-    select(memberships.c.topic, memberships.c.story)
+    select(memberships.c.topic, memberships.c.story, memberships.c.score, memberships.c.lang)
     .join(stories, stories.c.id == memberships.c.story)
     .where(memberships.c.story.in_(_AMONG), memberships.c.hidden.is_(False), stories.c.item_id.is_not(None))
 )
 _lead = articles.alias()
-_OF_TOPIC = (
-    select(
-        retired.c.item_id,
-        withdrawn.c.withdrawn_at,
-        articles.c.title,
-        articles.c.dated_at,
-        _lead.c.key,
-        _lead.c.link,
-        _lead.c.title.label("told_as"),
+_LANG = bindparam("lang", type_=String())
+_OF_TOPICS = (
+    select(withdrawn.c.story, func.max(withdrawn.c.withdrawn_at).label("withdrawn_at"))
+    .where(
+        withdrawn.c.topic.in_(bindparam("slugs", expanding=True)),
+        withdrawn.c.withdrawn_at >= bindparam("since"),
+        withdrawn.c.score >= bindparam("least"),
+        or_(_LANG == "", withdrawn.c.lang == _LANG),
     )
-    .join(retired, retired.c.story == withdrawn.c.story)
-    .join(articles, articles.c.key == withdrawn.c.story)
-    .join(stories, stories.c.id == articles.c.story)
-    .join(_lead, _lead.c.key == stories.c.lead)
-    .where(withdrawn.c.topic == bindparam("slug"), withdrawn.c.withdrawn_at >= bindparam("since"))
-    .order_by(withdrawn.c.withdrawn_at.desc(), withdrawn.c.story)
-    .limit(bindparam("most"))
+    .group_by(withdrawn.c.story)
+)
+_LOOSE = select(retired.c.story, retired.c.loose_at.label("withdrawn_at")).where(
+    retired.c.loose_at >= bindparam("since")
 )
 
 
-def of(database: Database, slug: str, since: datetime, *, limit: int) -> list[Withdrawn]:
-    """What was withdrawn from the feed of a topic since then, the latest first, at most so many."""
+def _told(gone: Any) -> Any:
+    """What is to be said of withdrawn stories."""
+    return (
+        select(
+            retired.c.item_id,
+            gone.c.withdrawn_at,
+            articles.c.title,
+            articles.c.dated_at,
+            _lead.c.key,
+            _lead.c.link,
+            _lead.c.title.label("told_as"),
+        )
+        .select_from(gone)
+        .join(retired, retired.c.story == gone.c.story)
+        .join(articles, articles.c.key == gone.c.story)
+        .join(stories, stories.c.id == articles.c.story)
+        .join(_lead, _lead.c.key == stories.c.lead)
+        .order_by(gone.c.withdrawn_at.desc(), gone.c.story)
+        .limit(bindparam("most"))
+    )
+
+
+_TOLD_OF_TOPICS = _told(_OF_TOPICS.subquery())
+_TOLD_OF_ALL = _told(union_all(_OF_TOPICS, _LOOSE).subquery())
+
+
+def of(
+    database: Database, slugs: Collection[str], since: datetime, *, limit: int, lang: str = "", min_score: int = 0
+) -> list[Withdrawn]:
+    """What was withdrawn since then from the feeds of topics, once each, the latest first, at most so many; only what
+    was shown in this language, and with such a score."""
+    asked = {"slugs": list(slugs), "since": since, "most": limit, "lang": lang, "least": min_score}
     with database.reading() as connection:
-        rows = connection.execute(_OF_TOPIC, {"slug": slug, "since": since, "most": limit})
-        return [Withdrawn(*row) for row in rows]
+        return [Withdrawn(*row) for row in connection.execute(_TOLD_OF_TOPICS, asked)]
+
+
+def of_everything(database: Database, slugs: Collection[str], since: datetime, *, limit: int) -> list[Withdrawn]:
+    """What was withdrawn since then from the feeds of these topics, or has gone and was in no topic."""
+    asked = {"slugs": list(slugs), "since": since, "most": limit, "lang": "", "least": 0}
+    with database.reading() as connection:
+        return [Withdrawn(*row) for row in connection.execute(_TOLD_OF_ALL, asked)]
 
 
 def note(connection: Connection, ids: Collection[str], now: datetime) -> None:
@@ -49,8 +81,7 @@ def note(connection: Connection, ids: Collection[str], now: datetime) -> None:
     rows = connection.execute(_SHOWN, {"ids": list(ids)}).all()
     if rows:
         forget(connection, ids)
-        noted = [{"topic": topic, "story": story, "withdrawn_at": now} for topic, story in rows]
-        connection.execute(insert(withdrawn), noted)
+        connection.execute(insert(withdrawn), [{**row._mapping, "withdrawn_at": now} for row in rows])
 
 
 def forget(connection: Connection, ids: Collection[str]) -> None:

@@ -1,14 +1,17 @@
 """The pages of topics and articles, as text."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from markupsafe import Markup
 
-from aggregator import compose, dedup, explain, origins, registry
+from aggregator import compose, dedup, editions, explain, origins, registry
 from aggregator.config import Config
 from aggregator.config.topics import ABOUT
+from aggregator.editions import Edition
 from aggregator.furniture import THE_TITLE, removed
 from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
@@ -35,22 +38,24 @@ def index(config: Config, volumes: Mapping[str, Volume], *, has_sources: bool = 
     today = utc_now().date()
     listed = {slug: topic for slug, topic in config.topics.items() if not topic.private}
     found = {slug: volumes.get(slug, Volume()) for slug in listed}
-    feeds = {slug: _feeds(slug, config) for slug in listed}
-    rows = [
-        {
+    feeds = {slug: _feeds(next(editions.of_topic(slug, topic)), config) for slug, topic in listed.items()}
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for slug, topic in listed.items():
+        row = {
             "slug": slug,
             "topic": topic,
             "feeds": feeds[slug],
             "volume": found[slug],
             "chart": charts.by_day(found[slug].by_day or {}, today, DAYS, "stories"),
         }
-        for slug, topic in listed.items()
-    ]
+        rows[next(iter(topic.labels), "")].append(row)
+    labels = [(one, _feeds(one, config), rows[one.title]) for one in editions.labels(config)]
     alternates = [(listed[slug], feed) for slug in feeds for feed in feeds[slug]][:ALTERNATES]
     return render(
         "index",
         Frame(config.settings.base_url, has_sources=has_sources, here="topics"),
-        rows=rows,
+        groups=[(None, [], rows[""]), *labels],
+        whole=[(one, _feeds(one, config)) for one in editions.everything(config)],
         alternates=alternates,
         is_empty=not any(volume.stories for volume in found.values()),
     )
@@ -85,7 +90,7 @@ def topic(
         "topic",
         Frame(config.settings.base_url, "../../../" if private else "../", has_sources),
         topic=found,
-        feeds=[] if private else _feeds(slug, config),
+        feeds=[] if private else [(one, _feeds(one, config)) for one in editions.of_topic(slug, found)],
         stories=shown,
         voices={story.id: origins.independent_in(story.copies) for story in shown},
         others={story.id: _others(story) for story in shown},
@@ -125,9 +130,9 @@ def article(
     )
 
 
-def _feeds(slug: str, config: Config) -> list[tuple[str, str, str]]:
-    """Title, media type and URL of each format of a topic's feed."""
-    urls = compose.urls(slug, config.settings.base_url)
+def _feeds(edition: Edition, config: Config) -> list[tuple[str, str, str]]:
+    """Title, media type and URL of each format of an edition."""
+    urls = editions.urls(edition, config.settings.base_url)
     return [(kind.title, kind.media_type.split(";")[0], urls[name]) for name, kind in registry.formats().items()]
 
 

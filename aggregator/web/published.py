@@ -9,13 +9,14 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 
-from aggregator import alert_feed, compose, registry
+from aggregator import alert_feed, compose, editions, registry
 from aggregator.config import Config
+from aggregator.editions import Choice
 
 MAX_AGE_SECONDS = 60
 PAGE_MAX_AGE_SECONDS = 3600  # of archives, which hardly ever change
@@ -69,23 +70,38 @@ class Published:
         self._placed: Config | None = None
         self._places: dict[str, Place] = {}
         self._private: dict[str, Place] = {}
+        self._choices: dict[str, dict[Choice, Place]] = {}  # by the path of their topic's feed
         self._pages: dict[str, Place] = {}  # of archives, as they are asked for
 
     def place(self, target: str) -> Place | None:
-        """The feed at a path such as `/feeds/china-russia.atom`, or a page of its archive, such as
-        `/feeds/china-russia/archive/1.atom`; None if there is none that everybody may read."""
+        """The feed at an address such as `/feeds/china-russia.atom`, a selection of it, such as
+        `/feeds/china-russia.atom?lang=en`, or a page of its archive, such as `/feeds/china-russia/archive/1.atom`; None
+        if there is none that everybody may read."""
         self._look_at_config()
-        return self._places.get(target) or self._page(target)
+        path, _, query = target.partition("?")
+        choice = editions.chosen(query) if query else None
+        if choice is not None:
+            return self._choices.get(path, {}).get(choice)
+        return self._places.get(path) or self._page(path)
 
-    def private(self, name: str) -> Place | None:
-        """The feed of a private topic by the end of its path, such as `desk.atom`."""
+    def private(self, target: str) -> Place | None:
+        """The feed of a private topic, or a selection of it, by the end of its address, such as `desk.atom`."""
         self._look_at_config()
-        return self._private.get(name)
+        path, _, query = target.partition("?")
+        choice = editions.chosen(query) if query else None
+        return self._private.get(path) if choice is None else self._choices.get(path, {}).get(choice)
+
+    def choices(self, target: str) -> Collection[Choice] | None:
+        """Which selections there are of the feed at an address; None if that asks for none, or there is no feed."""
+        path, _, query = target.partition("?")
+        is_known = path in self._places or path in self._private
+        return tuple(self._choices.get(path, ())) if is_known and editions.chosen(query) is not None else None
 
     def _look_at_config(self) -> None:
         config = self._config()
         if config is not self._placed:
             self._places, self._private = dict(_public(config)), dict(_private(config))
+            self._choices = _choices(config, self._places | self._private)
             self._pages.clear()
             self._placed = config
 
@@ -148,24 +164,24 @@ class Published:
 def _public(config: Config) -> Iterator[tuple[str, Place]]:
     headers_of_list = (("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS)
     yield f"/{compose.LIST}", Place(str(config.public / compose.LIST), _LIST_TYPE, headers_of_list)
-    for slug in (slug for slug, topic in config.topics.items() if not topic.private):
-        for name, url in compose.urls(slug, config.settings.base_url).items():
-            kind, file = registry.formats()[name], f"{slug}.{registry.formats()[name].extension}"
+    for edition in (edition for edition in editions.of(config).values() if not edition.private):
+        files = editions.files(edition)
+        for name, url in editions.urls(edition, config.settings.base_url).items():
             links = [f'<{hub}>; rel="hub"' for hub in config.settings.hubs]
             links += [f'<{url}>; rel="self"'] if links else []
             headers = [("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS]
             headers += [("Link", ", ".join(links))] if links else []
-            yield f"/feeds/{file}", Place(str(config.public / "feeds" / file), kind.media_type, tuple(headers))
+            path = str(config.public / "feeds" / files[name])
+            yield f"/feeds/{files[name]}", Place(path, registry.formats()[name].media_type, tuple(headers))
     for file, place in _operators(config, "public", config.public, headers_of_list):
         yield f"/feeds/{file}", place
 
 
 def _private(config: Config) -> Iterator[tuple[str, Place]]:
     headers = (("Cache-Control", f"private, max-age={MAX_AGE_SECONDS}"), *_ALWAYS, *_UNTOLD)
-    for slug in (slug for slug, topic in config.topics.items() if topic.private):
-        for kind in registry.formats().values():
-            file = f"{slug}.{kind.extension}"
-            yield file, Place(str(config.private / "feeds" / file), kind.media_type, headers)
+    for edition in (edition for edition in editions.of(config).values() if edition.private):
+        for name, file in editions.files(edition).items():
+            yield file, Place(str(config.private / "feeds" / file), registry.formats()[name].media_type, headers)
     yield from _operators(config, "private", config.private, headers)
 
 
@@ -174,6 +190,17 @@ def _operators(config: Config, setting: str, root: Path, headers: tuple[tuple[st
     for kind in registry.formats().values() if config.settings.operator_feed == setting else ():
         file = f"{alert_feed.SLUG}.{kind.extension}"
         yield file, Place(str(root / "feeds" / file), kind.media_type, headers)
+
+
+def _choices(config: Config, places: Mapping[str, Place]) -> dict[str, dict[Choice, Place]]:
+    """Selections by the path of their topic's feed, as a query asks for them there."""
+    found: dict[str, dict[Choice, Place]] = {}
+    for edition in (edition for edition in editions.of(config).values() if edition.is_variant):
+        folder = "" if edition.private else "/feeds/"
+        for name, file in editions.files(edition).items():
+            path = f"{folder}{edition.topics[0]}.{registry.formats()[name].extension}"
+            found.setdefault(path, {})[edition.choice] = places[f"{folder}{file}"]
+    return found
 
 
 def _described(place: Place, path: str, identity: _Identity, body: bytes, now: float) -> Copy:

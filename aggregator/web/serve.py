@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from aggregator import compose, metrics
+from aggregator import compose, editions, metrics
 from aggregator.condition import Condition
 from aggregator.config import Config
 from aggregator.distribute import Distributor
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _PLACE = "private/{token:[A-Za-z0-9_-]{43}}/{slug:_?[a-z0-9-]+}"
 AT_WORK: Reports = {"healthz": Condition, "readyz": Condition}
+_FILE = r"{file:[a-z0-9._-]+\.[a-z]+}"
 _PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -69,17 +70,21 @@ def application(
     doorkeeper = Doorkeeper(database, utc_now)
     overview, tracer, turn = Overview(database, utc_now), Tracer(database), asyncio.Semaphore(_PAGES_AT_ONCE)
 
-    async def feed(request: web.Request) -> web.StreamResponse:
-        place = published.place(request.path)
+    def found(target: str, place: Place | None) -> Place:
+        """The place, if there is one. Raises HTTPNotFound."""
         if place is None:
-            raise web.HTTPNotFound(text=NOT_FOUND)
-        return answer(request, published, place)
+            choices = published.choices(target)
+            raise web.HTTPNotFound(text=NOT_FOUND if choices is None else editions.offered(choices))
+        return place
+
+    async def feed(request: web.Request) -> web.StreamResponse:
+        target = f"{request.path}?{request.rel_url.raw_query_string}"
+        return answer(request, published, found(target, published.place(target)))
 
     async def private_feed(request: web.Request) -> web.StreamResponse:
-        place = published.private(f"{await doorkeeper.check(request)}.{request.match_info['extension']}")
-        if place is None:
-            raise web.HTTPNotFound(text=NOT_FOUND)
-        return answer(request, published, place)
+        slug = await doorkeeper.check(request)
+        target = f"{slug}{request.match_info['rest']}?{request.rel_url.raw_query_string}"
+        return answer(request, published, found(target, published.private(target)))
 
     async def page(render: Callable[[], str | None], more: dict[str, str] | None = None) -> web.StreamResponse:
         async with turn:
@@ -127,12 +132,12 @@ def application(
         [
             web.get("/", index),
             web.get("/topics/{slug:[a-z0-9-]+}", topic),
-            web.get(f"/feeds/{_PLACE}.{{extension:[a-z]+}}", private_feed),
+            web.get(f"/feeds/{_PLACE}{{rest:[a-z0-9.]*\\.[a-z]+}}", private_feed),
             web.get(f"/topics/{_PLACE}", private_topic),
             web.get("/articles/{key:[0-9a-f]{32}}", article),
             web.get("/sources", sources),
             web.get("/static/{name}", asset),
-            web.get(r"/feeds/{slug:_?[a-z0-9-]+}.{extension:[a-z]+}", feed),
+            web.get(f"/feeds/{_FILE}", feed),
             web.get(r"/feeds/{slug:[a-z0-9-]+}/archive/{number:[0-9]+}.{extension:[a-z]+}", feed),
             web.get(f"/{compose.LIST}", feed),
             web.get("/metrics", counters),

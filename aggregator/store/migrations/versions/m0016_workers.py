@@ -22,11 +22,11 @@ def upgrade() -> None:
     op.create_table(
         "renditions",
         sa.Column("name", sa.String(255), nullable=False, comment="of a published file, below the state directory"),
-        sa.Column("topic", sa.String(64), nullable=False),
+        sa.Column("edition", sa.String(128), nullable=False),
         sa.Column("packed", sa.LargeBinary, comment="gzip; empty: the file has been taken away"),
         sa.Column("changed_at", sa.BigInteger, nullable=False, comment="its date, in nanoseconds since 1970"),
         sa.Column("noted_at", UtcDateTime, nullable=False, comment="when it was put here"),
         sa.PrimaryKeyConstraint("name", name="pk_renditions"),
     )
     op.create_index("ix_renditions_noted_at", "renditions", ["noted_at"])
-    op.create_index("ix_renditions_topic", "renditions", ["topic"])
+    op.create_index("ix_renditions_edition", "renditions", ["edition"])

@@ -1,0 +1,163 @@
+"""Editions: what is published of stories under an address of its own, as a configuration says. Pure.
+
+A topic's own feed; a variant of it, by language and least score; the feed of a label, with the stories of its public
+topics once each; the feed of everything. All that an edition has at fixed places comes from its name: its files, its
+addresses. A label is as public as its topics: where all of them are private, it has no edition.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from aggregator import compose, registry
+from aggregator.config import Config, Topic
+from aggregator.store.editions import EVERYTHING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# In names, whose files lie beside those of topics: the name of none begins with the first, or has the second in it.
+_LABEL, _JOINT = "_label-", "."
+
+Choice = tuple[str, str]  # what a query asks for: lang and min_score, empty where it does not
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What is published of stories under an address of its own."""
+
+    name: str  # of its files, and in addresses
+    id: str  # what its tag: URI ends with
+    title: str
+    description: str
+    limit: int  # items
+    page: str  # for people; relative to the base URL
+    topics: tuple[str, ...] = ()  # whose stories it has; none: all stories but those that are in private topics only
+    private: bool = False
+    lang: str = ""  # empty: any
+    min_score: int = 0
+
+    @property
+    def is_topic(self) -> bool:
+        """Whether it is a topic's own feed."""
+        return self.topics == (self.name,)
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether it is a part of a topic's own feed."""
+        return bool(self.lang or self.min_score)
+
+    @property
+    def told(self) -> str:
+        """Which part of a topic's feed it is, for people."""
+        return ", ".join(
+            (*([self.lang] if self.lang else ()), *([f"score {self.min_score}+"] if self.min_score else ()))
+        )
+
+    @property
+    def choice(self) -> Choice:
+        """How a query asks for it at the address of its topic."""
+        return self.lang, str(self.min_score or "")
+
+
+def of(config: Config) -> dict[str, Edition]:
+    """All editions by name: those of each topic in the order of the file, then labels, then everything."""
+    found = [edition for slug, topic in config.topics.items() for edition in of_topic(slug, topic)]
+    return {edition.name: edition for edition in (*found, *labels(config), *everything(config))}
+
+
+def named(name: str, config: Config) -> Edition | None:
+    """The edition of that name, if there is one."""
+    slug = name.partition(_JOINT)[0]
+    topic = config.topics.get(slug)
+    among = of_topic(slug, topic) if topic else chain(labels(config), everything(config))
+    return next((edition for edition in among if edition.name == name), None)
+
+
+def of_topic(slug: str, topic: Topic) -> Iterator[Edition]:
+    """A topic's own feed, then its variants."""
+    for lang in ("", *topic.variants.lang):
+        for min_score in (0, *topic.variants.min_score):
+            name = _JOINT.join((slug, *([lang] if lang else ()), *([f"min{min_score}"] if min_score else ())))
+            own = Edition(
+                name=name,
+                id=f"topic/{name}",
+                title=topic.title,
+                description=topic.description,
+                limit=topic.limit,
+                page=f"topics/{slug}",
+                topics=(slug,),
+                private=topic.private,
+                lang=lang,
+                min_score=min_score,
+            )
+            yield replace(own, title=f"{topic.title} ({own.told})") if own.is_variant else own
+
+
+def labels(config: Config) -> Iterator[Edition]:
+    """The feeds of labels, in the order in which public topics name them."""
+    public = {slug: topic for slug, topic in config.topics.items() if not topic.private}
+    for label in dict.fromkeys(label for topic in public.values() for label in topic.labels):
+        slugs = tuple(slug for slug, topic in public.items() if label in topic.labels)
+        yield Edition(
+            name=f"{_LABEL}{label}",
+            id=f"label/{label}",
+            title=label,
+            description=f"All of: {', '.join(public[slug].title for slug in slugs)}",
+            limit=max(public[slug].limit for slug in slugs),
+            page=f"#{label}",
+            topics=slugs,
+        )
+
+
+def everything(config: Config) -> Iterator[Edition]:
+    """The feed of everything, if there is one."""
+    if config.settings.everything.publish:
+        told = "All stories, in any topic or in none."
+        yield Edition(EVERYTHING, "everything", "Everything", told, config.settings.everything.limit, page="")
+
+
+def behind(slug: str, topic: Topic) -> list[str]:
+    """The names of the editions that have stories of a topic, beside its own feed: they change when it does."""
+    variants = [edition.name for edition in of_topic(slug, topic) if not edition.is_topic]
+    return [*variants, *(f"{_LABEL}{label}" for label in topic.labels if not topic.private)]
+
+
+def urls(edition: Edition, base_url: str, token: str = "") -> dict[str, str]:
+    """Where it is served, by format name; as `compose.urls`."""
+    return compose.urls(edition.name, base_url, private=edition.private, token=token)
+
+
+def files(edition: Edition) -> dict[str, str]:
+    """The names of its files, by format name."""
+    return {name: f"{edition.name}.{kind.extension}" for name, kind in registry.formats().items()}
+
+
+def root(edition: Edition, config: Config) -> "Path":
+    """Where the folder of feeds lies in which its files are."""
+    return config.private if edition.private else config.public
+
+
+def chosen(query: str) -> Choice | None:
+    """What the query of an address asks for; None if that is nothing, whatever else stands in it. What is asked for
+    twice is asked for in a way that nothing is prepared for."""
+    found: dict[str, list[str]] = {"lang": [], "min_score": []}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if value and (values := found.get(unquote_plus(name))) is not None:
+            values.append(unquote_plus(value))
+    if not any(found.values()):
+        return None
+    return ",".join(found["lang"]), ",".join(found["min_score"])
+
+
+def offered(choices: Iterable[Choice]) -> str:
+    """Words for somebody who asks for a selection that is not prepared: which ones are."""
+    written = [
+        "?" + "&".join(f"{name}={value}" for name, value in zip(("lang", "min_score"), choice, strict=True) if value)
+        for choice in choices
+    ]
+    there = f"Of this feed there are {', '.join(written)}" if written else "Of this feed there are no selections"
+    return f"{there}; `variants: {{lang: [en], min_score: [50]}}` of a topic in topics.yaml has them prepared.\n"
