@@ -141,4 +141,4 @@ def test_what_cannot_be_meant_is_refused_where_it_stands(config_directory: Path,
     with pytest.raises(ConfigError) as refused:
         loaded(config_directory, f"topics:\n  t: {{title: T, {keys}, any: [{{phrase: x}}]}}\n")
     (problem,) = refused.value.problems
-    assert f"topics.yaml:{said}" in problem
+    assert f"topics.yaml:{said}" in str(problem)
