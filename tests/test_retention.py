@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -372,7 +373,7 @@ async def test_housekeeping_that_is_broken_off_goes_on_the_next_time(
     await once(config_directory)
     let_pass(config_directory, 31)
     found = config.load(config_directory, {})
-    answers = iter([False, *[True] * 5])
+    answers = chain([False], repeat(True))
     with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
         pipeline = Pipeline(found, database, pool, readers)
         await housekeeping.keep_house(pipeline, lambda: next(answers))
