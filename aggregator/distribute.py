@@ -16,6 +16,7 @@ from aggregator import compose, hub, registry
 from aggregator.addresses import registrable_domain
 from aggregator.config import Config, Settings
 from aggregator.config.settings import Fetch
+from aggregator.digests import names
 from aggregator.errors import FetchError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.markup import legal
@@ -45,10 +46,10 @@ class Topic:
 def topics(config: Config) -> dict[str, Topic]:
     """Those that may be subscribed to, by their address: all that are not private."""
     found = {}
-    for slug in (slug for slug, topic in config.topics.items() if not topic.private):
-        for name, url in compose.urls(slug, config.settings.base_url).items():
+    for feed in (name for slug, topic in config.topics.items() if not topic.private for name in names(slug, topic)):
+        for name, url in compose.urls(feed, config.settings.base_url).items():
             kind = registry.formats()[name]
-            found[url] = Topic(url, config.public / "feeds" / f"{slug}.{kind.extension}", kind.media_type)
+            found[url] = Topic(url, config.public / "feeds" / f"{feed}.{kind.extension}", kind.media_type)
     return found
 
 

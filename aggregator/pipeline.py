@@ -7,8 +7,8 @@
     reading:  sniff → parsers → identity → clean        outcome:  identity → dedup → features → tagging → topics
               kind    entries   which      articles               keys       stories   words     tags     membership
 
-    relating → store.dirty → store.stories_in → compose → store.pin → formats.render → publish
-    stories    topics        stories          feed       ids          bytes            files
+    relating → store.dirty → entering → store.stories_in → compose → store.pin → formats.render → publish
+    stories    topics        when       stories          feed       ids          bytes            files
     of one event
 
 A file is moved only after its article is stored, and publishing only repeats what the store says, so either can be cut
@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
-from aggregator import publication, publish, registry, regroup, retag, schedule
+from aggregator import digests, publication, publish, registry, regroup, retag, schedule
 from aggregator.batches import Batches
 from aggregator.config import Config
 from aggregator.documents import Documents, bug, put_off
@@ -120,9 +120,10 @@ class Pipeline:
         stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
         topics = self.config.topics
         public = {slug for slug, topic in topics.items() if not topic.private}
-        publish.withdraw(public, self.config.public)
+        names = {slug: digests.names(slug, topic) for slug, topic in topics.items()}
+        publish.withdraw({name for slug in public for name in names[slug]}, self.config.public)
         publication.publish_list(self.config)
-        publish.withdraw(topics.keys() - public, self.config.private)
+        publish.withdraw({name for slug in topics.keys() - public for name in names[slug]}, self.config.private)
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
         steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
@@ -131,11 +132,14 @@ class Pipeline:
             retag.compare_all(self.database, self.config.links, progress)
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
-        shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
+        shown = [settings.base_url, settings.tag_authority, *settings.hubs, settings.timezone, settings.digest_at]
+        shown += [repr(self.config.topics)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         roots = {slug: self.config.public if slug in public else self.config.private for slug in topics}
-        missing = [slug for slug, root in roots.items() if not publish.is_published(slug, root)]
+        missing = [
+            slug for slug, root in roots.items() if not all(publish.is_published(name, root) for name in names[slug])
+        ]
         stored_topics.republish(self.database, missing, archives=True)
         return chain(steps, self._folded_again())
 

@@ -40,20 +40,20 @@ def publish_page(feed: Feed, slug: str, number: int, root: Path) -> int:
     return len(gone)
 
 
-def is_published(slug: str, root: Path) -> bool:
-    """Whether a topic's files are all there."""
-    names = [f"{slug}.{kind.extension}" for kind in registry.formats().values()]
+def is_published(name: str, root: Path) -> bool:
+    """Whether the files of a feed are all there. `name`: that of its topic, or of a digest of it."""
+    names = [f"{name}.{kind.extension}" for kind in registry.formats().values()]
     return all((root / "feeds" / file).exists() for name in names for file in (name, f"{name}.gz"))
 
 
 def withdraw(keep: set[str], root: Path) -> None:
-    """Remove the files of topics that are not to be there any more."""
+    """Remove the files of feeds that are not to be there any more. `keep`: names of topics and of digests."""
     extensions = {kind.extension for kind in registry.formats().values()}
     for path in (root / "feeds").glob("*"):
-        slug, _, rest = path.name.partition(".")
-        if slug not in keep and rest.removesuffix(".gz") in extensions:
+        name, _, extension = path.name.removesuffix(".gz").rpartition(".")
+        if name and name not in keep and extension in extensions:
             path.unlink(missing_ok=True)
-        elif not rest and slug not in keep and path.is_dir() and not path.is_symlink():
+        elif not name and extension not in keep and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)  # its archive
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ def token_add(directory: Path | None, topic: str, name: str) -> None:
     with failing_well():
         import secrets
 
-        from aggregator import compose, tokens
+        from aggregator import compose, digests, tokens
         from aggregator import config as configuration
         from aggregator.errors import StateError
         from aggregator.models import Token
@@ -46,7 +47,9 @@ def token_add(directory: Path | None, topic: str, name: str) -> None:
         with reading(config) as database:
             stored_tokens.add(database, Token(secrets.token_hex(4), topic, name, tokens.digest(fresh), now))
         click.echo(f"{topic}, for {name}: shown this once, works within {tokens.NOTICED_SECONDS} seconds")
-        for address in compose.urls(topic, config.settings.base_url, private=True, token=fresh).values():
+        base_url, feeds = config.settings.base_url, digests.names(topic, found)
+        addresses = (compose.urls(feed, base_url, private=True, token=fresh).values() for feed in feeds)
+        for address in chain.from_iterable(addresses):
             click.echo(f"  {address}")
 
 

@@ -5,11 +5,11 @@ from functools import cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, WithJsonSchema, model_validator
 
 from aggregator import registry
 from aggregator.registry import Leaf, Options
-from aggregator.units import LONGEST, Duration, Written
+from aggregator.units import LONGEST, Duration, Percent, TimeOfDay, Written, ZoneName
 
 ABOUT = 25  # from this score on an article is about a concept; below, it mentions it
 QUANTIFIERS = ("all", "any", "none")
@@ -78,6 +78,12 @@ class Examples(Options):
     reject: tuple[FileOrExample, ...] = ()
 
 
+def _once_each(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(kinds)) < len(kinds):
+        raise ValueError("one kind of digest stands here twice")
+    return kinds
+
+
 class Topic(Group):
     """One topic: a rule, and how its feed is shown."""
 
@@ -102,6 +108,17 @@ class Topic(Group):
         20, ge=0, le=1000, description="At most so many older stories enter the feed when the rules are changed."
     )
     limit: int = Field(100, ge=1, le=1000, description="Items in the feed.")
+    max_per_hour: int | None = Field(
+        None, ge=1, le=10_000, description="Stories that enter the feed in an hour; the rest are in one item together."
+    )
+    max_share: Percent | None = Field(
+        None, description="Of one source among the last `limit` stories; the rest are in one item for each hour."
+    )
+    digests: Annotated[tuple[Literal["hourly", "daily", "weekly"], ...], AfterValidator(_once_each)] = Field(
+        (), description="Feeds with one item for each hour, day or week."
+    )
+    timezone: ZoneName | None = Field(None, description="Whose clocks digests go by, instead of that for all topics.")
+    digest_at: TimeOfDay | None = Field(None, description="When days and weeks begin, instead of that for all topics.")
     private: bool = Field(False, description="Only for those who have a token: see `aggregator token add`.")
     examples: Examples = Examples()
 

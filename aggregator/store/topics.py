@@ -37,13 +37,14 @@ _PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # th
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
-_FOUNDER = articles.alias("founder")
+FOUNDER = articles.alias("founder")
 _WANTED: Any = bindparam("wanted", expanding=True)
 _TAKEN = union_all(
     select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
     select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
 )
-_IS_SHOWN = or_(memberships.c.hidden.is_(False), bindparam("past", type_=Boolean()))
+_HAS_AN_ITEM = memberships.c.hidden.is_(False) & memberships.c.bundled_at.is_(None)
+_IS_SHOWN = or_(_HAS_AN_ITEM, bindparam("past", type_=Boolean()))
 _STORIES = (
     select(
         stories.c.id.label("story_id"),
@@ -56,18 +57,18 @@ _STORIES = (
     )
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
-    .join(_FOUNDER, _FOUNDER.c.key == stories.c.id)
+    .join(FOUNDER, FOUNDER.c.key == stories.c.id)
     .where(memberships.c.topic == bindparam("topic"), _IS_SHOWN)
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
 )
 _IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
 _STORIES_IN = _STORIES.where(_IS_RECENT).limit(_MOST)
-_IS_ON_PAGE = memberships.c.page == bindparam("page")
+_IS_ON_PAGE = (memberships.c.page == bindparam("page")) & memberships.c.bundled_at.is_(None)
 _others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
-    _their_founders.c.first_seen_at < _FOUNDER.c.first_seen_at,
-    (_their_founders.c.first_seen_at == _FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
+    _their_founders.c.first_seen_at < FOUNDER.c.first_seen_at,
+    (_their_founders.c.first_seen_at == FOUNDER.c.first_seen_at) & (_others.c.id < stories.c.id),
 )
 _theirs = memberships.alias("theirs")
 _IS_IN_THE_TOPIC = (
@@ -90,11 +91,11 @@ _OF_THE_EVENT = (  # others in the topic that go before: the event's first story
         _IS_IN_THE_TOPIC,
     )
 )
-_IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
-_IS_ONE_PER_EVENT = _IS_LOOKED_AT & not_(_OF_THE_EVENT.correlate(stories, _FOUNDER).exists())
-_ONE_PER_EVENT = _STORIES_IN.where(_IS_ONE_PER_EVENT)
+IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
+IS_ONE_PER_EVENT = IS_LOOKED_AT & not_(_OF_THE_EVENT.correlate(stories, FOUNDER).exists())
+_ONE_PER_EVENT = _STORIES_IN.where(IS_ONE_PER_EVENT)
 _ON_PAGE = _STORIES.where(_IS_ON_PAGE)
-_ONE_PER_EVENT_ON_PAGE = _ON_PAGE.where(_IS_ONE_PER_EVENT)
+_ONE_PER_EVENT_ON_PAGE = _ON_PAGE.where(IS_ONE_PER_EVENT)
 _COPIES = (
     select(
         articles.c.story,
@@ -138,6 +139,7 @@ class DirtyTopic:
     slug: str
     changes: int
     created_at: datetime
+    digested_at: datetime | None = None  # its digests tell what entered before; None: they are to be published anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +245,15 @@ def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
     """Topics whose published files are not, or no longer, what the store says."""
     with database.reading() as connection:
         rows = connection.execute(_DIRTY, {"now": now})
-        return [DirtyTopic(row.slug, row.changes, row.created_at) for row in rows]
+        return [DirtyTopic(row.slug, row.changes, row.created_at, row.digested_at) for row in rows]
 
 
-def mark_published(database: Database, topic: DirtyTopic, expires_at: datetime | None) -> None:
+def mark_published(
+    database: Database, topic: DirtyTopic, expires_at: datetime | None, digested_at: datetime | None = None
+) -> None:
     """The files of a topic are what the store said when `topic` was read."""
     with database.writing() as connection:
-        shown = {"published_changes": topic.changes, "expires_at": expires_at}
+        shown = {"published_changes": topic.changes, "expires_at": expires_at, "digested_at": digested_at}
         connection.execute(_PUBLISHED, {"published": topic.slug, **shown})
 
 
@@ -276,7 +280,8 @@ def stories_in(
     past: bool = False,
 ) -> list[StoredStory]:
     """A topic's stories dated `since` or later, newest first, each with so many related ones; of those about one event,
-    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show."""
+    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show,
+    and those that are in bundles there."""
     statement = _ONE_PER_EVENT if one_per_event else _STORIES_IN
     asked = {"topic": slug, "since": since, "limit": limit, "past": past}
     return _found(database, statement, asked, related)
@@ -285,7 +290,8 @@ def stories_in(
 def stories_on(
     database: Database, slug: str, page: int, *, one_per_event: bool = False, related: int = 0
 ) -> list[StoredStory]:
-    """The stories on a page of a topic's archive, newest first; as `stories_in`, whether or not the feed shows them."""
+    """The stories on a page of a topic's archive, newest first; as `stories_in`, whether or not the feed shows them.
+    Without those in bundles."""
     statement = _ONE_PER_EVENT_ON_PAGE if one_per_event else _ON_PAGE
     return _found(database, statement, {"topic": slug, "page": page, "past": True}, related)
 

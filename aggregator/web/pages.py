@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from aggregator import compose, dedup, origins, registry
+from aggregator import compose, dedup, digests, origins, registry
 from aggregator.config import Config
 from aggregator.furniture import THE_TITLE, removed
 from aggregator.pipeline import utc_now
@@ -55,7 +55,8 @@ def topic(config: Config, database: Database, slug: str, *, private: bool = Fals
         past=True,
     )
     voices = {story.id: origins.independent_in(story.copies) for story in stories}
-    feeds = [] if private else _feeds(slug, config)
+    names = [] if private else digests.names(slug, found)
+    feeds = {name.removeprefix(slug).removeprefix("."): _feeds(name, config) for name in names}
     return _render("topic", config, topic=found, feeds=feeds, stories=stories, voices=voices)
 
 
@@ -87,7 +88,7 @@ def _render(page: str, config: Config, **values: Any) -> str:
     return _templates().get_template(f"{page}.html").render(base_url=config.settings.base_url, **values)
 
 
-def _feeds(slug: str, config: Config) -> list[tuple[str, str, str]]:
-    """Title, media type and URL of each format of a topic's feed."""
-    urls = compose.urls(slug, config.settings.base_url)
+def _feeds(name: str, config: Config) -> list[tuple[str, str, str]]:
+    """Title, media type and URL of each format of a topic's feed, or of a digest's."""
+    urls = compose.urls(name, config.settings.base_url)
     return [(kind.title, kind.media_type.split(";")[0], urls[name]) for name, kind in registry.formats().items()]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from aggregator import compose, registry
 from aggregator.config import Config
+from aggregator.digests import names
 
 MAX_AGE_SECONDS = 60
 PAGE_MAX_AGE_SECONDS = 3600  # of archives, which hardly ever change
@@ -147,9 +148,9 @@ class Published:
 def _public(config: Config) -> Iterator[tuple[str, Place]]:
     headers_of_list = (("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS)
     yield f"/{compose.LIST}", Place(str(config.public / compose.LIST), _LIST_TYPE, headers_of_list)
-    for slug in (slug for slug, topic in config.topics.items() if not topic.private):
-        for name, url in compose.urls(slug, config.settings.base_url).items():
-            kind, file = registry.formats()[name], f"{slug}.{registry.formats()[name].extension}"
+    for feed in (name for slug, topic in config.topics.items() if not topic.private for name in names(slug, topic)):
+        for name, url in compose.urls(feed, config.settings.base_url).items():
+            kind, file = registry.formats()[name], f"{feed}.{registry.formats()[name].extension}"
             links = [f'<{hub}>; rel="hub"' for hub in config.settings.hubs]
             links += [f'<{url}>; rel="self"'] if links else []
             headers = [("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS]
@@ -159,9 +160,9 @@ def _public(config: Config) -> Iterator[tuple[str, Place]]:
 
 def _private(config: Config) -> Iterator[tuple[str, Place]]:
     headers = (("Cache-Control", f"private, max-age={MAX_AGE_SECONDS}"), *_ALWAYS, *_UNTOLD)
-    for slug in (slug for slug, topic in config.topics.items() if topic.private):
+    for feed in (name for slug, topic in config.topics.items() if topic.private for name in names(slug, topic)):
         for kind in registry.formats().values():
-            file = f"{slug}.{kind.extension}"
+            file = f"{feed}.{kind.extension}"
             yield file, Place(str(config.private / "feeds" / file), kind.media_type, headers)
 
 

@@ -28,6 +28,7 @@ from aggregator.web.published import Place, Published
 log = logging.getLogger(__name__)
 
 _PLACE = "private/{token:[A-Za-z0-9_-]{43}}/{slug:[a-z0-9-]+}"
+_ENDING = r"{digest:(?:\.[a-z]+)?}{extension:\.[a-z]+}"
 _PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -62,7 +63,8 @@ def application(
         return answer(request, published, place)
 
     async def private_feed(request: web.Request) -> web.StreamResponse:
-        place = published.private(f"{await doorkeeper.check(request)}.{request.match_info['extension']}")
+        slug, rest = await doorkeeper.check(request), (request.match_info[part] for part in ("digest", "extension"))
+        place = published.private(f"{slug}{''.join(rest)}")
         if place is None:
             raise web.HTTPNotFound(text=NOT_FOUND)
         return answer(request, published, place)
@@ -99,10 +101,10 @@ def application(
         [
             web.get("/", index),
             web.get("/topics/{slug:[a-z0-9-]+}", topic),
-            web.get(f"/feeds/{_PLACE}.{{extension:[a-z]+}}", private_feed),
+            web.get(f"/feeds/{_PLACE}{_ENDING}", private_feed),
             web.get(f"/topics/{_PLACE}", private_topic),
             web.get("/articles/{key:[0-9a-f]{32}}", article),
-            web.get(r"/feeds/{slug:[a-z0-9-]+}.{extension:[a-z]+}", feed),
+            web.get(f"/feeds/{{slug:[a-z0-9-]+}}{_ENDING}", feed),
             web.get(r"/feeds/{slug:[a-z0-9-]+}/archive/{number:[0-9]+}.{extension:[a-z]+}", feed),
             web.get(f"/{compose.LIST}", feed),
             web.get("/healthz", healthz),
