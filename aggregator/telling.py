@@ -8,6 +8,7 @@ import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from aggregator import compose, origins
 from aggregator.models import Attribution
@@ -63,7 +64,8 @@ class Teller:
         if (voices := self.voices(one)) > 1:
             yield f"{voices} independent sources"
         yield self.calendar.moment(one.entered.founded_at)
-        why = html.escape("; ".join(one.entered.reasons[:MOST_REASONS]))
+        reasons = (reason.partition(" = ")[0] for reason in one.entered.reasons)  # how a score is made up: on the page
+        why = html.escape("; ".join(islice(reasons, MOST_REASONS)))
         yield f"{compose.anchor('Why it is here', self._page(one))}{f': {why}' if why else ''}"
 
     def _copies(self, one: Told) -> Sequence[ToldCopy]:

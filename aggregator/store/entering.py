@@ -10,15 +10,11 @@ from sqlalchemy import Connection, Integer, bindparam, func, select, update
 from aggregator.periods import hour_of
 from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, stories
+from aggregator.store.schema import WAITS_TO_ENTER, articles, memberships, stories
 from aggregator.store.topics import FOUNDER, IS_LOOKED_AT, IS_ONE_PER_EVENT
 
 _OF_TOPIC = memberships.c.topic == bindparam("slug")
-_WAITS = (
-    memberships.c.entered_at.is_(None)
-    & memberships.c.hidden.is_(False)
-    & (memberships.c.dated_at >= bindparam("since"))
-)
+_WAITS = WAITS_TO_ENTER & (memberships.c.dated_at >= bindparam("since"))  # as an index of it is
 _LEADS = (
     select(memberships.c.story, articles.c.source, memberships.c.score, memberships.c.dated_at)
     .join(stories, stories.c.id == memberships.c.story)
@@ -31,12 +27,14 @@ _LEADS_OF_EVENTS = _LEADS.where(IS_ONE_PER_EVENT)
 _LAST = select(func.max(memberships.c.entered_at)).where(_OF_TOPIC)
 _HAS_AN_ITEM = _OF_TOPIC & memberships.c.hidden.is_(False) & memberships.c.bundled_at.is_(None)
 _THIS_HOUR = select(func.count()).where(_HAS_AN_ITEM, memberships.c.entered_at >= bindparam("hour"))
+# Not by the index of dates: the last ones by another one are wanted.
+_IS_RECENT = func.coalesce(memberships.c.dated_at, bindparam("since")) >= bindparam("since")
 _LATEST = (
     select(articles.c.source)
     .select_from(memberships)
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
-    .where(_HAS_AN_ITEM, memberships.c.entered_at.is_not(None), memberships.c.dated_at >= bindparam("since"))
+    .where(_HAS_AN_ITEM, memberships.c.entered_at.is_not(None), _IS_RECENT)
     .order_by(memberships.c.entered_at.desc(), memberships.c.story)
     .limit(bindparam("most", type_=Integer()))
 )

@@ -68,16 +68,14 @@ _PAGES_OF = select(memberships.c.topic, memberships.c.page).where(
 )
 _TOUCH = _CHANGE.where(tuple_(pages.c.topic, pages.c.number).in_(_PAGES_OF))
 _TELL_ANEW = update(topics).values(digested_at=None)
-_IS_DIGESTED = (
-    select(memberships.c.story)
+_DIGESTED = (
+    select(memberships.c.topic)
+    .join(topics, topics.c.slug == memberships.c.topic)
     .where(
-        memberships.c.topic == topics.c.slug,
-        memberships.c.story.in_(bindparam("stories", expanding=True)),
-        memberships.c.entered_at < topics.c.digested_at,
+        memberships.c.story.in_(bindparam("stories", expanding=True)), memberships.c.entered_at < topics.c.digested_at
     )
-    .exists()
 )
-_TOUCH_DIGESTS = _TELL_ANEW.where(topics.c.digested_at.is_not(None), _IS_DIGESTED)
+_TOUCH_DIGESTS = _TELL_ANEW.where(topics.c.slug.in_(_DIGESTED.correlate(None)))
 
 
 @dataclass(frozen=True, slots=True)

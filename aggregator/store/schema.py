@@ -401,12 +401,20 @@ memberships = Table(
     Column("page", Integer, comment="of the topic's archive; empty: not in it"),
     Column("entered_at", UtcDateTime, comment="when the feed first showed it; empty: it does not, or not yet"),
     Column("bundled_at", UtcDateTime, comment="the hour in whose bundle it is; empty: it has an item of its own"),
-    Index(None, "topic", "entered_at"),  # what entered in a period, what waits to enter
+    Index(None, "topic", "entered_at"),  # what entered in a period
     Index(None, "topic", "page"),  # what is on a page, what is on none
     Index(None, "story"),  # the topics of a story
     Index(None, "topic", "dated_at"),  # the latest stories of a topic
 )
 
+WAITS_TO_ENTER = memberships.c.entered_at.is_(None) & memberships.c.hidden.is_(False)
+Index(  # what waits to enter: hardly anything
+    "ix_memberships_waiting",
+    memberships.c.topic,
+    memberships.c.dated_at,
+    sqlite_where=WAITS_TO_ENTER,
+    postgresql_where=WAITS_TO_ENTER,
+)
 _IS_BUNDLED = memberships.c.bundled_at.is_not(None)
 Index(  # the latest bundles
     "ix_memberships_topic_bundled_at",

@@ -36,7 +36,6 @@ _TOLD = (
     .join(sources, sources.c.id == articles.c.source)
     .join(FOUNDER, FOUNDER.c.key == stories.c.id)
     .where(_OF_TOPIC, memberships.c.hidden.is_(False))
-    .order_by(memberships.c.entered_at, memberships.c.score.desc(), memberships.c.dated_at.desc(), memberships.c.story)
 )
 _ENTERED = _TOLD.where(memberships.c.entered_at >= bindparam("start"), memberships.c.entered_at < bindparam("end"))
 _BUNDLED = _TOLD.where(memberships.c.bundled_at.in_(among("hours")))
@@ -114,7 +113,7 @@ class Told:
 def entered(
     database: Database, slug: str, start: datetime, end: datetime, *, one_per_event: bool = False
 ) -> list[Entered]:
-    """The stories of a topic that entered from `start` to just before `end`, and that its feed still shows."""
+    """The stories of a topic that entered from `start` to just before `end`, the first ones first."""
     return _found(database, _ENTERED, {"topic": slug, "start": start, "end": end}, one_per_event)
 
 
@@ -173,7 +172,8 @@ def _found(database: Database, statement: Select[Any], asked: Mapping[str, Any],
     asked = {**asked, "past": False}
     with database.reading() as connection:
         rows = connection.execute(_ONE_PER_EVENT[statement] if one_per_event else statement, asked)
-        return list(map(_entered, rows))
+        found = map(_entered, rows)
+        return sorted(found, key=lambda one: (one.entered_at, -one.score, -one.founded_at.timestamp(), one.story))
 
 
 def _entered(row: Any) -> Entered:

@@ -36,3 +36,11 @@ def upgrade() -> None:
         sqlite_where=_BUNDLED,
         postgresql_where=_BUNDLED,
     )
+    op.create_index(
+        "ix_memberships_waiting",
+        "memberships",
+        ["topic", "dated_at"],
+        unique=False,
+        sqlite_where=sa.text("entered_at IS NULL AND hidden IS 0"),
+        postgresql_where=sa.text("entered_at IS NULL AND hidden IS false"),
+    )
