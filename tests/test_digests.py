@@ -282,3 +282,19 @@ def test_each_story_is_in_one_digest_of_each_kind_and_a_rebuild_gives_the_same_b
     before = desk.files()
     desk.republish()
     assert desk.files() == before
+
+
+def test_a_clock_that_is_set_back_a_little_changes_no_digest(desk: Desk) -> None:
+    desk.give("1")
+    desk.now = START.replace(hour=0, minute=0) + DAY
+    desk.publish()
+    desk.now -= timedelta(seconds=5)
+    desk.give("2")
+    desk.publish()
+    desk.now += DAY
+    desk.publish()
+    assert [titles(one) for one in desk.items("fairs.daily")] == [["Title 1", "Title 2"]]
+    desk.now -= timedelta(hours=2)  # it was wrong
+    desk.give("3")
+    desk.publish()
+    assert stored_told.last_entered(desk.database, "fairs", before=desk.now + HOUR) == desk.now

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, func, select, update
@@ -12,6 +12,8 @@ from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
 from aggregator.store.schema import WAITS_TO_ENTER, articles, memberships, stories
 from aggregator.store.topics import FOUNDER, IS_LOOKED_AT, IS_ONE_PER_EVENT
+
+SET_BACK = timedelta(hours=1)  # a clock that is set back further was wrong: what it said then is passed over
 
 _OF_TOPIC = memberships.c.topic == bindparam("slug")
 _WAITS = WAITS_TO_ENTER & (memberships.c.dated_at >= bindparam("since"))  # as an index of it is
@@ -81,7 +83,7 @@ def enter(
 
     `rest` tells which of them have no items of their own, but are in the bundle of the hour; it is told what the
     last `latest` items were. Of stories about one event only the first is asked about. Nothing enters before what has
-    entered already, whatever the clock says.
+    entered already, though the clock may have been set back a little.
     """
     asked = {"slug": slug, "since": since}
     is_there, let_in = (_IS_PLACED_THERE, _ENTER_PLACED) if one_per_event else (_IS_THERE, _ENTER)
@@ -89,7 +91,8 @@ def enter(
         if connection.execute(is_there, asked).first() is None:
             return 0
     with database.writing() as connection:
-        at = max(filter(None, (now, connection.execute(_LAST, {"slug": slug}).scalar())))
+        last = connection.execute(_LAST, {"slug": slug}).scalar()
+        at = last if last and now < last < now + SET_BACK else now
         hour = hour_of(at)
         bundled = _bundled(connection, slug, since, hour, latest, rest, one_per_event) if rest else ()
         for chunk in chunks(bundled):
