@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete
 
 from aggregator import config, publication
+from aggregator.config import Config
 from aggregator.models import Membership
 from aggregator.store import Database, schema, sources, topics, visits
 from tests.test_store import CONFIGURED, article, lease_of, visited
@@ -17,6 +19,12 @@ from tests.test_store import CONFIGURED, article, lease_of, visited
 START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)  # a Monday
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TOPIC = "topics:\n  fairs:\n    title: Fairs & markets\n    {more}any: [{{phrase: market}}]\n"
+
+
+@cache
+def loaded(directory: Path, text: str) -> Config:
+    (directory / "topics.yaml").write_text(text)
+    return config.load(directory, {})
 
 
 class Desk:
@@ -35,8 +43,7 @@ class Desk:
     def say(self, *more: str) -> None:
         """Give the topic these keys."""
         text = TOPIC.format(more="".join(f"{key}\n    " for key in more))
-        (self.directory / "topics.yaml").write_text(text)
-        self.config = config.load(self.directory, {})
+        self.config = loaded(self.directory, text)
 
     def give(self, names: Iterable[str], source: str = "a", score: int = 65, **changes: Any) -> None:
         """A visit that brings stories of the topic, each of its own unless their texts are the same."""

@@ -1,5 +1,6 @@
 """Flood control: what is over a topic's caps is in one item for each hour; no story comes twice, and none is lost."""
 
+import os
 import re
 from collections import Counter
 from datetime import timedelta
@@ -19,7 +20,12 @@ from tests.desk import DAY, HOUR, START, Desk
 from tests.test_relating import plan_of
 from tests.test_store import article
 
-on_one_store = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
@@ -196,7 +202,7 @@ def test_each_story_is_there_once_whatever_comes_when(
             assert all(now.get(name) == where for name, where in place.items() if name in now)
             place |= now
     desk.now += DAY
-    for _ in range(9):
+    for _ in range(3):
         desk.now += DAY  # short pages are a day apart
         desk.publish()
     found = {item["id"]: item for item in desk.everything()}.values()

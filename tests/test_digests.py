@@ -1,5 +1,6 @@
 """Digests: each story in one of each kind, published when its period ends, and the same ever after."""
 
+import os
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +28,12 @@ from tests.test_store import article
 
 KINDS = ("hourly", "daily", "weekly")
 ALL = "digests: [hourly, daily, weekly]"
-on_one_store = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
