@@ -68,6 +68,13 @@ def test_what_is_over_the_cap_is_in_one_item(desk: Desk) -> None:
     assert (pages.topic(desk.config, desk.database, "fairs") or "").count("<h2>") == 4  # its page has them all
 
 
+def test_the_store_says_which_stories_are_in_bundles(desk: Desk) -> None:
+    desk.give("123")
+    desk.publish()
+    assert topics.bundling(desk.database, article("1").key) == frozenset()
+    assert topics.bundling(desk.database, article("3").key) == {"fairs"}
+
+
 def test_it_changes_while_its_hour_lasts_and_the_next_hour_has_room(desk: Desk) -> None:
     desk.give("123")
     desk.publish()

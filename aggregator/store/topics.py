@@ -360,6 +360,13 @@ def hiding(database: Database, story: str) -> frozenset[str]:
         return frozenset(connection.execute(hidden).scalars())
 
 
+def bundling(database: Database, story: str) -> frozenset[str]:
+    """The topics in whose feeds a story is in a bundle."""
+    bundled = select(memberships.c.topic).where(memberships.c.story == story, memberships.c.bundled_at.is_not(None))
+    with database.reading() as connection:
+        return frozenset(connection.execute(bundled).scalars())
+
+
 def dates(database: Database, since: datetime) -> dict[str, list[datetime]]:
     """The dates of each topic's stories since then."""
     found: dict[str, list[datetime]] = defaultdict(list)
