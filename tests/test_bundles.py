@@ -239,7 +239,7 @@ def test_what_publications_ask_is_read_from_indexes(desk: Desk) -> None:
     with desk.database.reading() as connection:
         for statement, index in (
             (entering._IS_THERE, "ix_memberships_waiting"),
-            (entering._LEADS, "ix_memberships_waiting"),
+            (entering._ENTRANTS, "ix_memberships_waiting"),
             (entering._LATEST, "ix_memberships_topic_entered_at"),
             (told._ENTERED, "ix_memberships_topic_entered_at"),
             (told._HOURS, "ix_memberships_topic_bundled_at"),
@@ -251,3 +251,23 @@ def test_what_publications_ask_is_read_from_indexes(desk: Desk) -> None:
                 connection, statement, {name: asked[name] for name in statement.compile().params if name in asked}
             )
             assert f"memberships USING INDEX {index}" in plan, plan
+
+
+def test_of_an_event_only_the_first_story_enters_and_takes_a_place(config_directory: Path, database: Database) -> None:
+    desk = Desk(config_directory, database, "stories: one-per-event", "max_per_hour: 2", "digests: [hourly]")
+    for name, first in (("1", "1"), ("2", "1"), ("3", "3"), ("4", "4")):
+        desk.give(name)
+        desk.publish()
+        assert name not in own(desk.items())  # its event has not been looked for
+        with database.writing() as connection:
+            its = schema.stories.c.id == article(name).key
+            connection.execute(schema.stories.update().where(its).values(event=article(first).key, unrelated=False))
+            topics.touch(connection, ["fairs"])
+        desk.publish()
+        desk.now += timedelta(minutes=1)
+    assert sorted(own(desk.items())) == ["1", "3"]
+    assert bundled(desk.items()) == {"2026-11-23T09Z": ["4"]}
+    desk.now += HOUR
+    desk.publish()
+    (item,) = desk.items("fairs.hourly")
+    assert sorted(one["title"] for one in item["_aggregator"]["related"]) == ["Title 1", "Title 3", "Title 4"]

@@ -17,29 +17,27 @@ SET_BACK = timedelta(hours=1)  # a clock that is set back further was wrong: wha
 
 _OF_TOPIC = memberships.c.topic == bindparam("slug")
 _WAITS = WAITS_TO_ENTER & (memberships.c.dated_at >= bindparam("since"))  # as an index of it is
-_LEADS = (
+_LEADING = (
     select(memberships.c.story, articles.c.source, memberships.c.score, memberships.c.dated_at)
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
     .join(FOUNDER, FOUNDER.c.key == stories.c.id)
-    .where(memberships.c.topic == bindparam("topic"), _WAITS)
-    .order_by(memberships.c.story)
+    .where(_OF_TOPIC)
 )
-_LEADS_OF_EVENTS = _LEADS.where(IS_ONE_PER_EVENT)
-_LAST = select(func.max(memberships.c.entered_at)).where(_OF_TOPIC)
-_HAS_AN_ITEM = _OF_TOPIC & memberships.c.hidden.is_(False) & memberships.c.bundled_at.is_(None)
-_THIS_HOUR = select(func.count()).where(_HAS_AN_ITEM, memberships.c.entered_at >= bindparam("hour"))
-# Not by the index of dates: the last ones by another one are wanted.
-_IS_RECENT = func.coalesce(memberships.c.dated_at, bindparam("since")) >= bindparam("since")
+_ENTRANTS = _LEADING.where(_WAITS).order_by(memberships.c.story)
+_HAVE_ITEMS = _LEADING.where(memberships.c.hidden.is_(False), memberships.c.bundled_at.is_(None))
+_THIS_HOUR = _HAVE_ITEMS.where(memberships.c.entered_at >= bindparam("hour"))
 _LATEST = (
-    select(articles.c.source)
-    .select_from(memberships)
-    .join(stories, stories.c.id == memberships.c.story)
-    .join(articles, articles.c.key == stories.c.lead)
-    .where(_HAS_AN_ITEM, memberships.c.entered_at.is_not(None), _IS_RECENT)
+    _HAVE_ITEMS.where(
+        memberships.c.entered_at.is_not(None),
+        # Not by the index of dates: the last ones by another one are wanted.
+        func.coalesce(memberships.c.dated_at, bindparam("since")) >= bindparam("since"),
+    )
     .order_by(memberships.c.entered_at.desc(), memberships.c.story)
     .limit(bindparam("most", type_=Integer()))
 )
+_OF_EVENTS = {one: one.where(IS_ONE_PER_EVENT) for one in (_ENTRANTS, _THIS_HOUR, _LATEST)}
+_LAST = select(func.max(memberships.c.entered_at)).where(_OF_TOPIC)
 _IS_PLACED = select(stories.c.id).where(stories.c.id == memberships.c.story, IS_LOOKED_AT).exists()
 _IS_THERE = select(memberships.c.story).where(_OF_TOPIC, _WAITS).limit(1)
 _IS_PLACED_THERE = _IS_THERE.where(_IS_PLACED)
@@ -110,10 +108,9 @@ def _bundled(
     rest: Rest,
     one_per_event: bool,
 ) -> Collection[str]:
-    statement = _LEADS_OF_EVENTS if one_per_event else _LEADS
-    rows = connection.execute(statement, {"topic": slug, "since": since, "past": False})
-    entrants = [Entrant(*row) for row in rows]
-    asked = {"slug": slug, "since": since, "hour": hour, "most": latest}
-    count = connection.execute(_THIS_HOUR, asked).scalar_one()
-    sources = list(connection.execute(_LATEST, asked).scalars()) if latest else []
-    return rest(entrants, Door(count, sources[::-1]))
+    asked = {"slug": slug, "topic": slug, "since": since, "past": False, "hour": hour, "most": latest}
+    entrants, this_hour, last = (
+        [Entrant(*row) for row in connection.execute(_OF_EVENTS[one] if one_per_event else one, asked)]
+        for one in (_ENTRANTS, _THIS_HOUR, _LATEST)
+    )
+    return rest(entrants, Door(len(this_hour), [one.source for one in reversed(last)]))
