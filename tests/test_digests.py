@@ -291,16 +291,18 @@ def test_each_story_is_in_one_digest_of_each_kind_and_a_rebuild_gives_the_same_b
 
 
 def test_a_clock_that_is_set_back_a_little_changes_no_digest(desk: Desk) -> None:
+    midnight = START.replace(hour=0, minute=0) + DAY
     desk.give("1")
-    desk.now = START.replace(hour=0, minute=0) + DAY
+    desk.now = midnight
     desk.publish()
     desk.now -= timedelta(seconds=5)
     desk.give("2")
     desk.publish()
-    desk.now += DAY
+    desk.now = midnight + DAY
+    desk.give("3")
     desk.publish()
     assert [titles(one) for one in desk.items("fairs.daily")] == [["Title 1", "Title 2"]]
     desk.now -= timedelta(hours=2)  # it was wrong
-    desk.give("3")
+    desk.give("4")
     desk.publish()
-    assert stored_told.last_entered(desk.database, "fairs", before=desk.now + HOUR) == desk.now
+    assert stored_told.last_entered(desk.database, "fairs", before=midnight + DAY) == desk.now
