@@ -10,13 +10,14 @@ from sqlalchemy import Connection, Integer, bindparam, func, select, update
 from aggregator.periods import hour_of
 from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
-from aggregator.store.schema import WAITS_TO_ENTER, articles, memberships, stories
+from aggregator.store.schema import WAITS_TO_ENTER, UtcDateTime, articles, memberships, stories
 from aggregator.store.topics import FOUNDER, IS_LOOKED_AT, IS_ONE_PER_EVENT
 
 SET_BACK = timedelta(hours=1)  # a clock that is set back further was wrong: what it said then is passed over
 
 _OF_TOPIC = memberships.c.topic == bindparam("slug")
-_WAITS = WAITS_TO_ENTER & (memberships.c.dated_at >= bindparam("since"))  # as an index of it is
+_SINCE = bindparam("since", type_=UtcDateTime())
+_WAITS = WAITS_TO_ENTER & (memberships.c.dated_at >= _SINCE)  # as an index of it is
 _LEADING = (
     select(memberships.c.story, articles.c.source, memberships.c.score, memberships.c.dated_at)
     .join(stories, stories.c.id == memberships.c.story)
@@ -31,7 +32,7 @@ _LATEST = (
     _HAVE_ITEMS.where(
         memberships.c.entered_at.is_not(None),
         # Not by the index of dates: the last ones by another one are wanted.
-        func.coalesce(memberships.c.dated_at, bindparam("since")) >= bindparam("since"),
+        func.coalesce(memberships.c.dated_at, _SINCE) >= _SINCE,
     )
     .order_by(memberships.c.entered_at.desc(), memberships.c.story)
     .limit(bindparam("most", type_=Integer()))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Integer, bindparam, func, insert, or_, select, tuple_, update
 
 from aggregator.periods import hour_of
 from aggregator.store.articles import chunks
@@ -30,7 +30,7 @@ _BUNDLES_WAITING = (
     .where(_IS_ON_NONE, memberships.c.bundled_at < bindparam("hour"))
     .distinct()
     .order_by(memberships.c.bundled_at)
-    .limit(bindparam("most"))
+    .limit(bindparam("most", type_=Integer()))
 )
 _LAST = select(func.max(pages.c.number), func.max(pages.c.sealed_at)).where(_OF_TOPIC)
 _PUT: Any = (

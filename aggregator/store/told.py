@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, select
 
 from aggregator.models import Attribution, Tag
 from aggregator.store.articles import among, chunks, tag_of
@@ -45,7 +45,7 @@ _HOURS = (
     .where(_OF_TOPIC, memberships.c.hidden.is_(False), memberships.c.bundled_at >= bindparam("since"))
     .distinct()
     .order_by(memberships.c.bundled_at.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("most", type_=Integer()))
 )
 _HOURS_ON = (
     select(memberships.c.bundled_at)
