@@ -6,14 +6,13 @@ stories as the feed, a hundred at most. If there are not so many, it is sealed a
 last one at the earliest: what comes late or is hidden does not make a page each.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aggregator.config import Topic
 from aggregator.store import Database, pages
 from aggregator.store.pages import Page, Waiting
-from aggregator.store.topics import StoredStory
 
 SMALLEST, LARGEST = 10, 100  # stories on a page, where there are so many
 AT_ONCE = 5  # pages sealed in one publication; as many more may be published again
@@ -22,15 +21,19 @@ SHORT_PAGES_EVERY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What of a topic its feed shows: nothing older than `since`, and if it is full nothing behind its `last` story."""
+    """What of a topic its feed shows: nothing older than `since`, and if it is full nothing behind its `last` story,
+    which has a date and an id; and the bundles of these `hours`."""
 
     since: datetime
-    last: StoredStory | None = None
+    last: tuple[datetime, str] | None = None
+    hours: Collection[datetime] = ()
 
     def holds(self, one: Waiting) -> bool:
+        if not one.story:
+            return one.dated_at in self.hours
         if one.hidden or one.dated_at < self.since:
             return False
-        return self.last is None or (one.dated_at, self.last.id) >= (self.last.founded_at, one.story)
+        return self.last is None or (one.dated_at, self.last[1]) >= (self.last[0], one.story)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Archived:
 def bring_up(slug: str, topic: Topic, shown: Shown, database: Database, now: datetime) -> Archived:
     """Seal what is to be sealed, a few pages at a time, and say which are to be published. Raises StateError."""
     size = min(max(topic.limit, SMALLEST), LARGEST)
-    waiting = pages.waiting(database, slug, limit=size * AT_ONCE + topic.limit)
+    waiting = pages.waiting(database, slug, now, limit=size * AT_ONCE + topic.limit)
     has_left = not all(map(shown.holds, waiting))
     again_at = None
     if has_left:
@@ -55,21 +58,21 @@ def bring_up(slug: str, topic: Topic, shown: Shown, database: Database, now: dat
         groups = list(_groups(waiting, shown, size, may_be_short=may_be_short))
         if groups:
             pages.seal(database, slug, groups, now)
-        sealed = {story for group in groups for story in group}
-        is_left = any(not shown.holds(one) for one in waiting if one.story not in sealed)
+        sealed = {one for group in groups for one in group}
+        is_left = any(not shown.holds(one) for one in waiting if one not in sealed)
         again_at = _next(is_left, len(groups) == AT_ONCE, sealed_at, now)
     changed = pages.changed(database, slug, limit=2 * AT_ONCE)
     last = pages.before(database, slug)
     return Archived(changed, last, is_all=not has_left and last is None, again_at=again_at)
 
 
-def _groups(waiting: Sequence[Waiting], shown: Shown, size: int, *, may_be_short: bool) -> Iterator[list[str]]:
+def _groups(waiting: Sequence[Waiting], shown: Shown, size: int, *, may_be_short: bool) -> Iterator[Sequence[Waiting]]:
     """What to put together on pages: as long as a story waits that has left the feed."""
     for start in range(0, size * AT_ONCE, size):
         group = waiting[start : start + size]
         if all(map(shown.holds, waiting[start:])) or (len(group) < size and not may_be_short):
             return
-        yield [one.story for one in group]
+        yield group
 
 
 def _next(is_left: bool, is_full: bool, sealed_at: datetime | None, now: datetime) -> datetime | None:

@@ -119,7 +119,7 @@ def _withdrawn(one: Withdrawn, feed: Feed, base_url: str) -> Item:
     return Item(
         id=one.item_id,
         title=f"[Withdrawn] {one.title or '(untitled)'}",
-        html=f"<p>This item is no more. Its story is told in {_anchor(one.told_as or '(untitled)', link)}.</p>",
+        html=f"<p>This item is no more. Its story is told in {anchor(one.told_as or '(untitled)', link)}.</p>",
         summary=f"This item is no more. Its story is told in: {one.told_as or '(untitled)'}",
         published_at=_instant(one.dated_at, one.item_id),
         updated_at=_instant(one.withdrawn_at, one.item_id),
@@ -213,19 +213,20 @@ def _credit(
     why: Sequence[str],
 ) -> str:
     """Lines in the body: most readers do not show a feed's source elements."""
-    told = [f"Source: {_anchor(origin.name, link)}{f' ({html.escape(agency)})' if agency else ''}"]
+    told = [f"Source: {anchor(origin.name, link)}{f' ({html.escape(agency)})' if agency else ''}"]
     if also:
-        told.append(f"Also in: {', '.join(_anchor(copy.name, copy.link) for copy in also)}")
+        told.append(f"Also in: {', '.join(anchor(copy.name, copy.link) for copy in also)}")
     if independent > 1:
         told.append(f"{independent} independent sources")
     lines = [f"<p><small>{' · '.join(told)}</small></p>"]
     if related:
-        lines.append(f"<p><small>Related: {'; '.join(_anchor(one.name, one.link) for one in related)}</small></p>")
+        lines.append(f"<p><small>Related: {'; '.join(anchor(one.name, one.link) for one in related)}</small></p>")
     if why:
         lines.append(f"<p><small>Why: {html.escape('; '.join(why))}</small></p>")
     return "\n".join(lines)
 
 
-def _anchor(name: str, link: str | None) -> str:
+def anchor(name: str, link: str | None) -> str:
+    """A name that leads somewhere, as HTML."""
     text = html.escape(name)
     return f'<a href="{html.escape(link)}">{text}</a>' if link else text

@@ -1,8 +1,8 @@
 """Editions: what is published of stories under an address of its own, as a configuration says. Pure.
 
-A topic's own feed; a variant of it, by language and least score; the feed of a label, with the stories of its public
-topics once each; the feed of everything. All that an edition has at fixed places comes from its name: its files, its
-addresses. A label is as public as its topics: where all of them are private, it has no edition.
+A topic's own feed; a digest of it; a variant of it, by language and least score; the feed of a label, with the stories
+of its public topics once each; the feed of everything. All that an edition has at fixed places comes from its name: its
+files, its addresses. A label is as public as its topics: where all of them are private, it has no edition.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,6 +36,7 @@ class Edition:
     page: str  # for people; relative to the base URL
     topics: tuple[str, ...] = ()  # whose stories it has; none: all stories but those that are in private topics only
     private: bool = False
+    digest: str = ""  # hourly, daily or weekly; empty: none
     lang: str = ""  # empty: any
     min_score: int = 0
 
@@ -45,13 +46,20 @@ class Edition:
         return self.topics == (self.name,)
 
     @property
+    def is_its_topics(self) -> bool:
+        """Whether it is published together with its topic, and not behind it: its own feed and its digests."""
+        return self.is_topic or bool(self.digest)
+
+    @property
     def is_variant(self) -> bool:
         """Whether it is a part of a topic's own feed."""
         return bool(self.lang or self.min_score)
 
     @property
     def told(self) -> str:
-        """Which part of a topic's feed it is, for people."""
+        """What it is beside a topic's own feed, for people."""
+        if self.digest:
+            return f"{self.digest} digest"
         return ", ".join(
             (*([self.lang] if self.lang else ()), *([f"score {self.min_score}+"] if self.min_score else ()))
         )
@@ -77,23 +85,32 @@ def named(name: str, config: Config) -> Edition | None:
 
 
 def of_topic(slug: str, topic: Topic) -> Iterator[Edition]:
-    """A topic's own feed, then its variants."""
+    """A topic's own feed, then its digests, then its variants."""
+    own = Edition(
+        name=slug,
+        id=f"topic/{slug}",
+        title=topic.title,
+        description=topic.description,
+        limit=topic.limit,
+        page=f"topics/{slug}",
+        topics=(slug,),
+        private=topic.private,
+    )
+    yield own
+    for kind in topic.digests:
+        name = _JOINT.join((slug, kind))
+        yield replace(own, name=name, id=f"topic/{slug}/{kind}", title=f"{topic.title}: {kind} digest", digest=kind)
     for lang in ("", *topic.variants.lang):
         for min_score in (0, *topic.variants.min_score):
-            name = _JOINT.join((slug, *([lang] if lang else ()), *([f"min{min_score}"] if min_score else ())))
-            own = Edition(
-                name=name,
-                id=f"topic/{name}",
-                title=topic.title,
-                description=topic.description,
-                limit=topic.limit,
-                page=f"topics/{slug}",
-                topics=(slug,),
-                private=topic.private,
-                lang=lang,
-                min_score=min_score,
-            )
-            yield replace(own, title=f"{topic.title} ({own.told})") if own.is_variant else own
+            if lang or min_score:
+                name = _JOINT.join((slug, *([lang] if lang else ()), *([f"min{min_score}"] if min_score else ())))
+                variant = replace(own, name=name, id=f"topic/{name}", lang=lang, min_score=min_score)
+                yield replace(variant, title=f"{topic.title} ({variant.told})")
+
+
+def published_with(slug: str, topic: Topic) -> list[str]:
+    """The names of what is published together with a topic: its own feed and its digests."""
+    return [edition.name for edition in of_topic(slug, topic) if edition.is_its_topics]
 
 
 def labels(config: Config) -> Iterator[Edition]:
@@ -119,9 +136,15 @@ def everything(config: Config) -> Iterator[Edition]:
         yield Edition(EVERYTHING, "everything", "Everything", told, config.settings.everything.limit, page="")
 
 
+def rendered_with(name: str, config: Config) -> list[str]:
+    """The names of what is rendered when an edition is: its own, and those of what is published together with it."""
+    topic = config.topics.get(name)
+    return published_with(name, topic) if topic else [name]
+
+
 def behind(slug: str, topic: Topic) -> list[str]:
     """The names of the editions that have stories of a topic, beside its own feed: they change when it does."""
-    variants = [edition.name for edition in of_topic(slug, topic) if not edition.is_topic]
+    variants = [edition.name for edition in of_topic(slug, topic) if edition.is_variant]
     return [*variants, *(f"{_LABEL}{label}" for label in topic.labels if not topic.private)]
 
 

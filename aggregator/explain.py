@@ -47,6 +47,7 @@ class Trace:
     credit: Credit | None = None  # whose text it is
     related: tuple[Related, ...] = ()  # other stories about the same event
     hidden: frozenset[str] = frozenset()  # topics whose feeds do not show it, as it is from the past
+    bundled: frozenset[str] = frozenset()  # topics whose feeds show it together with others of its hour
     stored_as: tuple[tuple[str, str], ...] = ()  # of a file: keys of the articles that are stored of it, and sources
 
 
@@ -111,8 +112,8 @@ def traces(
             story = copies[0].story or found.key
             related = stored_relations.of(database, [story], stored_relations.MOST)[story]
             judgement = judge.explain(found, slugs)
-            hidden = stored_topics.hiding(database, story)
-            yield Trace(f"stored, from {found.source}", found, copies, judgement, credit, related, hidden)
+            hidden, bundled = stored_topics.hiding(database, story), stored_topics.bundling(database, story)
+            yield Trace(f"stored, from {found.source}", found, copies, judgement, credit, related, hidden, bundled)
 
 
 def stored(what: str, database: Database) -> Article | None:
@@ -204,7 +205,8 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
             topic = config.topics[slug]
             unless = ", unless another story of its event is" if topic.stories == "one-per-event" else ""
             address = editions.urls(next(editions.of_topic(slug, topic)), config.settings.base_url)["atom"]
-            yield f"              published in {address}{unless}"
+            together = " with others of its hour, see `max_per_hour` and `max_share`," if slug in trace.bundled else ""
+            yield f"              published{together} in {address}{unless}"
 
 
 def facts(trace: Trace) -> dict[str, Any]:

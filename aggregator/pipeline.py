@@ -7,8 +7,8 @@
     reading:  sniff → parsers → identity → clean        outcome:  identity → dedup → features → tagging → topics
               kind    entries   which      articles               keys       stories   words     tags     membership
 
-    relating → store.dirty → store.stories_in → compose → store.pin → formats.render → publish
-    stories    topics        stories          feed       ids          bytes            files
+    relating → store.dirty → entering → store.stories_in → compose → store.pin → formats.render → publish
+    stories    topics        when       stories          feed       ids          bytes            files
     of one event
 
 A file is moved only after its article is stored, and publishing only repeats what the store says, so either can be cut
@@ -152,7 +152,8 @@ class Pipeline:
         publish.withdraw(public | operator.get("public", set()), self.config.public)
         publication.publish_list(self.config)
         publish.withdraw(known.keys() - public | operator.get("private", set()), self.config.private)
-        stored_editions.register(self.database, known.keys() - topics.keys(), now)
+        others = {name for name, edition in known.items() if not edition.is_its_topics}
+        stored_editions.register(self.database, others, now)
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
         steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
@@ -161,14 +162,15 @@ class Pipeline:
             retag.compare_all(self.database, self.config.links, progress)
             stored_topics.note(self.database, "links", link_rules)
         settings = self.config.settings
-        shown = [settings.base_url, settings.tag_authority, *settings.hubs, repr(self.config.topics)]
-        shown.append(repr(settings.everything))
+        shown = [settings.base_url, settings.tag_authority, *settings.hubs, settings.timezone, settings.digest_at]
+        shown += [repr(self.config.topics), repr(settings.everything)]
         shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
         stored_topics.touch_all_if(self.database, "shown", digest(shown))
         if self._publishes:
             missing = self._missing(known)
-            stored_topics.republish(self.database, missing & topics.keys(), archives=True)
-            stored_editions.republish(self.database, missing - topics.keys())
+            slugs = {known[name].topics[0] for name in missing - others}
+            stored_topics.republish(self.database, slugs, archives=True)
+            stored_editions.republish(self.database, missing & others)
         return chain(steps, self._folded_again())
 
     def _missing(self, known: Mapping[str, Edition]) -> set[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from aggregator import archive, compose, editions, opml, publish
+from aggregator import archive, bundles, compose, digesting, editions, entering, opml, publish
 from aggregator.config import Config, Topic, yamlfile
 from aggregator.errors import ConfigError
 from aggregator.models import Feed, Subscriber
@@ -16,6 +16,7 @@ from aggregator.opml import Outline
 from aggregator.store import Database
 from aggregator.store import pages as stored_pages
 from aggregator.store import subscribers as stored_subscribers
+from aggregator.store import told as stored_told
 from aggregator.store import topics as stored_topics
 from aggregator.store import withdrawals as stored_withdrawals
 from aggregator.store.pages import Page
@@ -67,13 +68,18 @@ def publish_topic(
     topic = config.topics.get(dirty.slug)
     if topic is None:
         return 0
+    entering.admit(dirty.slug, topic, database, now)
     since = now - topic.horizon
-    stories = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit, **_manner(topic))
-    feed = _composed(dirty, stories, config, database)
+    found = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit, **_manner(topic))
+    per_event = topic.stories == "one-per-event"
+    some = stored_told.bundles(database, dirty.slug, since, limit=bundles.MOST, one_per_event=per_event)
+    shown = bundles.shown(found, some, topic.limit)
+    feed = _composed(dirty, shown.stories, config, database)
+    feed = _with_bundles(feed, shown, dirty, config, database, most=bundles.MOST_STORIES)
     archived = archive.Archived()
     if not topic.private:
-        shown = archive.Shown(since, stories[-1] if len(stories) == topic.limit else None)
-        archived = archive.bring_up(dirty.slug, topic, shown, database, now)
+        held = archive.Shown(since, shown.last, shown.bundles.keys())
+        archived = archive.bring_up(dirty.slug, topic, held, database, now)
     changed = sum(_publish_page(page, dirty, config, database) for page in archived.pages)
     if archived.last:
         feed = replace(feed, previous=compose.page_urls(dirty.slug, archived.last, config.settings.base_url))
@@ -82,15 +88,20 @@ def publish_topic(
     feed = compose.with_withdrawn(feed, gone, config.settings.base_url)
     root = config.private if topic.private else config.public
     changed += publish.publish(feed, dirty.slug, root, private=topic.private)
+    digested = digesting.bring_up(dirty, topic, config, database, now)
+    changed += digested.changed
     if not topic.private:
-        tell(compose.urls(dirty.slug, config.settings.base_url).values(), config, database, now)
-    oldest = min((story.founded_at for story in stories), default=None)
+        names = editions.published_with(dirty.slug, topic)
+        urls = (url for name in names for url in compose.urls(name, config.settings.base_url).values())
+        tell(list(urls), config, database, now)
+    oldest = min((*(story.founded_at for story in shown.stories), *shown.bundles), default=None)
     expires_at = oldest + topic.horizon if oldest and topic.max_age else None
     share()
     is_left = archived.pages and stored_pages.changed(database, dirty.slug, limit=1)
     again_at = now if is_left else archived.again_at
-    again_at = min(filter(None, (expires_at, again_at)), default=None)
-    stored_topics.mark_published(database, dirty, again_at, editions.behind(dirty.slug, topic))
+    next_at = min(filter(None, (expires_at, again_at, digested.again_at)), default=None)
+    behind = editions.behind(dirty.slug, topic)
+    stored_topics.mark_published(database, dirty, next_at, behind, digested_at=digested.digested_at)
     return changed
 
 
@@ -105,11 +116,33 @@ def _publish_page(page: Page, dirty: DirtyTopic, config: Config, database: Datab
     """Write a page of the archive, or take it away if there is nothing on it any more."""
     slug, base_url = dirty.slug, config.settings.base_url
     stories = stored_topics.stories_on(database, slug, page.number, **_manner(config.topics[slug]))
+    per_event = config.topics[slug].stories == "one-per-event"
+    some = stored_told.bundles_on(database, slug, page.number, one_per_event=per_event)
+    shown = bundles.Shown(stories, some, is_full=False)
     before = stored_pages.before(database, slug, page.number)
-    feed = compose.page(_composed(dirty, stories, config, database), slug, page.number, before, base_url)
+    feed = _with_bundles(_composed(dirty, stories, config, database), shown, dirty, config, database)
+    feed = compose.page(feed, slug, page.number, before, base_url)
     changed = publish.publish_page(feed, slug, page.number, config.public)
-    stored_pages.mark_published(database, slug, page, is_empty=not stories)
+    stored_pages.mark_published(database, slug, page, is_empty=not feed.items)
     return changed
+
+
+def _with_bundles(
+    feed: Feed, shown: bundles.Shown, dirty: DirtyTopic, config: Config, database: Database, most: int | None = None
+) -> Feed:
+    """The feed with its bundles, in each of which so many stories are named."""
+    items = {
+        hour: bundles.item(
+            hour,
+            entered,
+            stored_told.told(database, entered[:most]),
+            dirty.slug,
+            config.topics[dirty.slug],
+            config.settings,
+        )
+        for hour, entered in shown.bundles.items()
+    }
+    return bundles.together(feed, shown.stories, items)
 
 
 def _composed(dirty: DirtyTopic, stories: Sequence[StoredStory], config: Config, database: Database) -> Feed:

@@ -91,7 +91,9 @@ class Shared:
 
     def _changed(self, edition: str, known: dict[str, int | None]) -> Iterator[Rendition]:
         """The files of an edition as they lie here, where all have others."""
-        here = {self._name(path): path for root in self._roots for path in publish.files_of(edition, root)}
+        names = editions.rendered_with(edition, self._config())
+        paths = (path for root in self._roots for name in names for path in publish.files_of(name, root))
+        here = {self._name(path): path for path in paths}
         for name, path in here.items():
             changed_at = publish.date_of(path)
             if changed_at is not None and known.get(name) != changed_at:

@@ -1,12 +1,14 @@
-"""The small types of the configuration: durations, sizes, addresses, secrets, and how a person writes them."""
+"""The small types of the configuration: durations, sizes, shares, addresses, secrets, and how a person writes them."""
 
 import os
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +30,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION = r"^(\d{1,6})\s*(s|m|h|d|w)$"
 _OF_FOLDER = "aggregator_"  # before the names of credentials that systemd has loaded from the folder of our unit
+_PERCENT = r"^(\d{1,3})\s*%$"
 _SIZE = r"^(\d{1,9})\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)$"
 
 
@@ -94,6 +97,26 @@ def _written_size(value: int) -> str:
     return f"{value // _BYTES[unit]}{unit}"
 
 
+def _percent(value: Any) -> Any:
+    if isinstance(value, int):
+        return value
+    match = re.match(_PERCENT, str(value))
+    if not match or not 1 <= int(match[1]) <= 100:
+        raise ValueError("a share is written in percent, from 1% to 100%, such as '30%'")
+    return int(match[1])
+
+
+def _zone(value: str) -> str:
+    if value != "UTC":  # which is there on machines without a tz database, too
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            near = get_close_matches(value, sorted(available_timezones()), n=1)
+            meant = f" (did you mean '{near[0]}'?)" if near else ""
+            raise ValueError(f"a time zone is named as in 'Europe/Zurich' or 'UTC'{meant}") from None
+    return value
+
+
 def _network(value: Any) -> Any:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
@@ -156,6 +179,9 @@ Size = Annotated[
     PlainSerializer(_written_size, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": _SIZE}),
 ]
+Percent = Annotated[int, BeforeValidator(_percent), WithJsonSchema({"type": "string", "pattern": _PERCENT})]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+TimeOfDay = Annotated[str, Written(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of the day is written like '07:00'")]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
 LanguageCode = Annotated[
     str, WithJsonSchema({"type": "string", "pattern": "^[a-z]{2,3}$"}), AfterValidator(iso639.checked)

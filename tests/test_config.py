@@ -128,6 +128,24 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
             "1:9: fetch.total: a duration is at most 100 years",
             id="ages",
         ),
+        *(
+            pytest.param(
+                "topics.yaml", f"topics:\n  t:\n    title: T\n    any: [country:china]\n    {line}\n", problem, id=line
+            )
+            for line, problem in (
+                ("digests: [daily, yearly]", "5:22: topics.t.digests.1: must be 'hourly', 'daily' or 'weekly'"),
+                ("digests: [daily, daily]", "5:5: topics.t.digests: one kind of digest stands here twice"),
+                (
+                    "timezone: Europe/Zurch",
+                    "5:5: topics.t.timezone: a time zone is named as in 'Europe/Zurich' or 'UTC' (did",
+                ),
+                ("timezone: ../../etc/passwd", "5:5: topics.t.timezone: a time zone is named as in 'Europe/Zurich'"),
+                ("digest_at: 24:00", "5:5: topics.t.digest_at: a time of the day is written like '07:00'"),
+                ("max_per_hour: 0", "5:5: topics.t.max_per_hour: must be at least 1"),
+                ("max_share: 0.3", "5:5: topics.t.max_share: a share is written in percent, from 1% to 100%"),
+                ("max_share: 101%", "5:5: topics.t.max_share: a share is written in percent, from 1% to 100%"),
+            )
+        ),
         pytest.param("topics.yaml", "topics: {}\n", "1:1: topics: must have at least 1 entry", id="no topics"),
         pytest.param(
             "topics.yaml",
@@ -459,3 +477,16 @@ def test_no_message_shows_a_secret(config_directory: Path, line: str) -> None:
         config.load(config_directory, {})
     assert "sources.yaml:2:" in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_digests_and_caps(directory: Path) -> None:
+    text = "digests: [weekly, daily]\n    timezone: Asia/Kathmandu\n    digest_at: 07:30\n    max_share: 30 %\n    max_per_hour: 9\n"
+    more = "  b: {title: B, any: [country:china], extends: a, digests: [hourly]}\n"
+    (directory / "topics.yaml").write_text(f"topics:\n  a:\n    title: A\n    any: [country:china]\n    {text}{more}")
+    found = config.load(directory, {"AGGREGATOR_TIMEZONE": "Europe/Zurich"})
+    assert (found.settings.timezone, found.settings.digest_at) == ("Europe/Zurich", "00:00")
+    one, other = found.topics.values()
+    looks = (one.timezone, one.digest_at, one.max_share, one.max_per_hour)
+    assert (one.digests, looks) == (("weekly", "daily"), ("Asia/Kathmandu", "07:30", 30, 9))
+    assert other.digests == ("hourly",)
+    assert (other.timezone, other.digest_at, other.max_share, other.max_per_hour) == looks

@@ -78,6 +78,30 @@ def test_stories_of_older_versions_have_the_dates_of_their_founders(
     assert founded == datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def test_what_feeds_of_older_versions_show_has_entered_when_it_was_seen(
+    unmigrated_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(database_module, "HEAD", "0012")
+        patch.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0012"))
+        old = unmigrated_database()
+        with old.writing() as connection:
+            found = MetaData()
+            found.reflect(connection)
+            tables = {name: found.tables[name] for name in ("sources", "articles", "stories", "topics", "memberships")}
+            connection.execute(tables["sources"].insert(), filled(tables["sources"], id="a", active=True))
+            connection.execute(tables["topics"].insert(), filled(tables["topics"], slug="t"))
+            for key, hidden in (("1", False), ("2", True), ("3", None)):
+                connection.execute(tables["articles"].insert(), filled(tables["articles"], key=key, source="a"))
+                connection.execute(tables["stories"].insert(), filled(tables["stories"], id=key, lead=key))
+                row = filled(tables["memberships"], topic="t", story=key, hidden=hidden)
+                connection.execute(tables["memberships"].insert(), row)
+    table = schema.memberships
+    with unmigrated_database().reading() as connection:
+        rows = connection.execute(select(table.c.entered_at, table.c.bundled_at).order_by(table.c.story)).all()
+    assert [tuple(row) for row in rows] == [(datetime(2026, 1, 1, tzinfo=UTC), None), (None, None), (None, None)]
+
+
 def filled(table: Table, **given: Any) -> dict[str, Any]:
     """A row with something in each column that must not be empty."""
     needed = [column for column in table.c if not column.nullable and column.server_default is None]

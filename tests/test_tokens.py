@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 def found(config_directory: Path) -> Config:
     """The shipped configuration with one topic made private."""
     path = config_directory / "topics.yaml"
-    path.write_text(path.read_text().replace("  energy:\n", "  energy:\n    private: true\n"))
+    path.write_text(path.read_text().replace("  energy:\n", "  energy:\n    private: true\n    digests: [daily]\n"))
     return config.load(config_directory, {})
 
 
@@ -57,7 +57,7 @@ async def client(found: Config, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             yield made
 
 
-@pytest.mark.parametrize("extension", ["atom", "rss", "json"])
+@pytest.mark.parametrize("extension", ["atom", "rss", "json", "daily.atom"])
 async def test_feed_is_there_for_who_has_the_token_and_for_nobody_else(
     client: TestClient, found: Config, extension: str
 ) -> None:

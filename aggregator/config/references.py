@@ -1,8 +1,8 @@
 """Rules that are used by name, and topics that extend topics: what they stand for.
 
 A topic that extends another holds where the other does and its own rules hold as well. It takes over `language`,
-`max_age`, `min_independent_sources`, `private`, `stories`, `related`, `reasons` and `limit` where it says nothing of
-them; the first four it may narrow, and never widen.
+`max_age`, `min_independent_sources` and `private` where it says nothing of them, and may narrow but never widen them;
+likewise how the other's feed looks (`_INHERITED`), which it may change as it likes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,17 @@ from aggregator.errors import Problem
 MAX_RULES = 5_000  # in one topic, when all names are followed
 MAX_DEPTH = 40  # of rules in rules, where names lead
 
-_INHERITED = ("stories", "related", "reasons", "limit")
+_INHERITED = (
+    "stories",
+    "related",
+    "reasons",
+    "limit",
+    "max_per_hour",
+    "max_share",
+    "digests",
+    "timezone",
+    "digest_at",
+)
 
 
 def circles(file: YamlFile) -> Iterator[Problem]:

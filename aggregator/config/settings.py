@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from aggregator.addresses import is_outside
 from aggregator.registry import Options
-from aggregator.units import Duration, Network, Pause, ProxyUrl, Size, Written
+from aggregator.units import Duration, Network, Pause, ProxyUrl, Size, TimeOfDay, Written, ZoneName
 
 _LISTS = ("allow", "callbacks", "trusted_proxies")  # in the environment: words
 _AUTHORITY = Written(
@@ -221,6 +221,12 @@ class Settings(Options):
     reload: Literal["watch", "signal"] = Field(
         "watch",
         description="When a changed configuration is taken over: when its files have been saved, or on SIGHUP only.",
+    )
+    timezone: ZoneName = Field(
+        "UTC", description="Whose clocks digests go by, such as Europe/Zurich; a topic may have its own."
+    )
+    digest_at: TimeOfDay = Field(
+        "00:00", description="When the days and weeks of digests begin; a topic may have its own."
     )
     poll: Poll = Poll()
     fetch: Fetch = Fetch()

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, Wit
 
 from aggregator import registry
 from aggregator.registry import Leaf, Options
-from aggregator.units import LONGEST, Duration, LanguageCode, Written
+from aggregator.units import LONGEST, Duration, LanguageCode, Percent, TimeOfDay, Written, ZoneName
 
 ABOUT = 25  # from this score on an article is about a concept; below, it mentions it
 QUANTIFIERS = ("all", "any", "none")
@@ -140,6 +140,17 @@ class Topic(Group):
         max_length=10,
         description="Each has a feed with the stories of all its public topics; the first is a folder.",
     )
+    max_per_hour: int | None = Field(
+        None, ge=1, le=10_000, description="Stories that enter the feed in an hour; the rest are in one item together."
+    )
+    max_share: Percent | None = Field(
+        None, description="Of one source among the last `limit` stories; the rest are in one item for each hour."
+    )
+    digests: Annotated[tuple[Literal["hourly", "daily", "weekly"], ...], AfterValidator(_once)] = Field(
+        (), description="Feeds with one item for each hour, day or week."
+    )
+    timezone: ZoneName | None = Field(None, description="Whose clocks digests go by, instead of that for all topics.")
+    digest_at: TimeOfDay | None = Field(None, description="When days and weeks begin, instead of that for all topics.")
     private: bool = Field(False, description="Only for those who have a token: see `aggregator token add`.")
     examples: Examples = Field(Examples(), description="Articles that must, and must not, be in it; `check` asks them.")
 

@@ -5,31 +5,42 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Integer, bindparam, func, insert, or_, select, tuple_, update
 
+from aggregator.periods import hour_of
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
-from aggregator.store.schema import memberships, pages
+from aggregator.store.schema import memberships, pages, topics
 
 _OF_TOPIC = pages.c.topic == bindparam("slug")
+_IS_ON_NONE = (memberships.c.topic == bindparam("slug")) & memberships.c.page.is_(None)
 _WAITING = (
     select(memberships.c.story, memberships.c.dated_at, memberships.c.hidden)
     .where(
-        memberships.c.topic == bindparam("slug"),
-        memberships.c.page.is_(None),
+        _IS_ON_NONE,
         memberships.c.hidden.is_not(None),
         memberships.c.dated_at.is_not(None),
+        memberships.c.bundled_at.is_(None),
     )
     .order_by(memberships.c.dated_at, memberships.c.story.desc())
     .limit(bindparam("most"))
+)
+_BUNDLES_WAITING = (
+    select(memberships.c.bundled_at)
+    .where(_IS_ON_NONE, memberships.c.bundled_at < bindparam("hour"))
+    .distinct()
+    .order_by(memberships.c.bundled_at)
+    .limit(bindparam("most", type_=Integer()))
 )
 _LAST = select(func.max(pages.c.number), func.max(pages.c.sealed_at)).where(_OF_TOPIC)
 _PUT: Any = (
     update(memberships)
     .where(
-        memberships.c.topic == bindparam("slug"),
-        memberships.c.page.is_(None),
-        memberships.c.story.in_(bindparam("ids", expanding=True)),
+        _IS_ON_NONE,
+        or_(
+            memberships.c.story.in_(bindparam("ids", expanding=True)),
+            memberships.c.bundled_at.in_(bindparam("hours", expanding=True)),
+        ),
     )
     .values(page=bindparam("number"))
 )
@@ -56,15 +67,24 @@ _PAGES_OF = select(memberships.c.topic, memberships.c.page).where(
     memberships.c.story.in_(bindparam("stories", expanding=True)), memberships.c.page.is_not(None)
 )
 _TOUCH = _CHANGE.where(tuple_(pages.c.topic, pages.c.number).in_(_PAGES_OF))
+_TELL_ANEW = update(topics).values(digested_at=None)
+_DIGESTED = (
+    select(memberships.c.topic)
+    .join(topics, topics.c.slug == memberships.c.topic)
+    .where(
+        memberships.c.story.in_(bindparam("stories", expanding=True)), memberships.c.entered_at < topics.c.digested_at
+    )
+)
+_TOUCH_DIGESTS = _TELL_ANEW.where(topics.c.slug.in_(_DIGESTED.correlate(None)))
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A story of a topic that is on no page."""
+    """A story of a topic, or a bundle of an hour that is over, that is on no page."""
 
-    story: str
-    dated_at: datetime
-    hidden: bool  # the feed does not show it
+    story: str  # empty: a bundle
+    dated_at: datetime  # of a bundle the beginning of its hour
+    hidden: bool = False  # the feed does not show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +95,13 @@ class Page:
     changes: int
 
 
-def waiting(database: Database, slug: str, *, limit: int) -> list[Waiting]:
-    """The oldest stories of a topic that are on no page, at most so many, the oldest first."""
+def waiting(database: Database, slug: str, now: datetime, *, limit: int) -> list[Waiting]:
+    """The oldest stories and bundles of a topic that are on no page, at most so many, the oldest first."""
+    asked = {"slug": slug, "most": limit, "hour": hour_of(now)}
     with database.reading() as connection:
-        rows = connection.execute(_WAITING, {"slug": slug, "most": limit})
-        return [Waiting(row.story, row.dated_at, bool(row.hidden)) for row in rows]
+        stories = [Waiting(row.story, row.dated_at, bool(row.hidden)) for row in connection.execute(_WAITING, asked)]
+        bundles = [Waiting("", hour) for hour in connection.execute(_BUNDLES_WAITING, asked).scalars()]
+    return sorted((*stories, *bundles), key=lambda one: one.dated_at)[:limit]
 
 
 def sealed_at(database: Database, slug: str) -> datetime | None:
@@ -89,13 +111,15 @@ def sealed_at(database: Database, slug: str) -> datetime | None:
         return found
 
 
-def seal(database: Database, slug: str, groups: Iterable[Collection[str]], now: datetime) -> None:
-    """Put stories on new pages, one for each group."""
+def seal(database: Database, slug: str, groups: Iterable[Collection[Waiting]], now: datetime) -> None:
+    """Put what waits on new pages, one for each group."""
     with database.writing() as connection:
         last = connection.execute(_LAST, {"slug": slug}).one()[0] or 0
-        for number, ids in enumerate(groups, last + 1):
+        for number, group in enumerate(groups, last + 1):
+            ids = [one.story for one in group if one.story]
+            hours = [one.dated_at for one in group if not one.story]
             connection.execute(insert(pages), {"topic": slug, "number": number, "sealed_at": now, "changes": 1})
-            connection.execute(_PUT, {"slug": slug, "number": number, "ids": list(ids)})
+            connection.execute(_PUT, {"slug": slug, "number": number, "ids": ids, "hours": hours})
 
 
 def before(database: Database, slug: str, number: int | None = None) -> int | None:
@@ -123,11 +147,13 @@ def mark_published(database: Database, slug: str, page: Page, *, is_empty: bool)
 
 
 def touch(connection: Connection, stories: Iterable[str]) -> None:
-    """Note that the pages on which these stories are have changed: while the stories are still on them."""
+    """Note that the pages, and the digests, in which these stories are have changed: while the stories are in them."""
     for chunk in chunks(stories):
         connection.execute(_TOUCH, {"stories": chunk})
+        connection.execute(_TOUCH_DIGESTS, {"stories": chunk})
 
 
 def touch_all(connection: Connection, slugs: Collection[str] | None = None) -> None:
-    """Note that all pages have changed, or those of these topics."""
+    """Note that all pages and digests have changed, or those of these topics."""
     connection.execute(_CHANGE if slugs is None else _CHANGE.where(pages.c.topic.in_(slugs)))
+    connection.execute(_TELL_ANEW if slugs is None else _TELL_ANEW.where(topics.c.slug.in_(slugs)))

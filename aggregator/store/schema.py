@@ -383,6 +383,7 @@ topics = Table(
     Column("changes", Integer, nullable=False, comment="counts up whenever something in the topic changes"),
     Column("published_changes", Integer, nullable=False, comment="the count that the published files show"),
     Column("expires_at", UtcDateTime, comment="when the oldest item becomes too old for the feed"),
+    Column("digested_at", UtcDateTime, comment="the digests tell what entered before; empty: some of it has changed"),
     Column(
         "filled", Boolean, nullable=False, server_default=true(), comment="false: new, and the past not yet looked at"
     ),
@@ -405,10 +406,30 @@ memberships = Table(
     Column("dated_at", UtcDateTime, comment="of the article that founded the story"),
     Column("lang", String(3), comment="of the article that leads the story"),
     Column("page", Integer, comment="of the topic's archive; empty: not in it"),
+    Column("entered_at", UtcDateTime, comment="when the feed first showed it; empty: it does not, or not yet"),
+    Column("bundled_at", UtcDateTime, comment="the hour in whose bundle it is; empty: it has an item of its own"),
+    Index(None, "topic", "entered_at"),  # what entered in a period
     Index(None, "topic", "page"),  # what is on a page, what is on none
     Index(None, "story"),  # the topics of a story
     Index(None, "topic", "dated_at"),  # the latest stories of a topic
     Index(None, "topic", "lang", "dated_at"),  # and in one language
+)
+
+WAITS_TO_ENTER = memberships.c.entered_at.is_(None) & memberships.c.hidden.is_(False)
+Index(  # what waits to enter: hardly anything
+    "ix_memberships_waiting",
+    memberships.c.topic,
+    memberships.c.dated_at,
+    sqlite_where=WAITS_TO_ENTER,
+    postgresql_where=WAITS_TO_ENTER,
+)
+_IS_BUNDLED = memberships.c.bundled_at.is_not(None)
+Index(  # the latest bundles
+    "ix_memberships_topic_bundled_at",
+    memberships.c.topic,
+    memberships.c.bundled_at,
+    sqlite_where=_IS_BUNDLED,
+    postgresql_where=_IS_BUNDLED,
 )
 
 withdrawn = Table(
@@ -445,6 +466,8 @@ departed = Table(  # what a feed has shown, and shows again if it comes back
     metadata,
     Column("topic", String(64), ForeignKey("topics.slug", ondelete="CASCADE"), primary_key=True),
     Column("story", KEY, ForeignKey("stories.id", ondelete="CASCADE"), primary_key=True),
+    Column("entered_at", UtcDateTime, comment="as in `memberships`"),
+    Column("bundled_at", UtcDateTime, comment="likewise"),
     Index(None, "story"),  # deleted with it
     sqlite_with_rowid=False,
 )

@@ -59,6 +59,8 @@ _TAKEN = union_all(
     select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
 )
 IS_SHOWN = or_(memberships.c.hidden.is_(False), bindparam("past", type_=Boolean()))
+_HAS_AN_ITEM = memberships.c.hidden.is_(False) & memberships.c.bundled_at.is_(None)
+_IS_SHOWN = or_(_HAS_AN_ITEM, bindparam("past", type_=Boolean()))
 _STORIES = (
     select(
         stories.c.id.label("story_id"),
@@ -72,7 +74,7 @@ _STORIES = (
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
     .join(FOUNDER, FOUNDER.c.key == stories.c.id)
-    .where(memberships.c.topic == bindparam("topic"), IS_SHOWN)
+    .where(memberships.c.topic == bindparam("topic"), _IS_SHOWN)
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
 )
 _IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
@@ -81,7 +83,7 @@ _time: Any = bindparam("time", type_=UtcDateTime())
 _comes_after = and_(  # the first of the two is for the index
     memberships.c.dated_at <= _time, or_(memberships.c.dated_at < _time, memberships.c.story > bindparam("name"))
 )
-_IS_ON_PAGE = memberships.c.page == bindparam("page")
+_IS_ON_PAGE = (memberships.c.page == bindparam("page")) & memberships.c.bundled_at.is_(None)
 _others, _their_founders = stories.alias("others"), articles.alias("their_founders")
 _IS_FIRST, _OTHER_IS_FIRST = stories.c.id == stories.c.event, _others.c.id == _others.c.event
 _CAME_BEFORE = or_(
@@ -109,8 +111,8 @@ _OF_THE_EVENT = (  # others in the topic that go before: the event's first story
         _IS_IN_THE_TOPIC,
     )
 )
-_IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
-IS_ONE_PER_EVENT = _IS_LOOKED_AT & not_(_OF_THE_EVENT.correlate(stories, FOUNDER).exists())
+IS_LOOKED_AT = or_(stories.c.event.is_not(None), not_(stories.c.unrelated))
+IS_ONE_PER_EVENT = IS_LOOKED_AT & not_(_OF_THE_EVENT.correlate(stories, FOUNDER).exists())
 _ONE_PER_EVENT = _STORIES_IN.where(IS_ONE_PER_EVENT)
 _ON_PAGE = _STORIES.where(_IS_ON_PAGE)
 _ONE_PER_EVENT_ON_PAGE = _ON_PAGE.where(IS_ONE_PER_EVENT)
@@ -170,6 +172,7 @@ class DirtyTopic:
     slug: str
     changes: int
     created_at: datetime
+    digested_at: datetime | None = None  # its digests tell what entered before; None: they are to be published anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,15 +280,20 @@ def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
     """Topics whose published files are not, or no longer, what the store says."""
     with database.reading() as connection:
         rows = connection.execute(_DIRTY, {"now": now})
-        return [DirtyTopic(row.slug, row.changes, row.created_at) for row in rows]
+        return [DirtyTopic(row.slug, row.changes, row.created_at, row.digested_at) for row in rows]
 
 
 def mark_published(
-    database: Database, topic: DirtyTopic, expires_at: datetime | None, behind: Collection[str] = ()
+    database: Database,
+    topic: DirtyTopic,
+    expires_at: datetime | None,
+    behind: Collection[str] = (),
+    *,
+    digested_at: datetime | None = None,
 ) -> None:
     """The files of a topic are what the store said when `topic` was read; the editions `behind` it are not."""
     with database.writing() as connection:
-        shown = {"published_changes": topic.changes, "expires_at": expires_at}
+        shown = {"published_changes": topic.changes, "expires_at": expires_at, "digested_at": digested_at}
         connection.execute(_PUBLISHED, {"published": topic.slug, **shown})
         stored_editions.touch(connection, behind)
 
@@ -314,8 +322,9 @@ def stories_in(
     after: tuple[datetime, str] | None = None,
 ) -> list[StoredStory]:
     """A topic's stories dated `since` or later, newest first, each with so many related ones; of those about one event,
-    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show.
-    Those `after` a story in this order, by its date and id, to go through them piece by piece."""
+    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show,
+    and those that are in bundles there. Those `after` a story in this order, by its date and id, to go through them
+    piece by piece."""
     statement = _ONE_PER_EVENT if one_per_event else _STORIES_IN
     asked = {"topic": slug, "since": since, "limit": limit, "past": past}
     if after is not None:
@@ -326,7 +335,8 @@ def stories_in(
 def stories_on(
     database: Database, slug: str, page: int, *, one_per_event: bool = False, related: int = 0
 ) -> list[StoredStory]:
-    """The stories on a page of a topic's archive, newest first; as `stories_in`, whether or not the feed shows them."""
+    """The stories on a page of a topic's archive, newest first; as `stories_in`, whether or not the feed shows them.
+    Without those in bundles."""
     statement = _ONE_PER_EVENT_ON_PAGE if one_per_event else _ON_PAGE
     return _found(database, statement, {"topic": slug, "page": page, "past": True}, related)
 
@@ -400,6 +410,13 @@ def hiding(database: Database, story: str) -> frozenset[str]:
     hidden = select(memberships.c.topic).where(memberships.c.story == story, memberships.c.hidden.is_not(False))
     with database.reading() as connection:
         return frozenset(connection.execute(hidden).scalars())
+
+
+def bundling(database: Database, story: str) -> frozenset[str]:
+    """The topics in whose feeds a story is in a bundle."""
+    bundled = select(memberships.c.topic).where(memberships.c.story == story, memberships.c.bundled_at.is_not(None))
+    with database.reading() as connection:
+        return frozenset(connection.execute(bundled).scalars())
 
 
 def dates(database: Database, since: datetime) -> dict[str, list[datetime]]:

@@ -84,6 +84,21 @@ _DESCRIBE = (
     )
     .values(dated_at=_FOUNDED, lang=_LANG)
 )
+_others = memberships.alias()
+_PAGE_OF_BUNDLE = (
+    select(func.min(_others.c.page))
+    .where(_others.c.topic == memberships.c.topic, _others.c.bundled_at == memberships.c.bundled_at)
+    .scalar_subquery()
+)
+_REJOIN = (
+    update(memberships)
+    .where(
+        memberships.c.story.in_(bindparam("stories", expanding=True)),
+        memberships.c.bundled_at.is_not(None),
+        memberships.c.page.is_(None),
+    )
+    .values(page=_PAGE_OF_BUNDLE)
+)
 _LEAVE = delete(memberships).where(memberships.c.topic == bindparam("left"), memberships.c.story == bindparam("by"))
 _TOUCH = update(topics).where(topics.c.slug == bindparam("touched")).values(changes=topics.c.changes + 1)
 _OTHER_LEAD = (stories.c.id == bindparam("story")) & (stories.c.lead != bindparam("leading"))
@@ -325,15 +340,16 @@ def replace_memberships(
     told = {_told(item) for item in after}
     pages.touch(connection, {item.story for item in before if _told(item) not in told})
     if ended:
-        _note_departed(database, connection, ended & {(row.topic, row.story) for row in rows if row.hidden is False})
+        _note_departed(database, connection, [row for row in rows if (row.topic, row.story) in ended])
         connection.execute(_LEAVE, [{"left": topic, "by": story} for topic, story in sorted(ended)])
-    shown_before = _departed(connection, by_story) if is_past else set()
+    shown_before = _departed(connection, (story for story in by_story if story not in new))
+    unseen = {"hidden": None if is_past else False, "entered_at": None, "bundled_at": None}
     begun = [
-        fields_of(item) | {"hidden": None if is_past and _in_order(item) not in shown_before else False}
-        for item in sorted(after - before, key=_in_order)
+        fields_of(item) | shown_before.get(_in_order(item), unseen) for item in sorted(after - before, key=_in_order)
     ]
     if begun:
         connection.execute(database.upsert(memberships, "score", "reasons", "rules"), begun)
+        _rejoin(connection, [str(row["story"]) for row in begun if row["entered_at"]])
     return before, after
 
 
@@ -342,16 +358,29 @@ def membership_of(row: Any) -> Membership:
     return Membership(row.topic, row.story, row.score, tuple(row.reasons), row.rules)
 
 
-def _note_departed(database: Database, connection: Connection, shown: Collection[tuple[str, str]]) -> None:
-    """Remember what readers may have: when rules are mended, it is not hidden as a find from the past."""
-    rows = [{"topic": topic, "story": story} for topic, story in sorted(shown)]
+def _note_departed(database: Database, connection: Connection, left: Iterable[Any]) -> None:
+    """Remember what readers may have: when rules are mended, it is not hidden as a find from the past, and it is in
+    the same digests as before."""
+    names = ("topic", "story", "entered_at", "bundled_at")
+    rows = [{name: row._mapping[name] for name in names} for row in left if row.hidden is False]
     if rows:
-        connection.execute(database.insert(departed).on_conflict_do_nothing(), rows)
+        statement = database.upsert(departed, "entered_at", "bundled_at")
+        connection.execute(statement, sorted(rows, key=lambda row: (row["topic"], row["story"])))
 
 
-def _departed(connection: Connection, story_ids: Iterable[str]) -> set[tuple[str, str]]:
-    found = (connection.execute(_DEPARTED, {"stories": chunk}) for chunk in chunks(story_ids))
-    return {(row.topic, row.story) for rows in found for row in rows}
+def _departed(connection: Connection, story_ids: Iterable[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    found = (row for chunk in chunks(story_ids) for row in connection.execute(_DEPARTED, {"stories": chunk}))
+    return {
+        (row.topic, row.story): {"hidden": False, "entered_at": row.entered_at, "bundled_at": row.bundled_at}
+        for row in found
+    }
+
+
+def _rejoin(connection: Connection, story_ids: Collection[str]) -> None:
+    """What is back is told in its old digests, and with its bundle, wherever that is."""
+    for chunk in chunks(story_ids):
+        connection.execute(_REJOIN, {"stories": chunk})
+    pages.touch(connection, story_ids)
 
 
 def describe_memberships(connection: Connection, story_ids: Iterable[str]) -> None:

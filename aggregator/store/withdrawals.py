@@ -14,7 +14,12 @@ _AMONG: Any = bindparam("ids", expanding=True)
 _SHOWN = (
     select(memberships.c.topic, memberships.c.story, memberships.c.score, memberships.c.lang)
     .join(stories, stories.c.id == memberships.c.story)
-    .where(memberships.c.story.in_(_AMONG), memberships.c.hidden.is_(False), stories.c.item_id.is_not(None))
+    .where(
+        memberships.c.story.in_(_AMONG),
+        memberships.c.hidden.is_(False),
+        memberships.c.bundled_at.is_(None),  # of those readers have no items
+        stories.c.item_id.is_not(None),
+    )
 )
 _lead = articles.alias()
 _LANG = bindparam("lang", type_=String())

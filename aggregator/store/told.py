@@ -1,0 +1,193 @@
+"""What digests and bundles tell of stories: less than feeds do, of more of them. And what entered a topic when."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer, Select, bindparam, func, select
+
+from aggregator.models import Attribution, Tag
+from aggregator.store.articles import among, chunks, tag_of
+from aggregator.store.database import Database
+from aggregator.store.schema import articles, memberships, sources, stories, tags
+from aggregator.store.topics import FOUNDER, IS_ONE_PER_EVENT
+
+_OF_TOPIC = memberships.c.topic == bindparam("topic")
+_TOLD = (
+    select(
+        memberships.c.story,
+        memberships.c.score,
+        memberships.c.reasons,
+        memberships.c.entered_at,
+        memberships.c.bundled_at,
+        stories.c.founded_at,
+        articles.c.key,
+        articles.c.title,
+        articles.c.summary,
+        articles.c.link,
+        articles.c.source,
+        sources.c.name,
+        sources.c.url,
+    )
+    .join(stories, stories.c.id == memberships.c.story)
+    .join(articles, articles.c.key == stories.c.lead)
+    .join(sources, sources.c.id == articles.c.source)
+    .join(FOUNDER, FOUNDER.c.key == stories.c.id)
+    .where(_OF_TOPIC, memberships.c.hidden.is_(False))
+)
+_ENTERED = _TOLD.where(memberships.c.entered_at >= bindparam("start"), memberships.c.entered_at < bindparam("end"))
+_BUNDLED = _TOLD.where(memberships.c.bundled_at.in_(among("hours")))
+_ONE_PER_EVENT = {one: one.where(IS_ONE_PER_EVENT) for one in (_ENTERED, _BUNDLED)}
+_HOURS = (
+    select(memberships.c.bundled_at)
+    .where(_OF_TOPIC, memberships.c.hidden.is_(False), memberships.c.bundled_at >= bindparam("since"))
+    .distinct()
+    .order_by(memberships.c.bundled_at.desc())
+    .limit(bindparam("most", type_=Integer()))
+)
+_HOURS_ON = (
+    select(memberships.c.bundled_at)
+    .where(_OF_TOPIC, memberships.c.page == bindparam("page"), memberships.c.bundled_at.is_not(None))
+    .distinct()
+)
+_LAST = select(func.max(memberships.c.entered_at)).where(_OF_TOPIC)
+_LAST_BEFORE = _LAST.where(memberships.c.entered_at < bindparam("before"))
+_COPIES = (
+    select(
+        articles.c.story,
+        articles.c.key,
+        articles.c.voice,
+        articles.c.source,
+        articles.c.first_seen_at,
+        sources.c.name,
+        sources.c.url,
+        articles.c.link,
+    )
+    .join(sources, sources.c.id == articles.c.source)
+    .where(articles.c.story.in_(among("stories")))
+    .order_by(articles.c.dated_at, articles.c.key)
+)
+_TAGS = select(tags).where(tags.c.article.in_(among("keys"))).order_by(tags.c.score.desc(), tags.c.concept)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A story of a topic, and when it entered."""
+
+    story: str
+    lead: str  # key of the article that leads it
+    title: str
+    summary: str
+    link: str | None
+    source: str  # of the lead
+    origin: Attribution  # likewise
+    score: int
+    reasons: tuple[str, ...]
+    founded_at: datetime
+    entered_at: datetime
+    bundled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldCopy:
+    """A copy of a story, with what is said of where it stands."""
+
+    key: str
+    voice: str
+    source: str
+    first_seen_at: datetime
+    attribution: Attribution
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A story with what is told of it beside its title."""
+
+    entered: Entered
+    copies: tuple[ToldCopy, ...]
+    tags: tuple[Tag, ...]
+
+
+def entered(
+    database: Database, slug: str, start: datetime, end: datetime, *, one_per_event: bool = False
+) -> list[Entered]:
+    """The stories of a topic that entered from `start` to just before `end`, the first ones first."""
+    return _found(database, _ENTERED, {"topic": slug, "start": start, "end": end}, one_per_event)
+
+
+def bundles(
+    database: Database, slug: str, since: datetime, *, limit: int, one_per_event: bool = False
+) -> dict[datetime, list[Entered]]:
+    """The latest bundles of a topic, by their hours, the latest first; none of an hour before `since`."""
+    with database.reading() as connection:
+        hours = list(connection.execute(_HOURS, {"topic": slug, "since": since, "most": limit}).scalars())
+    return _of_hours(database, slug, hours, one_per_event)
+
+
+def bundles_on(
+    database: Database, slug: str, page: int, *, one_per_event: bool = False
+) -> dict[datetime, list[Entered]]:
+    """The bundles on a page of a topic's archive."""
+    with database.reading() as connection:
+        hours = sorted(connection.execute(_HOURS_ON, {"topic": slug, "page": page}).scalars(), reverse=True)
+    return _of_hours(database, slug, hours, one_per_event)
+
+
+def told(database: Database, some: Sequence[Entered]) -> list[Told]:
+    """The stories with their copies and with what they are about."""
+    copies: Mapping[str, list[ToldCopy]] = defaultdict(list)
+    tagged: Mapping[str, list[Tag]] = defaultdict(list)
+    with database.reading() as connection:
+        for chunk in chunks(one.story for one in some):
+            for story, key, voice, source, seen_at, *facts in connection.execute(_COPIES, {"stories": chunk}):
+                copies[story].append(ToldCopy(key, voice, source, seen_at, Attribution(*facts)))
+        for chunk in chunks(one.lead for one in some):
+            for row in connection.execute(_TAGS, {"keys": chunk}):
+                tagged[row.article].append(tag_of(row))
+    return [Told(one, tuple(copies[one.story]), tuple(tagged[one.lead])) for one in some]
+
+
+def last_entered(database: Database, slug: str, before: datetime | None = None) -> datetime | None:
+    """When something entered a topic last; or when last before that."""
+    statement, asked = (_LAST, {"topic": slug}) if before is None else (_LAST_BEFORE, {"topic": slug, "before": before})
+    with database.reading() as connection:
+        found: datetime | None = connection.execute(statement, asked).scalar()
+        return found
+
+
+def _of_hours(
+    database: Database, slug: str, hours: Collection[datetime], one_per_event: bool
+) -> dict[datetime, list[Entered]]:
+    found: dict[datetime, list[Entered]] = {hour: [] for hour in hours}
+    if hours:
+        for one in _found(database, _BUNDLED, {"topic": slug, "hours": list(hours)}, one_per_event):
+            if one.bundled_at:
+                found[one.bundled_at].append(one)
+    return {hour: some for hour, some in found.items() if some}
+
+
+def _found(database: Database, statement: Select[Any], asked: Mapping[str, Any], one_per_event: bool) -> list[Entered]:
+    asked = {**asked, "past": False}
+    with database.reading() as connection:
+        rows = connection.execute(_ONE_PER_EVENT[statement] if one_per_event else statement, asked)
+        found = map(_entered, rows)
+        return sorted(found, key=lambda one: (one.entered_at, -one.score, -one.founded_at.timestamp(), one.story))
+
+
+def _entered(row: Any) -> Entered:
+    return Entered(
+        row.story,
+        row.key,
+        row.title,
+        row.summary,
+        row.link,
+        row.source,
+        Attribution(row.name, row.url, row.link),
+        row.score,
+        tuple(row.reasons),
+        row.founded_at,
+        row.entered_at,
+        row.bundled_at,
+    )
