@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregator import bundles
+from aggregator import bundles, digests
 from aggregator.store import Database, entering, schema, told, topics
 from aggregator.store import pages as stored_pages
 from aggregator.web import pages
@@ -26,6 +26,11 @@ on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.funct
 @pytest.fixture(autouse=True)
 def _without_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def _all_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "MOST_STORIES", 999)
 
 
 @pytest.fixture
@@ -189,6 +194,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.usefixtures("_all_told")
 @on_one_store
 @given(events, st.sampled_from(["max_per_hour: 3", "max_share: 20%", "max_per_hour: 4\n    max_share: 40%"]))
 def test_each_story_is_there_once_whatever_comes_when(

@@ -37,6 +37,11 @@ def _without_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def _all_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "MOST_STORIES", 999)
+
+
+@pytest.fixture
 def desk(config_directory: Path, database: Database) -> Desk:
     return Desk(config_directory, database, ALL)
 
@@ -264,6 +269,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.usefixtures("_all_told")
 @on_one_store
 @given(events, st.sampled_from(["UTC", "Europe/Zurich", "Asia/Kathmandu"]))
 def test_each_story_is_in_one_digest_of_each_kind_and_a_rebuild_gives_the_same_bytes(
