@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -96,6 +97,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._watch = Watch(self._make_due)
         self._clock = Clock()
+        self._places: tuple[Config | None, list[tuple[str, Path]]] = None, []  # folders, as a configuration has them
         self._called: set[str] = set()  # sources in whose folders something has happened
         self._polling: asyncio.Task[None] | None = None
         self._complained_at = float("-inf")  # monotonic
@@ -185,8 +187,12 @@ class Daemon:
         """Sources for workers on other machines, where this is one of several: folders that are not on this one."""
         if self._roles == set(ROLES):
             return frozenset()
-        watched = ((key, source.watched()) for key, source in self.config.sources.items() if source.host is None)
-        return frozenset(key for key, path in watched if path and not path.exists())
+        config, places = self._places
+        if config is not self.config:  # there may be very many sources
+            watched = ((key, source.watched()) for key, source in self.config.sources.items() if source.host is None)
+            places = [(key, path) for key, path in watched if path]
+            self._places = self.config, places
+        return frozenset(key for key, path in places if not path.exists())
 
     def _parts(self) -> list[str]:
         """What the watchdog is to hear of."""

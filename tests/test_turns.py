@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from aggregator import config, ending, publish, roles, runtime
 from aggregator.cli import main
+from aggregator.daemon import Daemon
 from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
@@ -324,3 +325,13 @@ def test_two_copies_that_come_to_two_workers_at_once_are_one_story(
         one()
     (copies,) = articles.stories(stores()).values()
     assert {copy.source for copy in copies} == {"folder:a", "folder:b"}
+
+
+def test_a_worker_with_some_of_the_roles_leaves_folders_alone_that_are_not_there(
+    database: Database, config_directory: Path
+) -> None:
+    (config_directory / "sources.yaml").write_text("sources: [{folder: ../a}, {folder: ../b}]\n")
+    (config_directory.parent / "a").mkdir()
+    found = config.load(config_directory, {})
+    assert Daemon(found, database, lambda: found, ["poll"])._absent() == {"folder:b"}
+    assert Daemon(found, database, lambda: found)._absent() == frozenset()

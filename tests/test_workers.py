@@ -153,11 +153,11 @@ def test_nothing_is_lost_and_nothing_comes_twice_whatever_happens(tmp_path: Path
         web = stack.enter_context(Web().running())
         workers = Fleet(tmp_path, f"{server}/{name}", web, POLL__SPACING="0s", RETENTION__ARTICLES="365d")
         stack.callback(workers.end)
-        workers.lease = 60.0
+        workers.lease = 90.0
         workers.sources(*map(fleet.host, range(count)))
         by_line = f"{server.rpartition(':')[0]}:{line.port}/{name}"
         for roles in ("poll", "poll", "poll", "poll", "poll", "poll", "publish", "publish,serve"):
-            workers.start(roles, POLL__CONCURRENCY="32", DATABASE=by_line)
+            workers.start(roles, POLL__CONCURRENCY="16", DATABASE=by_line)
 
         def visited(number: int) -> bool:
             return len(web.asked) == count and min(web.asked.values()) >= number and idle(workers)
@@ -202,7 +202,7 @@ def trouble(workers: Fleet, web: Web, line: Line, before: int) -> None:
     victim = workers.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' LIMIT 1")
     os.kill(victim, signal.SIGKILL)  # the server throws all out and recovers, as after a crash
     leased = "SELECT count(*) FROM sources WHERE leased_until <= now()"
-    workers.until(lambda: workers.value(leased), within=120)  # those of the frozen one, and of the killed one
-    workers.start("poll", POLL__CONCURRENCY="32")
+    workers.until(lambda: workers.value(leased), within=200)  # those of the frozen one, and of the killed one
+    workers.start("poll", POLL__CONCURRENCY="16")
     workers.until(lambda: idle(workers), within=900)
     frozen.send_signal(signal.SIGCONT)
