@@ -106,6 +106,7 @@ class Database:
             yield
             return
         with self.writing() as connection:
+            connection.execute(_PATIENT)
             connection.execute(_WAIT_FOR, {"what": what})
             self._thread.connection = connection
             try:
@@ -121,6 +122,7 @@ class Database:
         that was frozen meanwhile, and has lost the lock, comes no further than that.
         """
         with self.writing() as connection:
+            connection.execute(_PATIENT)
             if not connection.execute(_TRY, {"what": what}).scalar_one():
                 yield None
                 return
@@ -182,6 +184,8 @@ class Database:
             self.upgraded_from = found or "none"
 
 
+# Said in each turn: a pool may have given away the connection that it was said to first.
+_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
 _WAIT_FOR = text(f"SELECT pg_advisory_xact_lock({_LOCKS}, hashtext(:what))")
 _TRY = text(f"SELECT pg_try_advisory_xact_lock({_LOCKS}, hashtext(:what))")
 
