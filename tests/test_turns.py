@@ -88,7 +88,8 @@ def test_all_that_is_done_in_a_turn_is_one_transaction(stores: Callable[[], Data
 def test_who_is_frozen_in_a_turn_loses_it_and_saves_nothing(
     stores: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aggregator.store.database.FROZEN_SECONDS", 1)
+    brief = text("SET LOCAL idle_in_transaction_session_timeout = '1s'")
+    monkeypatch.setattr("aggregator.store.database._PATIENT", brief)
     frozen, other = stores(), stores()
     with pytest.raises(StateError), frozen.in_turn("a"):
         note(frozen, "who", "frozen")

@@ -117,6 +117,8 @@ class Database:
             yield
             return
         with self.writing() as connection:
+            connection.execute(_PATIENT)
+            connection.execute(_EVICT)
             connection.execute(_WAIT_FOR, {"what": what})
             self._thread.connection = connection
             try:
@@ -132,6 +134,7 @@ class Database:
         that was frozen meanwhile, and has lost the lock, comes no further than that.
         """
         with self.writing() as connection:
+            connection.execute(_PATIENT)
             if not connection.execute(_TRY, {"what": what}).scalar_one():
                 yield None
                 return
@@ -202,6 +205,16 @@ class Database:
             self.upgraded_from = found or "none"
 
 
+# Said in each turn: a pool may have given away the connection that it was said to first.
+_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+# That timer was seen not to run for a process that was frozen while it sent many rows: who waits as long gives up, and
+# its next try takes the lock away from one that has been silent all the time.
+_EVICT = text(
+    "SELECT set_config('lock_timeout', :wait, true), (SELECT count(pg_terminate_backend(a.pid))"
+    " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.classid = :locks AND l.granted AND a.pid <> pg_backend_pid()"
+    " AND a.state LIKE 'idle in transaction%' AND a.state_change < clock_timestamp() - CAST(:wait AS interval))"
+).bindparams(wait=f"{FROZEN_SECONDS}s", locks=_LOCKS)
 _WAIT_FOR = text(f"SELECT pg_advisory_xact_lock({_LOCKS}, hashtext(:what))")
 _TRY = text(f"SELECT pg_try_advisory_xact_lock({_LOCKS}, hashtext(:what))")
 
