@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from aggregator import config, ending, publish, roles, runtime
 from aggregator.cli import main
@@ -22,6 +23,7 @@ from aggregator.readers import Readers
 from aggregator.sharing import Shared
 from aggregator.sources.http import HttpSource
 from aggregator.store import Database, articles, duties, renditions, settings, sources
+from aggregator.store import database as store_database
 from tests.test_pipeline import drop
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -62,6 +64,25 @@ def test_turns_are_taken_one_after_the_other(stores: Callable[[], Database]) -> 
     for thread in threads:
         thread.join()
     assert noted(stores(), "count") == "80"
+
+
+@SEVERAL
+def test_who_is_silent_in_its_turn_is_thrown_out_by_who_waits(
+    stores: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the server's own timer makes of it: of a process that was frozen while it sent, it was seen not to run."""
+    monkeypatch.setattr(store_database, "_EVICT", store_database._EVICT.bindparams(wait="1s"))
+    database, silent = stores(), stores()
+    with silent._writer.connect() as connection:
+        connection.execute(store_database._WAIT_FOR, {"what": "counting"})
+        with pytest.raises(StateError), database.in_turn("counting"):
+            pass
+        with database.in_turn("counting"):
+            note(database, "count", "1")
+        with pytest.raises(OperationalError):
+            connection.execute(text("SELECT 1"))
+        connection.invalidate()
+    assert noted(database, "count") == "1"
 
 
 @SEVERAL

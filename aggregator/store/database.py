@@ -213,6 +213,7 @@ _EVICT = text(
     "SELECT set_config('lock_timeout', :wait, true), (SELECT count(pg_terminate_backend(a.pid))"
     " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
     " WHERE l.locktype = 'advisory' AND l.classid = :locks AND l.granted AND a.pid <> pg_backend_pid()"
+    " AND a.datname = current_database()"
     " AND a.state LIKE 'idle in transaction%' AND a.state_change < clock_timestamp() - CAST(:wait AS interval))"
 ).bindparams(wait=f"{FROZEN_SECONDS}s", locks=_LOCKS)
 _WAIT_FOR = text(f"SELECT pg_advisory_xact_lock({_LOCKS}, hashtext(:what))")
