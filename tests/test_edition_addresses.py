@@ -1,5 +1,6 @@
 """Selections at the address of their topic: by a real server, for all that can stand in a query."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator
@@ -145,3 +146,20 @@ async def test_private_topics_have_selections_for_those_who_have_a_token(server:
         response = await server.ask(target)
         assert response.status == 404
         assert (await response.text()).startswith(said)
+
+
+async def test_no_address_leads_to_a_private_selection_without_a_token(server: Server) -> None:
+    """Not even one that no reader would ask for."""
+    host, port = server.config.settings.address
+    for target in (
+        "us-china.atom",
+        "us-china.atom?lang=en",
+        "us-china.json?lang=en&min_score=50",
+        "/us-china.atom?lang=en",
+    ):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        status = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert status.split()[1] in (b"400", b"404"), target

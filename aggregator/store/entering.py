@@ -40,7 +40,8 @@ _LATEST = (
 _OF_EVENTS = {one: one.where(IS_ONE_PER_EVENT) for one in (_ENTRANTS, _THIS_HOUR, _LATEST)}
 _LAST = select(func.max(memberships.c.entered_at)).where(_OF_TOPIC)
 _IS_PLACED = select(stories.c.id).where(stories.c.id == memberships.c.story, IS_LOOKED_AT).exists()
-_IS_THERE = select(memberships.c.story).where(_OF_TOPIC, _WAITS).limit(1)
+# Counted, not looked for: for one row PostgreSQL would read the whole table, since nearly all seem to wait.
+_IS_THERE = select(func.count()).select_from(memberships).where(_OF_TOPIC, _WAITS)
 _IS_PLACED_THERE = _IS_THERE.where(_IS_PLACED)
 _ENTER: Any = update(memberships).where(_OF_TOPIC, _WAITS).values(entered_at=bindparam("at"))
 _ENTER_PLACED = _ENTER.where(_IS_PLACED)
@@ -87,7 +88,7 @@ def enter(
     asked = {"slug": slug, "since": since}
     is_there, let_in = (_IS_PLACED_THERE, _ENTER_PLACED) if one_per_event else (_IS_THERE, _ENTER)
     with database.reading() as connection:
-        if connection.execute(is_there, asked).first() is None:
+        if not connection.execute(is_there, asked).scalar():
             return 0
     with database.writing() as connection:
         last = connection.execute(_LAST, {"slug": slug}).scalar()

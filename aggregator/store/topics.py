@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal,
@@ -48,7 +49,17 @@ from aggregator.store.visits import membership_of, touch
 # What each publication asks is built here, once: to build a statement takes longer than to execute it.
 _CHANGED = or_(topics.c.changes != topics.c.published_changes, topics.c.expires_at <= bindparam("now"))
 _DIRTY = select(topics).where(_CHANGED).order_by(topics.c.slug)
-_PUBLISHED = update(topics).where(topics.c.slug == bindparam("published"))  # the row names the columns
+_IS_AS_READ = topics.c.changes == bindparam("read")
+_PUBLISHED = (
+    update(topics)
+    .where(topics.c.slug == bindparam("published"))
+    .values(
+        published_changes=bindparam("read"),
+        expires_at=bindparam("next_at", type_=UtcDateTime()),
+        # What has changed meanwhile may concern digests, too.
+        digested_at=case((_IS_AS_READ, bindparam("digested", type_=UtcDateTime())), else_=topics.c.digested_at),
+    )
+)
 _UNPINNED = update(stories).where(stories.c.id == bindparam("story"), stories.c.item_id.is_(None))
 _PIN = _UNPINNED.values(item_id=bindparam("pinned"))
 _PINNED = select(stories.c.id, stories.c.item_id).where(stories.c.id.in_(bindparam("stories", expanding=True)))
@@ -293,7 +304,7 @@ def mark_published(
 ) -> None:
     """The files of a topic are what the store said when `topic` was read; the editions `behind` it are not."""
     with database.writing() as connection:
-        shown = {"published_changes": topic.changes, "expires_at": expires_at, "digested_at": digested_at}
+        shown = {"read": topic.changes, "next_at": expires_at, "digested": digested_at}
         connection.execute(_PUBLISHED, {"published": topic.slug, **shown})
         stored_editions.touch(connection, behind)
 

@@ -31,6 +31,7 @@ _PAGE = re.compile(r"/feeds/([a-z0-9][a-z0-9-]{0,63})/archive/([1-9][0-9]{0,8})\
 _MOST_PAGES = 10_000  # of archives, known at a time
 
 _Places = Iterator[tuple[str, "Place"]]
+_Choices = dict[str, dict[Choice, "Place"]]
 _Identity = tuple[int, int, int, int]
 
 
@@ -70,7 +71,8 @@ class Published:
         self._placed: Config | None = None
         self._places: dict[str, Place] = {}
         self._private: dict[str, Place] = {}
-        self._choices: dict[str, dict[Choice, Place]] = {}  # by the path of their topic's feed
+        self._choices: _Choices = {}  # selections by the path of their topic's feed
+        self._private_choices: _Choices = {}  # likewise; never looked at for whom no token speaks
         self._pages: dict[str, Place] = {}  # of archives, as they are asked for
 
     def place(self, target: str) -> Place | None:
@@ -89,19 +91,20 @@ class Published:
         self._look_at_config()
         path, _, query = target.partition("?")
         choice = editions.chosen(query) if query else None
-        return self._private.get(path) if choice is None else self._choices.get(path, {}).get(choice)
+        return self._private.get(path) if choice is None else self._private_choices.get(path, {}).get(choice)
 
     def choices(self, target: str) -> Collection[Choice] | None:
         """Which selections there are of the feed at an address; None if that asks for none, or there is no feed."""
         path, _, query = target.partition("?")
-        is_known = path in self._places or path in self._private
-        return tuple(self._choices.get(path, ())) if is_known and editions.chosen(query) is not None else None
+        there = self._choices if path in self._places else self._private_choices if path in self._private else None
+        return tuple(there.get(path, ())) if there is not None and editions.chosen(query) is not None else None
 
     def _look_at_config(self) -> None:
         config = self._config()
         if config is not self._placed:
             self._places, self._private = dict(_public(config)), dict(_private(config))
-            self._choices = _choices(config, self._places | self._private)
+            self._choices = _choices(config, self._places, "/feeds/")
+            self._private_choices = _choices(config, self._private, "")
             self._pages.clear()
             self._placed = config
 
@@ -192,14 +195,14 @@ def _operators(config: Config, setting: str, root: Path, headers: tuple[tuple[st
         yield file, Place(str(root / "feeds" / file), kind.media_type, headers)
 
 
-def _choices(config: Config, places: Mapping[str, Place]) -> dict[str, dict[Choice, Place]]:
-    """Selections by the path of their topic's feed, as a query asks for them there."""
-    found: dict[str, dict[Choice, Place]] = {}
+def _choices(config: Config, places: Mapping[str, Place], folder: str) -> _Choices:
+    """Those of these places that are selections, by the path of their topic's feed, as a query asks for them there."""
+    found: _Choices = {}
     for edition in (edition for edition in editions.of(config).values() if edition.is_variant):
-        folder = "" if edition.private else "/feeds/"
         for name, file in editions.files(edition).items():
-            path = f"{folder}{edition.topics[0]}.{registry.formats()[name].extension}"
-            found.setdefault(path, {})[edition.choice] = places[f"{folder}{file}"]
+            if place := places.get(f"{folder}{file}"):
+                path = f"{folder}{edition.topics[0]}.{registry.formats()[name].extension}"
+                found.setdefault(path, {})[edition.choice] = place
     return found
 
 
