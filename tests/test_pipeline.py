@@ -580,7 +580,7 @@ async def test_failing_example_names_its_place_and_the_rule(config_directory: Pa
     lines[number - 1] = lines[number - 1].replace("lisbon-marathon", "opec-output-pause")
     path.write_text("\n".join(lines))
     (problem,) = explain.failing_examples(config.load(config_directory, {}))
-    assert problem.startswith(f"{path}:{number}:11: topic 'energy' accepts")
+    assert str(problem).startswith(f"{path}:{number}:11: topic 'energy' accepts")
     assert "about subject:energy" in problem
     assert "OPEC" in problem
 

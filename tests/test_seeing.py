@@ -17,7 +17,7 @@ from aggregator import condition, config, gauges, metrics, runtime, service
 from aggregator.condition import Condition
 from aggregator.config import Config
 from aggregator.errors import ConfigError, StateError
-from aggregator.models import Article, Membership, Outcome, SourceState, Visit
+from aggregator.models import Article, Membership, Outcome, Refusal, SourceState, Visit
 from aggregator.store import Database, stock
 from aggregator.web.serve import application
 from tests.conftest import ROOT, Site
@@ -215,6 +215,7 @@ async def test_a_store_that_does_not_answer_costs_no_page(
 class Pipeline:
     config = SimpleNamespace(sources={}, topics={})
     outage = SimpleNamespace(is_on=False)
+    refusal: Refusal | None = None
 
 
 def watched(stopping: Callable[[], bool] = lambda: False) -> service.Service:

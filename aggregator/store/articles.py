@@ -53,7 +53,8 @@ _ENDING = func.substr(  # from the first character where there are not so many: 
 )
 # Whose an article is, for readers: a folder is nobody's name where the article says who has published it.
 CREDITED = case(
-    (sources.c.url.is_(None), func.coalesce(articles.c.origin["title"].as_string(), sources.c.name)), else_=sources.c.name
+    (sources.c.url.is_(None), func.coalesce(articles.c.origin["title"].as_string(), sources.c.name)),
+    else_=sources.c.name,
 ).label("name")
 _COPIES = select(
     articles.c.key,
