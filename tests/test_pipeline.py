@@ -581,8 +581,8 @@ async def test_failing_example_names_its_place_and_the_rule(config_directory: Pa
     path.write_text("\n".join(lines))
     (problem,) = explain.failing_examples(config.load(config_directory, {}))
     assert str(problem).startswith(f"{path}:{number}:11: topic 'energy' accepts")
-    assert "about subject:energy" in problem
-    assert "OPEC" in problem
+    assert "about subject:energy" in str(problem)
+    assert "OPEC" in str(problem)
 
 
 async def test_slow_source_does_not_delay_another(config_directory: Path, site: Site) -> None:

@@ -52,10 +52,8 @@ _ENDING = func.substr(  # from the first character where there are not so many: 
     articles.c.text, case((func.length(articles.c.text) > ENDING, func.length(articles.c.text) - ENDING + 1), else_=1)
 )
 # Whose an article is, for readers: a folder is nobody's name where the article says who has published it.
-CREDITED = case(
-    (sources.c.url.is_(None), func.coalesce(articles.c.origin["title"].as_string(), sources.c.name)),
-    else_=sources.c.name,
-).label("name")
+_SAID = func.coalesce(articles.c.origin["title"].as_string(), sources.c.name)
+CREDITED = case((sources.c.url.is_(None), _SAID), else_=sources.c.name).label("name")
 _COPIES = select(
     articles.c.key,
     articles.c.source,
