@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aggregator import condition, config, gauges, metrics, runtime, service
 from aggregator.condition import Condition
 from aggregator.config import Config
-from aggregator.errors import ConfigError, StateError
+from aggregator.errors import ConfigError, Place, Problem, StateError
 from aggregator.models import Article, Membership, Outcome, Refusal, SourceState, Visit
 from aggregator.store import Database, stock
 from aggregator.web.serve import application
@@ -250,7 +250,7 @@ def test_what_keeps_the_daemon_from_being_ready_is_said() -> None:
     made.note("store", StateError("the database is locked"))
     assert made.readiness() == Condition(True, ("store: the database is locked",))
     made.note("store", None)
-    made.refused(ConfigError(["topics.yaml:1:1: no", "and more"]))
+    made.refused(ConfigError([Problem("no", Place("topics.yaml")), Problem("more", Place("topics.yaml", 2))]))
     assert made.readiness().state == "degraded"
     assert made.readiness().reasons[0].endswith("UTC: topics.yaml:1:1: no")
     made.reloaded()
