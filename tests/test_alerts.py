@@ -15,14 +15,13 @@ from aggregator import alert_feed, alerting, alerts, config, runtime, schedule
 from aggregator.alerts import Facts, Finding
 from aggregator.cli import main
 from aggregator.config import Config
-from aggregator.models import Alert, Outcome, Refusal, Rhythm, SourceState, Visit
+from aggregator.models import Alert, Outcome, Refusal, Rhythm, SourceFacts, SourceState, Visit
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.store import Database
 from aggregator.store import alerts as stored_alerts
 from aggregator.store import sources as stored_sources
 from aggregator.store import visits as stored_visits
-from aggregator.store.alerts import SourceFacts
 from aggregator.web.serve import application
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -161,7 +160,7 @@ def test_other_things_that_are_told() -> None:
     refused, drift = alerts.found(facts, set(), NOW)
     assert (refused.kind, refused.since) == ("refused", refusal.at)
     assert refused.text.endswith("in use: topics.yaml:1:1: no")
-    assert (drift.kind, drift.happened) == ("drift", True)
+    assert (drift.kind, drift.happened) == ("differs", True)
     for seconds, found in ((59, []), (61, ["store"])):
         trouble = (NOW - timedelta(seconds=seconds), NOW, "locked")
         assert kinds(replace(NOTHING, store_trouble=trouble)) == found
@@ -193,6 +192,59 @@ def test_what_comes_back_soon_goes_on_and_later_is_another() -> None:
     assert again == replace(begun, updated_at=NOW + HOUR * 2)
     (other,) = alerts.changed([over], [finding(since=NOW + DAY)], NOW + DAY)
     assert (other.id != begun.id, other.since) == (True, NOW + DAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "hours", "told"),
+    [
+        ("refused", "topics.yaml:3:1: no", "topics.yaml:9:1: no", 0, True),
+        ("refused", "topics.yaml:3:1: no", "topics.yaml:3:1: no", 9, False),
+        ("failing", "Failures: answered 500", "Failures: timed out", 0, False),
+        ("failing", "Failures: answered 500", "Failures: timed out", 1, True),
+        ("silent", "Silent for 3 d, usually 1.2 a day.", "Silent for 4 d, usually 12 a day.", 9, False),
+    ],
+)
+def test_an_alert_that_goes_on_says_what_is_so_by_now(
+    kind: str, before: str, after: str, hours: int, told: bool
+) -> None:
+    (begun,) = alerts.changed([], [replace(finding(kind=kind), text=before)], NOW)
+    now = NOW + HOUR * hours
+    renewed = alerts.changed([begun], [replace(finding(kind=kind), text=after)], now)
+    assert renewed == ([replace(begun, text=after, updated_at=now)] if told else [])
+    (over,) = alerts.changed([begun], [], now)
+    (again,) = alerts.changed([over], [replace(finding(kind=kind), text=after)], now)
+    assert (again.id, again.text, again.resolved_at) == (begun.id, after, None)
+
+
+def test_an_alert_in_other_words_is_kept_on_both_databases(database: Database) -> None:
+    (begun,) = alerts.changed([], [finding(kind="refused")], NOW)
+    other = replace(begun, text="Another.", updated_at=NOW + HOUR)
+    for alert in (begun, other):
+        stored_alerts.save(database, [alert], NOW)
+    assert stored_alerts.latest(database, 9) == [other]
+
+
+def test_no_secret_is_told_to_who_reads_the_operator_feed(found: Config) -> None:
+    source = SourceFacts(
+        "example.org/feed?token=s3cret",
+        "Example",
+        failures=5,
+        failing_since=NOW - DAY,
+        error="https://example.org/feed?token=s3cret: no",
+        hub="https://hub.example/?key=s3cret",
+        hub_failures=9,
+    )
+    begun = alerts.changed([], alerts.found(of(source), set(), NOW), NOW)
+    shown = [f"{item.title} {item.summary} {item.html}" for item in alert_feed.feed(begun, found).items]
+    assert len(shown) == 2
+    assert all("token=***" in text and "s3cret" not in text for text in shown)
+
+
+def test_a_source_of_any_name_is_told_to_be_over(found: Config) -> None:
+    over = Alert("1" * 32, "drift", "a", "reading", "A comparison is missing", NOW, NOW + HOUR * 2, NOW + HOUR * 2)
+    (item,) = alert_feed.feed([over], found).items
+    assert item.title == "Over after 2 h: Holds less: reading"
+    assert item.summary == "A comparison is missing. That is over; it lasted 2 h. Source: a"
 
 
 def test_hundreds_of_one_kind_are_told_together() -> None:

@@ -159,6 +159,9 @@ SECRETS = [
     ("connection failed: password=hunter2 host=db", "connection failed: password=*** host=db"),
     ("{'Authorization': 'Bearer hunter2'}", "{'Authorization': 'Bearer ***'}"),
     ("authorization: Basic aHVudGVyMg==", "authorization: Basic ***"),
+    ("https://e.org/f?pass=hunter2&n=1", "https://e.org/f?pass=***&n=1"),
+    ("e.org/f?pw=hunter2&jwt=hunter2;access=hunter2", "e.org/f?pw=***&jwt=***;access=***"),
+    ("https://e.org/f?code=hunter2&PHPSESSID=hunter2", "https://e.org/f?code=***&PHPSESSID=***"),
     (f"GET /feeds/private/{TOKEN}/energy.atom", "GET /feeds/private/***/energy.atom"),
     (f"https://news.example.org/websub/{TOKEN} answered 500", "https://news.example.org/websub/*** answered 500"),
 ]
@@ -190,6 +193,8 @@ def test_no_secret_is_in_the_log(text: str, shown: str, form: str, lines: Callab
         "/srv/news/private/feeds/energy.atom",
         "mailto:a@example.org",
         "China: secret talks, a key question",
+        "https://e.org/f?monkey=1&turnkey=2&compass=3&country_code=de&author=me",
+        "exit code=1 access=denied",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
