@@ -98,7 +98,8 @@ def found(facts: Facts, told: Collection[Key], now: datetime) -> Iterator[Findin
 
 
 def changed(told: Iterable[Alert], findings: Iterable[Finding], now: datetime) -> list[Alert]:
-    """The alerts that begin, go on after all or in other words, or are over. `told` are those that are not over, or were so till lately.
+    """The alerts that begin, go on after all or in other words, or are over. `told` are those that are not over, or
+    were so till lately.
 
     Where more than MOST_OF_A_KIND begin, the rest is one alert: nobody reads hundreds.
     """

@@ -1,6 +1,6 @@
 """Alerts: what is told, once, and that it is over."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from aggregator.config import Config
 from aggregator.models import Alert, Outcome, Refusal, Rhythm, SourceFacts, SourceState, Visit
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
+from aggregator.sharing import Shared
 from aggregator.store import Database
 from aggregator.store import alerts as stored_alerts
 from aggregator.store import sources as stored_sources
@@ -337,6 +338,41 @@ def test_the_daemon_tells_operators_in_a_feed(found: Config) -> None:
         assert over.updated > entry.updated
         pipeline.prepare()
         assert told(found).entries  # what is none of a topic is not withdrawn
+
+
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)  # SQLite is on one machine
+def test_all_machines_serve_the_same_operator_feed_whoever_tells(
+    new_database: Callable[[], Database], found: Config, tmp_path: Path
+) -> None:
+    class Machine:
+        def __init__(self, name: str) -> None:
+            self.config, self.database = replace(found, state=tmp_path / name), new_database()
+            self.shared = Shared(lambda: self.config, self.database)
+
+        def tell(self, *alerts_: Alert) -> bool:
+            stored_alerts.save(self.database, alerts_, NOW)
+            return alerting.publish_feed(self.config, self.database, self.shared)
+
+        def files(self) -> dict[str, bytes]:
+            state = self.config.state
+            return {str(path.relative_to(state)): path.read_bytes() for path in state.rglob("_operator.*")}
+
+    one, other = Machine("one"), Machine("other")
+    (begun,) = alerts.changed([], [finding()], NOW)
+    assert one.tell(begun)
+    assert other.shared.bring_up() == 3
+    assert other.tell(replace(begun, updated_at=NOW + HOUR, resolved_at=NOW + HOUR))
+    assert one.shared.bring_up() == 3
+    assert one.files() == other.files()
+    assert b"Over after 1 h" in one.files()["private/feeds/_operator.atom"]
+    with other.shared.rendering(alert_feed.SLUG):
+        assert not one.tell()
+    settings = found.settings.model_copy(update={"operator_feed": "off"})
+    one.config = replace(one.config, settings=settings)
+    one.shared.withdraw()
+    third = Machine("third")
+    third.shared.bring_up()
+    assert third.files() == {}
 
 
 @pytest.mark.parametrize("setting", ["private", "public", "off"])
