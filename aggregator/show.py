@@ -68,7 +68,7 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
     if facts["host_free_at"] and datetime.fromisoformat(facts["host_free_at"]) > now:
         yield f"its host is left alone: {apart(facts['host_free_at'], now)} it may be visited again"
     if facts["trouble"]:
-        yield f"look at it: {facts['trouble']}"
+        yield f"look at it: {plain(facts['trouble'])}"
     for name, value in facts["state"].items():
         shown = f"{iso(value)} ({apart(value.isoformat(), now)})" if isinstance(value, datetime) else str(value)
         yield f"  {name}: {plain(shown)}"

@@ -178,7 +178,8 @@ def exported(found: Config) -> bytes:
 
 
 def _replace(written: Mapping[Path, tuple[str, bytes]], directory: Path) -> None:
-    """Give files other content once the configuration has been read with it; each whole, all or none of them.
+    """Give files other content once the configuration has been read with it; each whole, all or none of them,
+    unless the machine stops between two of them.
 
     By path: the name that the file has in the configuration directory, and its content.
     """
@@ -193,9 +194,7 @@ def _replace(written: Mapping[Path, tuple[str, bytes]], directory: Path) -> None
             source_file_name=str(sources[0]) if sources else "sources.yaml",
             topic_file=topics[0] if topics else None,
         )
-        for trial, path in trials.values():
-            trial.replace(path)
-            _settled(path.parent)
+        _swap(trials.values())
     except ConfigError as error:
         names = {str(trial): str(path) for trial, path in trials.values()}
         raise ConfigError(_renamed(problem, names) for problem in error.problems) from error
@@ -205,6 +204,23 @@ def _replace(written: Mapping[Path, tuple[str, bytes]], directory: Path) -> None
     finally:
         for trial, _ in trials.values():
             trial.unlink(missing_ok=True)
+
+
+def _swap(trials: Iterable[tuple[Path, Path]]) -> None:
+    """Let trials take the places of their files; where one cannot, those before it are given back. Raises OSError."""
+    before: list[tuple[Path, Path]] = []
+    try:
+        for trial, path in trials:
+            before.append((_trial(path, path.read_bytes()), path))
+            trial.replace(path)
+            _settled(path.parent)
+    except OSError:
+        for old, path in before:
+            old.replace(path)
+        raise
+    finally:
+        for old, _ in before:
+            old.unlink(missing_ok=True)
 
 
 def _renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
