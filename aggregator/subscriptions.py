@@ -19,6 +19,7 @@ from aggregator.moving.entries import entries
 from aggregator.moving.moved import File, LeftOut, Moved
 from aggregator.opml import Outline
 from aggregator.sources.http import HttpSource
+from aggregator.terminal import on_one_line
 
 CONCURRENCY = 16  # feeds looked at at the same time
 PER_HOST = 2
@@ -107,11 +108,11 @@ def report(plan: Plan) -> Iterator[str]:
         if outlines:
             yield f"{len(outlines)} {words}:"
             yield from (
-                f"  {opml.on_one_line(urls.shown(outline.url), 200)}  {outline.title}".rstrip() for outline in outlines
+                f"  {on_one_line(urls.shown(outline.url), 200)}  {outline.title}".rstrip() for outline in outlines
             )
     if plan.dead:
         yield f"{len(plan.dead)} left out, since they cannot be read:"
-        yield from (f"  {opml.on_one_line(reason, 500)}" for _, reason in plan.dead)
+        yield from (f"  {on_one_line(reason, 500)}" for _, reason in plan.dead)
 
 
 def topics_of(moved: Moved, plan: Plan, found: Config) -> tuple[tuple[tuple[str, str], ...], tuple[LeftOut, ...]]:
@@ -130,8 +131,8 @@ def report_left_out(left_out: Iterable[LeftOut]) -> Iterator[str]:
     if by_reason:
         yield f"{sum(map(len, by_reason.values()))} not taken over:"
     for why, alike in by_reason.items():
-        yield f"  {opml.on_one_line(why, 300)}:"
-        yield from (f"    {opml.on_one_line(one.place, 200)}: {one.what}" for one in alike)
+        yield f"  {on_one_line(why, 300)}:"
+        yield from (f"    {on_one_line(one.place, 200)}: {one.what}" for one in alike)
 
 
 def yaml_text(outlines: Iterable[Outline]) -> str:

@@ -14,7 +14,8 @@ from aggregator.config import topics
 from aggregator.config.sayings import saying
 from aggregator.config.yamlfile import details
 from aggregator.moving.moved import LeftOut, Rule, Wanted, left_out
-from aggregator.opml import MAX_TITLE, on_one_line
+from aggregator.opml import MAX_TITLE
+from aggregator.terminal import on_one_line
 
 MAX_SLUG = 60
 

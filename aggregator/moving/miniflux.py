@@ -19,6 +19,7 @@ from aggregator.moving.filters import Untranslatable, bounded, either
 from aggregator.moving.joining import Filters, joined
 from aggregator.moving.moved import File, LeftOut, Moved, Room, Rule, left_out
 from aggregator.opml import Outline
+from aggregator.terminal import on_one_line
 
 _NAMESPACE = "{https://miniflux.app/opml}"
 _PLACES = {
@@ -173,8 +174,8 @@ def _of_api(answers: list[Any], name: str) -> Iterator[_Feed]:
         if number > opml.MAX_OUTLINES:
             raise DocumentError(f"{name}: more than {opml.MAX_OUTLINES:,} feeds")
         category = answer.get("category")
-        label = opml.on_one_line(str(category.get("title", "")), opml.MAX_LABEL) if isinstance(category, dict) else ""
-        title = opml.on_one_line(str(answer.get("title", "")), opml.MAX_TITLE)
+        label = on_one_line(str(category.get("title", "")), opml.MAX_LABEL) if isinstance(category, dict) else ""
+        title = on_one_line(str(answer.get("title", "")), opml.MAX_TITLE)
         outline = Outline(answer["feed_url"], title, (label,) if label else ())
         yield _Feed(outline, f"{name}: item {number}", _texts(answer))
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aggregator.errors import DocumentError
-from aggregator.opml import MAX_BYTES, Outline, on_one_line
+from aggregator.opml import MAX_BYTES, Outline
+from aggregator.terminal import on_one_line
 
 MAX_FILTERS = 2_000  # in all files together
 MAX_SHOWN = 160  # characters of what is listed

@@ -18,6 +18,7 @@ from aggregator.moving.filters import Untranslatable, as_topic
 from aggregator.moving.joining import Filters, joined
 from aggregator.moving.moved import File, LeftOut, Moved, Room, Rule, Wanted, left_out
 from aggregator.opml import Outline
+from aggregator.terminal import on_one_line
 from aggregator.units import written_duration
 
 MAX_LINE = 20_000  # characters
@@ -131,13 +132,13 @@ def _address(found: _Found, place: str, address: str, tags: list[str]) -> None:
     elif len(found.feeds) == opml.MAX_OUTLINES:
         raise DocumentError(f"{place}:1: more than {opml.MAX_OUTLINES:,} feeds")
     else:
-        titles = [opml.on_one_line(tag[1:], opml.MAX_TITLE) for tag in tags if tag.startswith("~")]
+        titles = [on_one_line(tag[1:], opml.MAX_TITLE) for tag in tags if tag.startswith("~")]
         line = int(place.rpartition(":")[2])
         found.feeds[address] = Outline(address, next(iter(titles), ""), _labels(tags), line)
 
 
 def _labels(tags: Iterable[str]) -> tuple[str, ...]:
-    shown = (opml.on_one_line(tag, opml.MAX_LABEL) for tag in tags if not tag.startswith(("~", "!")))
+    shown = (on_one_line(tag, opml.MAX_LABEL) for tag in tags if not tag.startswith(("~", "!")))
     return tuple(dict.fromkeys(filter(None, shown)))[: opml.MAX_LABELS]
 
 
@@ -156,7 +157,7 @@ def _queries(found: _Found) -> Iterator[Wanted]:
             continue
         found.refused += (left_out(place, f"{title}: {note}", comparisons.STATE) for note in asked.notes)
         oldest = {"max_age": written_duration(asked.max_age)} if asked.max_age else {}
-        shown = opml.on_one_line(title, opml.MAX_TITLE) or "Query"
+        shown = on_one_line(title, opml.MAX_TITLE) or "Query"
         yield Wanted(shown, place, {**oldest, **as_topic(asked.rule)})
 
 
