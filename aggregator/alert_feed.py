@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aggregator import compose
+from aggregator.alerts import HAPPENINGS
 from aggregator.config import Config
+from aggregator.masking import masked
 from aggregator.models import Alert, Attribution, Category, Feed, Item
 from aggregator.schedule import spoken
 
@@ -16,7 +18,8 @@ _TITLES = {
     "silent": "Silent",
     "failing": "Failing",
     "challenge": "Keeps robots out",
-    "drift": "Reads otherwise",
+    "drift": "Holds less",
+    "differs": "Reads otherwise",
     "ids": "New ids",
     "hub": "Hub refuses",
     "refused": "Refused",
@@ -43,14 +46,16 @@ def feed(alerts: Sequence[Alert], config: Config) -> Feed:
 
 def title(alert: Alert) -> str:
     """`Failing: Example World`, or `Over after 5 h: Failing: Example World`."""
-    named = f"{_TITLES.get(alert.kind, alert.kind)}: {alert.name}"
-    return named if alert.resolved_at is None or _happened(alert) else f"Over after {_lasted(alert)}: {named}"
+    named = f"{_TITLES.get(alert.kind, alert.kind)}: {masked(alert.name)}"
+    return named if alert.resolved_at is None or alert.kind in HAPPENINGS else f"Over after {_lasted(alert)}: {named}"
 
 
 def _item(alert: Alert, authority: str, base_url: str) -> Item:
-    over = "" if alert.resolved_at is None or _happened(alert) else f" That is over; it lasted {_lasted(alert)}."
-    about = f" Source: {alert.subject}" if alert.subject and alert.subject != alert.name else ""
-    said = f"{alert.text}{over}{about}"
+    is_over = alert.resolved_at is not None and alert.kind not in HAPPENINGS
+    over = f"That is over; it lasted {_lasted(alert)}." if is_over else ""
+    about = f"Source: {alert.subject}" if alert.subject and alert.subject != alert.name else ""
+    text = alert.text if alert.text.endswith((".", "!", "?", "…")) else f"{alert.text}."
+    said = masked(" ".join(filter(None, (text, over, about))))
     return Item(
         id=f"tag:{authority}:alert/{alert.id}",
         title=title(alert),
@@ -63,11 +68,6 @@ def _item(alert: Alert, authority: str, base_url: str) -> Item:
         origin=Attribution("aggregator", None, None),
         categories=(Category(alert.kind, f"tag:{authority}:alerts", _TITLES.get(alert.kind, alert.kind)),),
     )
-
-
-def _happened(alert: Alert) -> bool:
-    """Whether it was told and over at once."""
-    return alert.kind in ("ids", "store") or (alert.kind == "drift" and alert.name == "reading")
 
 
 def _lasted(alert: Alert) -> str:

@@ -11,6 +11,8 @@ from aggregator.config import Config
 from aggregator.models import Alert
 from aggregator.pipeline import Pipeline
 from aggregator.service import StoreTrouble
+from aggregator.sharing import Shared
+from aggregator.store import Database
 from aggregator.store import alerts as stored_alerts
 
 LATELY = timedelta(days=2)  # what was told since may be told to go on
@@ -38,8 +40,9 @@ class Alerting:
         for alert in changed:
             facts = {"title": alert_feed.title(alert), "id": alert.subject or None, "text": alert.text}
             log.log(logging.WARNING if alert.resolved_at is None else logging.INFO, "alert", facts)
-        if changed or self._published is not config:
-            publish_feed(config, stored_alerts.latest(database, alert_feed.MOST))
+        if changed:
+            self._published = None
+        if self._published is not config and publish_feed(config, database, self._pipeline.shared):
             self._published = config
         return changed
 
@@ -63,9 +66,23 @@ class Alerting:
         )
 
 
-def publish_feed(config: Config, told: list[Alert]) -> None:
-    """Write the feed to where it is served from, if it is to be there at all. Raises OSError."""
-    setting = config.settings.operator_feed
-    if setting != "off":
-        root = config.private if setting == "private" else config.public
-        publish.publish(alert_feed.feed(told, config), alert_feed.SLUG, root, private=setting == "private")
+def publish_feed(config: Config, database: Database, shared: Shared | None) -> bool:
+    """Write the feed to where it is served from, on all machines, if it is to be there at all; False while another
+    process is at it. Raises StateError, OSError."""
+    if config.settings.operator_feed == "off":
+        return True
+    if shared is None:
+        _publish(config, database)
+        return True
+    with shared.rendering(alert_feed.SLUG) as share:
+        if share is None:
+            return False
+        _publish(config, database)
+        share()
+    return True
+
+
+def _publish(config: Config, database: Database) -> None:
+    feed = alert_feed.feed(stored_alerts.latest(database, alert_feed.MOST), config)
+    private = config.settings.operator_feed == "private"
+    publish.publish(feed, alert_feed.SLUG, config.private if private else config.public, private=private)

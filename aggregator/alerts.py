@@ -1,11 +1,12 @@
 """What an operator should know: facts → findings → alerts, each told once, and told to be over. Pure.
 
 Kinds: `silent` (a source brings nothing, against its habit), `failing`, `challenge` (it wants proof that we are no
-robot), `drift` (its documents hold much less than before, or read in part they differ from the whole), `ids` (its
-publisher has changed all ids), `hub` (its hub does not let us subscribe), `refused` (a configuration), `disk`, `store`,
-`network`.
+robot), `drift` (its documents hold much less than before), `differs` (a document read in part differs from the whole),
+`ids` (its publisher has changed all ids), `hub` (its hub does not let us subscribe), `refused` (a configuration),
+`disk`, `store`, `network`.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +14,9 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from aggregator.condition import one_line
-from aggregator.models import Alert, Refusal
+from aggregator.masking import masked
+from aggregator.models import Alert, Refusal, SourceFacts
 from aggregator.schedule import spoken, usual
-from aggregator.store.alerts import SourceFacts
 from aggregator.words import digest
 
 SILENT_LEAST = timedelta(days=3)  # a weekend is none
@@ -34,6 +35,10 @@ EVENT = timedelta(days=1)  # so long what has happened once counts as one thing
 AGAIN = timedelta(hours=6)  # an alert that comes back so soon goes on
 MOST_OF_A_KIND = 50  # alerts that are not over; all more are one
 OTHERS = "*"  # the subject of that one
+HAPPENINGS = frozenset(("ids", "store", "differs"))  # what was so at one moment: told, and over at once
+RETOLD = timedelta(hours=1)  # an alert that goes on is told in other words no sooner, so that none flaps
+
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 Key = tuple[str, str]  # kind and subject of an alert
 
@@ -53,14 +58,18 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is so. `happened`: it was at one moment, and nothing ends it."""
+    """Something that is so, or has happened."""
 
     kind: str
     subject: str
     name: str
     text: str
     since: datetime
-    happened: bool = False
+
+    @property
+    def happened(self) -> bool:
+        """Whether it was at one moment, and nothing ends it."""
+        return self.kind in HAPPENINGS
 
     @property
     def key(self) -> Key:
@@ -82,35 +91,48 @@ def found(facts: Facts, told: Collection[Key], now: datetime) -> Iterator[Findin
     since, until, words = facts.store_trouble or (now, now, "")
     if until - since >= STORE_LEAST and now - until < EVENT:
         text = f"The database could not be used for {spoken(until - since)}: {one_line(words)}"
-        yield Finding("store", "", "database", text, since, happened=True)
+        yield Finding("store", "", "database", text, since)
     for name, at in facts.differing:
         text = f"A document read in part differs from the whole; please report it with the sample {name}."
-        yield Finding("drift", name, "reading", text, at, happened=True)
+        yield Finding("differs", name, "reading", text, at)
 
 
 def changed(told: Iterable[Alert], findings: Iterable[Finding], now: datetime) -> list[Alert]:
-    """The alerts that begin, go on after all, or are over. `told` are those that are not over, or were so till lately.
+    """The alerts that begin, go on after all or in other words, or are over. `told` are those that are not over, or
+    were so till lately.
 
     Where more than MOST_OF_A_KIND begin, the rest is one alert: nobody reads hundreds.
     """
     latest = {(alert.kind, alert.subject): alert for alert in sorted(told, key=lambda one: one.since)}
     open_ = {key: alert for key, alert in latest.items() if alert.resolved_at is None}
     present = _bounded({finding.key: finding for finding in findings}, open_)
-    news = [_told(finding, latest.get(key), now) for key, finding in present.items() if key not in open_]
+    news = [_told(finding, latest.get(key), now) for key, finding in present.items()]
     over = [replace(alert, updated_at=now, resolved_at=now) for key, alert in open_.items() if key not in present]
     return [*filter(None, news), *over]
 
 
 def _told(finding: Finding, before: Alert | None, now: datetime) -> Alert | None:
     """The alert of a finding; None where it is told already."""
+    again = before and replace(before, name=finding.name, text=finding.text, updated_at=now, resolved_at=None)
+    if before and before.resolved_at is None:
+        return again if _is_other(finding, before, now) else None
     if before and before.resolved_at is not None:
         if finding.happened and finding.since - before.since < EVENT:
             return None
         if not finding.happened and now - before.resolved_at < AGAIN:
-            return replace(before, updated_at=now, resolved_at=None)
+            return again
     identity = digest([finding.kind, finding.subject, finding.since.isoformat()])
     until = now if finding.happened else None
     return Alert(identity, *finding.key, finding.name, finding.text, finding.since, now, until)
+
+
+def _is_other(finding: Finding, told: Alert, now: datetime) -> bool:
+    """Whether what goes on is something else by now. Of a refusal all counts: its numbers say where. Else they are
+    counts, which only grow."""
+    if finding.kind == "refused":
+        return finding.text != told.text
+    said = (_NUMBER.sub("", text) for text in (finding.text, told.text))
+    return finding.subject != OTHERS and now - told.updated_at >= RETOLD and len(set(said)) > 1
 
 
 def _bounded(findings: dict[Key, Finding], open_: Collection[Key]) -> dict[Key, Finding]:
@@ -134,13 +156,13 @@ def _of_source(source: SourceFacts, facts: Facts, told: Collection[Key], now: da
     elif source.news_at:
         yield from _silent(source, source.news_at, told, now)
     if source.hub_failures >= HUB_FAILURES:
-        text = f"The hub {source.hub} does not let us subscribe: {one_line(source.hub_error)}"
+        text = f"The hub {masked(source.hub)} does not let us subscribe: {one_line(source.hub_error)}"
         yield Finding("hub", source.id, source.name, text, now)
     yield from _drifting(source, told)
     for visit in source.visits:
         if visit.rekeyed >= 3 and visit.rekeyed > visit.new and now - visit.started_at < EVENT:
             text = f"{visit.rekeyed} articles came under new ids, and were recognised: its publisher has changed them."
-            yield Finding("ids", source.id, source.name, text, visit.started_at, happened=True)
+            yield Finding("ids", source.id, source.name, text, visit.started_at)
 
 
 def _failing(source: SourceFacts, network_is_down: bool, told: Collection[Key], now: datetime) -> Iterator[Finding]:

@@ -14,9 +14,10 @@ from aggregator.config import Settings, Topic
 from aggregator.digests import calendar
 from aggregator.models import Attribution, Feed, Item
 from aggregator.periods import HOUR
+from aggregator.plurals import counted
 from aggregator.store.told import Entered, Told
 from aggregator.store.topics import StoredStory
-from aggregator.telling import Teller, counted
+from aggregator.telling import Teller
 
 _NOTHING = datetime.max.replace(tzinfo=UTC), ""
 MOST = 24  # in a feed

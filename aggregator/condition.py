@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 from aggregator.masking import masked
+from aggregator.terminal import plain
 
 LONGEST = 300  # characters of one reason
 MOST = 20  # reasons
@@ -33,6 +34,5 @@ class Condition:
 
 def one_line(text: str) -> str:
     """The first line of what an error says, without secrets and what would move a cursor."""
-    first = masked(text.strip().partition("\n")[0])
-    plain = "".join(character if character.isprintable() else " " for character in first)
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
+    first = plain(masked(text.strip().partition("\n")[0]))
+    return first if len(first) <= LONGEST else first[: LONGEST - 1] + "…"

@@ -84,7 +84,7 @@ def _others(found: "Config", unmasked: bool) -> Iterator[tuple[Path, Any]]:
     for path in configuration.files(found.directory):
         if path.suffix == ".yaml" and path.name != "aggregator.yaml" and path.exists():
             data = yamlfile.load(path).data
-            yield path, data if unmasked else effective.masked(data)
+            yield path, data if unmasked else effective.without_secrets(data)
 
 
 def _facts(found: "Config", values: "list[Value]", files: Mapping[Path, Any]) -> dict[str, Any]:

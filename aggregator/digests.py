@@ -12,9 +12,10 @@ from aggregator import compose
 from aggregator.config import Settings, Topic
 from aggregator.models import Attribution, Category, Feed, Item
 from aggregator.periods import Calendar, Period
+from aggregator.plurals import counted
 from aggregator.sections import Section, sections
 from aggregator.store.told import Entered, Told
-from aggregator.telling import Teller, counted
+from aggregator.telling import Teller
 
 MOST_ITEMS = {"hourly": 48, "daily": 31, "weekly": 26}
 MOST_STORIES = 50  # told in one; the others are counted

@@ -16,9 +16,10 @@ from aggregator.errors import FetchError, SourceError
 from aggregator.fetch import Fetcher, Response
 from aggregator.markup import plain
 from aggregator.models import Markup
-from aggregator.opml import MAX_TITLE, on_one_line
+from aggregator.opml import MAX_TITLE
 from aggregator.reading import parser_of
 from aggregator.sources.http import HttpSource, document
+from aggregator.terminal import on_one_line
 
 USUAL_PATHS = tuple(
     "/feed /feed/ /rss /rss.xml /atom.xml /feed.xml /index.xml /feed.json /blog/feed /feeds/posts/default".split()

@@ -8,10 +8,10 @@ from typing import Any
 
 from aggregator.judge import Judge
 from aggregator.models import Verdict
-from aggregator.show import plain
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import topics as stored_topics
+from aggregator.terminal import plain
 
 WEEKS = 8
 SAMPLE = 1000  # stories: the latest ones, on which rules are tried

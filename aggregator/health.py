@@ -1,11 +1,13 @@
 """Is the daemon well? Asked from outside, as a container's HEALTHCHECK does; loads next to nothing."""
 
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aggregator.errors import StateError
 
+_KINDS = {"http": HTTPConnection, "https": HTTPSConnection}
 LONGEST = 1000  # bytes of an answer that are looked at
 
 
@@ -16,13 +18,13 @@ def asked(url: str, seconds: float, page: str = "healthz") -> str:
     """
     try:
         parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
-        connection.request("GET", parts.path.rstrip("/") + f"/{page}")
-        with connection.getresponse() as answer:
-            said = " ".join(answer.read(LONGEST).decode(errors="replace").split())
-            status = answer.status
-        connection.close()
+        if parts.scheme not in _KINDS:
+            raise ValueError("an address begins with http:// or https://")
+        with closing(_KINDS[parts.scheme](parts.hostname or "", parts.port, timeout=seconds)) as connection:
+            connection.request("GET", parts.path.rstrip("/") + f"/{page}")
+            with connection.getresponse() as answer:
+                said = " ".join(answer.read(LONGEST).decode(errors="replace").split())
+                status = answer.status
     except (OSError, ValueError, HTTPException) as error:
         raise StateError(f"no answer from {url}: {error}") from error
     if status != 200:

@@ -19,6 +19,8 @@ from typing import Any, TextIO
 from aggregator.masking import masked
 
 LONGEST = 4000  # characters of one value
+LONGEST_TRACE = 20_000  # of a traceback: its beginning and its end
+OURS = frozenset(("time", "level", "logger", "msg", "trace"))  # what lines say of themselves
 
 # sd-daemon(3): what stands before a line of the journal.
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -60,6 +62,11 @@ class _Handler(logging.StreamHandler[TextIO]):
         self.stream = sys.stderr
         super().emit(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's own name
+        """Python would write the arguments as they are, secrets and all."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"a line of {_visible(record.name)} could not be written: {sys.exc_info()[0]}\n")
+
 
 class Text(logging.Formatter):
     """key=value, with the time."""
@@ -96,10 +103,23 @@ def _form(form: str, stream: TextIO) -> logging.Formatter:
 
 
 def _said(record: logging.LogRecord) -> dict[str, Any]:
-    """The words, then the values that belong to them; secrets masked."""
+    """The words, then the values that belong to them; secrets masked. No value takes the name of what is ours."""
     facts = record.args if isinstance(record.args, Mapping) else {}
-    words = record.msg if facts else record.getMessage()
-    return {"msg": _bounded(str(words)), **{name: _value(value) for name, value in facts.items() if value is not None}}
+    said = {str(name): _value(value) for name, value in facts.items() if value is not None}
+    return {
+        "msg": _bounded(str(record.msg) if facts else _words(record)),
+        **{f"{name}_" if name in OURS else name: value for name, value in said.items()},
+    }
+
+
+def _words(record: logging.LogRecord) -> str:
+    """What a record says; where its values do not fit into its words, behind these."""
+    if record.args == ({},):  # logging takes a dict for values by name, but not an empty one
+        return str(record.msg)
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args!r}"
 
 
 def _value(value: object) -> object:
@@ -130,7 +150,10 @@ def _visible(text: str) -> str:
 def _trace(record: logging.LogRecord) -> Iterator[str]:
     """The lines of a traceback. What the error says may have line ends, too: each is an indented line of its own."""
     if record.exc_info and record.exc_info[1]:
-        for line in masked("".join(traceback.format_exception(record.exc_info[1]))).splitlines():
+        text = masked("".join(traceback.format_exception(record.exc_info[1])))
+        if len(text) > LONGEST_TRACE:
+            text = f"{text[: LONGEST_TRACE // 2]}\n…\n{text[-LONGEST_TRACE // 2 :]}"
+        for line in text.splitlines():
             yield _visible(line)
 
 

@@ -507,6 +507,24 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What is known of a source that something may be wrong with."""
+
+    id: str
+    name: str
+    failures: int = 0
+    failing_since: datetime | None = None
+    error: str = ""  # of its last visit
+    kind: str = ""  # of that error
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    news_at: datetime | None = None  # when its latest article was first seen, if that is long ago
+    visits: tuple[Visit, ...] = ()  # the latest first; only where some are new
+    hub: str = ""
+    hub_failures: int = 0
+    hub_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """What an operator should know, from its beginning until it is over."""
 

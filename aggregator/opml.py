@@ -16,6 +16,7 @@ from lxml import etree
 from aggregator import sniff
 from aggregator.errors import DocumentError
 from aggregator.markup import legal
+from aggregator.terminal import on_one_line
 from aggregator.urls import MAX_LENGTH
 
 MAX_BYTES = 5_000_000
@@ -31,7 +32,6 @@ _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[
 # Not every codec of Python is an encoding of text, and some take a time that grows with the square of the length.
 _ENCODINGS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-\w|gb2312|gbk|gb18030|big5|shift_jis|euc_\w\w")
 _REFERENCE = re.compile(r"&(?:(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{0,31});)?")
-_JOINERS = "\u200c\u200d"  # not printable, but words and emoji fall apart without them
 _XML_NAMES = ("amp", "lt", "gt", "quot", "apos")
 
 
@@ -82,12 +82,6 @@ def write(outlines: Iterable[Outline], title: str) -> bytes:
         )
     written: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True)
     return written
-
-
-def on_one_line(text: str, limit: int) -> str:
-    """Text of strangers on one line, cut to a length, with nothing in it that could confuse a terminal."""
-    shown = "".join(letter if letter.isprintable() or letter in _JOINERS else " " for letter in text[: 20 * limit])
-    return " ".join(shown.split())[:limit].strip()
 
 
 def _tree(body: bytes, name: str) -> Any:

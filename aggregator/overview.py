@@ -11,11 +11,12 @@ from rich.text import Text
 
 from aggregator import alert_feed, show
 from aggregator.config import Config
-from aggregator.show import apart, iso, plain, table
+from aggregator.show import apart, iso, table
 from aggregator.store import Database, stock
 from aggregator.store import alerts as stored_alerts
 from aggregator.store import sources as stored_sources
 from aggregator.store import topics as stored_topics
+from aggregator.terminal import plain
 
 MOST = 100  # sources that are shown one by one, unless all are wanted
 MOST_ALERTS = 20

@@ -9,10 +9,10 @@ from aggregator import dedup, origins, topics
 from aggregator.judge import Judge
 from aggregator.models import Article, Membership, Story
 from aggregator.plurals import counted
-from aggregator.show import plain
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import topics as stored_topics
+from aggregator.terminal import plain
 
 BATCH = 200  # stories
 SHOWN = 10  # of what enters a topic and of what leaves it, unless all are wanted

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from aggregator import editions, publish
+from aggregator import alert_feed, editions, publish
 from aggregator.config import Config
 from aggregator.errors import StateError
 from aggregator.store import Database, renditions
@@ -115,8 +115,11 @@ class Shared:
 
     def _is_wanted(self, name: str) -> bool:
         """What has become private must not come back in public."""
-        edition = editions.named(_edition(name), self._config())
-        return edition is not None and edition.private == name.startswith("private/")
+        config, private = self._config(), name.startswith("private/")
+        if _edition(name) == alert_feed.SLUG:
+            return config.settings.operator_feed == ("private" if private else "public")
+        edition = editions.named(_edition(name), config)
+        return edition is not None and edition.private == private
 
     @property
     def _roots(self) -> tuple[Path, Path]:

@@ -13,6 +13,7 @@ from aggregator.store import Database
 from aggregator.store import sources as stored_sources
 from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import visits as stored_visits
+from aggregator.terminal import plain
 
 
 def source(database: Database, name: str, now: datetime) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ def source_lines(facts: dict[str, Any], now: datetime, width: int | None) -> Ite
     if facts["host_free_at"] and datetime.fromisoformat(facts["host_free_at"]) > now:
         yield f"its host is left alone: {apart(facts['host_free_at'], now)} it may be visited again"
     if facts["trouble"]:
-        yield f"look at it: {facts['trouble']}"
+        yield f"look at it: {plain(facts['trouble'])}"
     for name, value in facts["state"].items():
         shown = f"{iso(value)} ({apart(value.isoformat(), now)})" if isinstance(value, datetime) else str(value)
         yield f"  {name}: {plain(shown)}"
@@ -140,8 +141,3 @@ def table(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
     for row in rows:
         cells = [set_cell_size(cell, size) for cell, size in zip(row, widths, strict=True)]
         yield "  ".join(cells).rstrip()
-
-
-def plain(text: str) -> str:
-    """Without what would move the cursor: a server may have written it."""
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -19,6 +19,7 @@ from aggregator.moving.entries import entries
 from aggregator.moving.moved import File, LeftOut, Moved
 from aggregator.opml import Outline
 from aggregator.sources.http import HttpSource
+from aggregator.terminal import on_one_line
 
 CONCURRENCY = 16  # feeds looked at at the same time
 PER_HOST = 2
@@ -107,11 +108,11 @@ def report(plan: Plan) -> Iterator[str]:
         if outlines:
             yield f"{len(outlines)} {words}:"
             yield from (
-                f"  {opml.on_one_line(urls.shown(outline.url), 200)}  {outline.title}".rstrip() for outline in outlines
+                f"  {on_one_line(urls.shown(outline.url), 200)}  {outline.title}".rstrip() for outline in outlines
             )
     if plan.dead:
         yield f"{len(plan.dead)} left out, since they cannot be read:"
-        yield from (f"  {opml.on_one_line(reason, 500)}" for _, reason in plan.dead)
+        yield from (f"  {on_one_line(reason, 500)}" for _, reason in plan.dead)
 
 
 def topics_of(moved: Moved, plan: Plan, found: Config) -> tuple[tuple[tuple[str, str], ...], tuple[LeftOut, ...]]:
@@ -130,8 +131,8 @@ def report_left_out(left_out: Iterable[LeftOut]) -> Iterator[str]:
     if by_reason:
         yield f"{sum(map(len, by_reason.values()))} not taken over:"
     for why, alike in by_reason.items():
-        yield f"  {opml.on_one_line(why, 300)}:"
-        yield from (f"    {opml.on_one_line(one.place, 200)}: {one.what}" for one in alike)
+        yield f"  {on_one_line(why, 300)}:"
+        yield from (f"    {on_one_line(one.place, 200)}: {one.what}" for one in alike)
 
 
 def yaml_text(outlines: Iterable[Outline]) -> str:
@@ -178,7 +179,8 @@ def exported(found: Config) -> bytes:
 
 
 def _replace(written: Mapping[Path, tuple[str, bytes]], directory: Path) -> None:
-    """Give files other content once the configuration has been read with it; each whole, all or none of them.
+    """Give files other content once the configuration has been read with it; each whole, all or none of them,
+    unless the machine stops between two of them.
 
     By path: the name that the file has in the configuration directory, and its content.
     """
@@ -193,9 +195,7 @@ def _replace(written: Mapping[Path, tuple[str, bytes]], directory: Path) -> None
             source_file_name=str(sources[0]) if sources else "sources.yaml",
             topic_file=topics[0] if topics else None,
         )
-        for trial, path in trials.values():
-            trial.replace(path)
-            _settled(path.parent)
+        _swap(trials.values())
     except ConfigError as error:
         names = {str(trial): str(path) for trial, path in trials.values()}
         raise ConfigError(_renamed(problem, names) for problem in error.problems) from error
@@ -205,6 +205,23 @@ def _replace(written: Mapping[Path, tuple[str, bytes]], directory: Path) -> None
     finally:
         for trial, _ in trials.values():
             trial.unlink(missing_ok=True)
+
+
+def _swap(trials: Iterable[tuple[Path, Path]]) -> None:
+    """Let trials take the places of their files; where one cannot, those before it are given back. Raises OSError."""
+    before: list[tuple[Path, Path]] = []
+    try:
+        for trial, path in trials:
+            before.append((_trial(path, path.read_bytes()), path))
+            trial.replace(path)
+            _settled(path.parent)
+    except OSError:
+        for old, path in before:
+            old.replace(path)
+        raise
+    finally:
+        for old, _ in before:
+            old.unlink(missing_ok=True)
 
 
 def _renamed(problem: Problem, names: Mapping[str, str]) -> Problem:

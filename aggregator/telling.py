@@ -86,10 +86,6 @@ def brief(summary: str) -> str:
     return found if len(found) <= LONGEST else found[:LONGEST].rpartition(" ")[0].rstrip(" ,;:") + "…"
 
 
-def counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
-
-
 def _list(copies: Sequence[Attribution]) -> str:
     named = [compose.anchor(copy.name, copy.link and written(copy.link)) for copy in copies[:MOST_COPIES]]
     more = len(copies) - len(named)

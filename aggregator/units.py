@@ -65,7 +65,7 @@ def _duration(value: Any) -> Any:
     return found
 
 
-def _written_duration(value: timedelta) -> str:
+def written_duration(value: timedelta) -> str:
     """As a person writes it, in the largest unit without a rest."""
     seconds = round(value.total_seconds())
     unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0) if seconds else "s"
@@ -169,7 +169,7 @@ def _sendable(secret: SecretStr) -> SecretStr:
 Pause = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(_written_duration, when_used="json"),
+    PlainSerializer(written_duration, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": _DURATION}),
 ]
 Duration = Annotated[Pause, AfterValidator(_positive)]

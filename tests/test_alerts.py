@@ -1,6 +1,6 @@
 """Alerts: what is told, once, and that it is over."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,14 +15,14 @@ from aggregator import alert_feed, alerting, alerts, config, runtime, schedule
 from aggregator.alerts import Facts, Finding
 from aggregator.cli import main
 from aggregator.config import Config
-from aggregator.models import Alert, Outcome, Refusal, Rhythm, SourceState, Visit
+from aggregator.models import Alert, Outcome, Refusal, Rhythm, SourceFacts, SourceState, Visit
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
+from aggregator.sharing import Shared
 from aggregator.store import Database
 from aggregator.store import alerts as stored_alerts
 from aggregator.store import sources as stored_sources
 from aggregator.store import visits as stored_visits
-from aggregator.store.alerts import SourceFacts
 from aggregator.web.serve import application
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -161,7 +161,7 @@ def test_other_things_that_are_told() -> None:
     refused, drift = alerts.found(facts, set(), NOW)
     assert (refused.kind, refused.since) == ("refused", refusal.at)
     assert refused.text.endswith("in use: topics.yaml:1:1: no")
-    assert (drift.kind, drift.happened) == ("drift", True)
+    assert (drift.kind, drift.happened) == ("differs", True)
     for seconds, found in ((59, []), (61, ["store"])):
         trouble = (NOW - timedelta(seconds=seconds), NOW, "locked")
         assert kinds(replace(NOTHING, store_trouble=trouble)) == found
@@ -193,6 +193,59 @@ def test_what_comes_back_soon_goes_on_and_later_is_another() -> None:
     assert again == replace(begun, updated_at=NOW + HOUR * 2)
     (other,) = alerts.changed([over], [finding(since=NOW + DAY)], NOW + DAY)
     assert (other.id != begun.id, other.since) == (True, NOW + DAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "hours", "told"),
+    [
+        ("refused", "topics.yaml:3:1: no", "topics.yaml:9:1: no", 0, True),
+        ("refused", "topics.yaml:3:1: no", "topics.yaml:3:1: no", 9, False),
+        ("failing", "Failures: answered 500", "Failures: timed out", 0, False),
+        ("failing", "Failures: answered 500", "Failures: timed out", 1, True),
+        ("silent", "Silent for 3 d, usually 1.2 a day.", "Silent for 4 d, usually 12 a day.", 9, False),
+    ],
+)
+def test_an_alert_that_goes_on_says_what_is_so_by_now(
+    kind: str, before: str, after: str, hours: int, told: bool
+) -> None:
+    (begun,) = alerts.changed([], [replace(finding(kind=kind), text=before)], NOW)
+    now = NOW + HOUR * hours
+    renewed = alerts.changed([begun], [replace(finding(kind=kind), text=after)], now)
+    assert renewed == ([replace(begun, text=after, updated_at=now)] if told else [])
+    (over,) = alerts.changed([begun], [], now)
+    (again,) = alerts.changed([over], [replace(finding(kind=kind), text=after)], now)
+    assert (again.id, again.text, again.resolved_at) == (begun.id, after, None)
+
+
+def test_an_alert_in_other_words_is_kept_on_both_databases(database: Database) -> None:
+    (begun,) = alerts.changed([], [finding(kind="refused")], NOW)
+    other = replace(begun, text="Another.", updated_at=NOW + HOUR)
+    for alert in (begun, other):
+        stored_alerts.save(database, [alert], NOW)
+    assert stored_alerts.latest(database, 9) == [other]
+
+
+def test_no_secret_is_told_to_who_reads_the_operator_feed(found: Config) -> None:
+    source = SourceFacts(
+        "example.org/feed?token=s3cret",
+        "Example",
+        failures=5,
+        failing_since=NOW - DAY,
+        error="https://example.org/feed?token=s3cret: no",
+        hub="https://hub.example/?key=s3cret",
+        hub_failures=9,
+    )
+    begun = alerts.changed([], alerts.found(of(source), set(), NOW), NOW)
+    shown = [f"{item.title} {item.summary} {item.html}" for item in alert_feed.feed(begun, found).items]
+    assert len(shown) == 2
+    assert all("token=***" in text and "s3cret" not in text for text in shown)
+
+
+def test_a_source_of_any_name_is_told_to_be_over(found: Config) -> None:
+    over = Alert("1" * 32, "drift", "a", "reading", "A comparison is missing", NOW, NOW + HOUR * 2, NOW + HOUR * 2)
+    (item,) = alert_feed.feed([over], found).items
+    assert item.title == "Over after 2 h: Holds less: reading"
+    assert item.summary == "A comparison is missing. That is over; it lasted 2 h. Source: a"
 
 
 def test_hundreds_of_one_kind_are_told_together() -> None:
@@ -285,6 +338,41 @@ def test_the_daemon_tells_operators_in_a_feed(found: Config) -> None:
         assert over.updated > entry.updated
         pipeline.prepare()
         assert told(found).entries  # what is none of a topic is not withdrawn
+
+
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)  # SQLite is on one machine
+def test_all_machines_serve_the_same_operator_feed_whoever_tells(
+    new_database: Callable[[], Database], found: Config, tmp_path: Path
+) -> None:
+    class Machine:
+        def __init__(self, name: str) -> None:
+            self.config, self.database = replace(found, state=tmp_path / name), new_database()
+            self.shared = Shared(lambda: self.config, self.database)
+
+        def tell(self, *alerts_: Alert) -> bool:
+            stored_alerts.save(self.database, alerts_, NOW)
+            return alerting.publish_feed(self.config, self.database, self.shared)
+
+        def files(self) -> dict[str, bytes]:
+            state = self.config.state
+            return {str(path.relative_to(state)): path.read_bytes() for path in state.rglob("_operator.*")}
+
+    one, other = Machine("one"), Machine("other")
+    (begun,) = alerts.changed([], [finding()], NOW)
+    assert one.tell(begun)
+    assert other.shared.bring_up() == 3
+    assert other.tell(replace(begun, updated_at=NOW + HOUR, resolved_at=NOW + HOUR))
+    assert one.shared.bring_up() == 3
+    assert one.files() == other.files()
+    assert b"Over after 1 h" in one.files()["private/feeds/_operator.atom"]
+    with other.shared.rendering(alert_feed.SLUG):
+        assert not one.tell()
+    settings = found.settings.model_copy(update={"operator_feed": "off"})
+    one.config = replace(one.config, settings=settings)
+    one.shared.withdraw()
+    third = Machine("third")
+    third.shared.bring_up()
+    assert third.files() == {}
 
 
 @pytest.mark.parametrize("setting", ["private", "public", "off"])

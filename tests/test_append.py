@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aggregator.config import append, yamlfile
 from aggregator.errors import AppendError
-from aggregator.opml import on_one_line
+from aggregator.terminal import on_one_line
 
 NEW = ("https://n.example/feed", "New", ("World", "Asia"))
 ITEM = "- url: https://n.example/feed\n  name: New\n  labels: [World, Asia]\n"

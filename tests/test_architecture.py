@@ -32,6 +32,7 @@ LAYERS = [
         "packaged",
         "plurals",
         "masking",
+        "terminal",
     ],
     ["logs", "condition"],
     ["links", "agencies", "shingles", "spelling", "capitals"],
@@ -77,10 +78,7 @@ LAYERS = [
     ["pipeline"],
     ["housekeeping"],
     ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching", "config_files"],
-    ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
-    ["gauges", "overview"],
-    ["roles", "runtime", "explain", "show", "subscribe", "distribute", "discover", "watching"],
-    ["preview", "firing", "drafting"],
+    ["gauges", "overview", "roles"],
     ["preview", "firing", "drafting", "moving"],
     ["web", "subscriptions", "service", "starting", "health"],
     ["alerting"],
@@ -152,6 +150,7 @@ PURE += [
     "tokens",
     "hub",
     "masking",
+    "terminal",
     "condition",
     "alerts",
     "alert_feed",
@@ -197,6 +196,12 @@ def test_imports_point_downwards(path: Path) -> None:
         return
     assert part in LEVEL, f"give {part} its layer"
     assert {name for name in project_imports(path) if LEVEL[name] > LEVEL[part]} == set()
+
+
+def test_each_part_is_named_once_and_is_there() -> None:
+    named, there = [name for names in LAYERS for name in names], {part_of(path) for path in files()}
+    assert sorted(named) == sorted(there - {"__init__", "__main__"})
+    assert sorted(PURE) == sorted(set(PURE))
 
 
 def test_no_import_goes_in_a_circle() -> None:

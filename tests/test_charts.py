@@ -12,7 +12,7 @@ from aggregator.web import charts
 from aggregator.web.assets import assets, by_name
 from aggregator.web.conditions import Asked, asked
 from aggregator.web.limits import is_at_hand
-from aggregator.web.rendering import apart, language, masked, moment
+from aggregator.web.rendering import apart, language, moment, without_queries
 
 TODAY = date(2026, 11, 27)
 
@@ -66,7 +66,7 @@ def test_assets_are_named_by_their_content() -> None:
     ],
 )
 def test_addresses_lose_what_may_be_secret(text: str, shown: str) -> None:
-    assert masked(text) == shown
+    assert without_queries(text) == shown
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from aggregator import config, units
 from aggregator.cli import main
-from aggregator.config.effective import masked, masked_address
+from aggregator.config.effective import without_secrets
+from aggregator.web.rendering import place
 
 OWN = {
     "aggregator.yaml": "listen: 127.0.0.1:8081\npoll: {every: 45m}\nfetch:\n  proxy: {env: NEWS_PROXY}\n  body: 3MiB\n",
@@ -109,8 +110,18 @@ def test_for_machines(directory: Path) -> None:
 
 def test_a_reference_to_a_secret_is_none() -> None:
     said = {"auth": {"token": {"credential": "wire"}}, "headers": {"A": {"env": "B", "more": "x"}}}
-    assert masked(said) == {"auth": {"token": {"credential": "wire"}}, "headers": {"A": {"env": "***", "more": "***"}}}
-    assert masked_address("https://a.example/x?page=2#a@b") == "https://a.example/x?page=2#a@b"
+    assert without_secrets(said) == {
+        "auth": {"token": {"credential": "wire"}},
+        "headers": {"A": {"env": "***", "more": "***"}},
+    }
+    assert without_secrets("https://a.example/x?page=2#a@b") == "https://a.example/x?page=2#a@b"
+
+
+@pytest.mark.parametrize("name", ["sig", "session", "sid", "pwd", "credentials", "pass", "jwt", "access", "api_key"])
+def test_one_list_says_what_is_secret_in_an_address(name: str) -> None:
+    said = [f"https://a.example/feed?n=1&{name}=it's \"s3cret", f"https://a.example/private/{'s3cret' * 7}/t.atom"]
+    assert "s3cret" not in str(without_secrets(said))
+    assert "s3cret" not in place(f"https://a.example/feeds/private/{'s3cret' * 7}/t.atom?{name}=s3cret")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ def test_readme_names_every_setting_and_no_other() -> None:
     assert named == known
 
 
+def test_every_document_is_named_in_the_list_of_documents() -> None:
+    there = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs" / "README.md").read_text())) == there
+
+
 def test_topic_of_the_readme_is_a_topic() -> None:
     text = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
     assert text

@@ -139,6 +139,49 @@ def test_a_value_is_not_endless(lines: Callable[[], list[str]]) -> None:
     assert "a:b@" not in line
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_traceback_is_not_endless(form: str, lines: Callable[[], list[str]]) -> None:
+    logs.set_up(form)
+    try:
+        raise ValueError("x" * 200_000 + " the end")
+    except ValueError:
+        log.exception("bug")
+    said = "\n".join(lines())
+    assert len(said) < 2 * logs.LONGEST_TRACE
+    assert "Traceback" in said and "the end" in said
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_values_that_do_not_fit_into_the_words_stand_behind_them(form: str, lines: Callable[[], list[str]]) -> None:
+    set_up(form)
+    log.info("%d of %s", "https://u:hunter2@a.example/")
+    log.info("visited", {})
+    log.info("%z", 1)
+    first, second, third = lines()
+    assert "https://***@a.example/" in first and "hunter2" not in first
+    assert "visited" in second
+    assert "%z (1,)" in third
+
+
+def test_a_line_that_cannot_be_written_shows_no_values(lines: Callable[[], list[str]]) -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise RuntimeError("hunter2")
+
+    logs.set_up("text")
+    log.info("x", {"a": "hunter2", "b": Broken()})
+    assert lines() == ["a line of aggregator.test could not be written: <class 'RuntimeError'>"]
+
+
+def test_no_value_takes_the_name_of_what_a_line_says_of_itself(lines: Callable[[], list[str]]) -> None:
+    logs.set_up("json")
+    log.info("visited", {"time": "never", "level": "none", "msg": "no", "logger": "x", "trace": "y"})
+    (line,) = lines()
+    found = json.loads(line)
+    assert (found["level"], found["msg"], found["logger"]) == ("info", "visited", "aggregator.test")
+    assert (found["time_"], found["level_"], found["msg_"]) == ("never", "none", "no")
+
+
 @pytest.mark.parametrize(("level", "said"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
 def test_the_level_is_that_of_the_settings(level: str, said: int, lines: Callable[[], list[str]]) -> None:
     logs.set_up("text", level)
@@ -159,6 +202,9 @@ SECRETS = [
     ("connection failed: password=hunter2 host=db", "connection failed: password=*** host=db"),
     ("{'Authorization': 'Bearer hunter2'}", "{'Authorization': 'Bearer ***'}"),
     ("authorization: Basic aHVudGVyMg==", "authorization: Basic ***"),
+    ("https://e.org/f?pass=hunter2&n=1", "https://e.org/f?pass=***&n=1"),
+    ("e.org/f?pw=hunter2&jwt=hunter2;access=hunter2", "e.org/f?pw=***&jwt=***;access=***"),
+    ("https://e.org/f?code=hunter2&PHPSESSID=hunter2", "https://e.org/f?code=***&PHPSESSID=***"),
     (f"GET /feeds/private/{TOKEN}/energy.atom", "GET /feeds/private/***/energy.atom"),
     (f"https://news.example.org/websub/{TOKEN} answered 500", "https://news.example.org/websub/*** answered 500"),
 ]
@@ -190,6 +236,8 @@ def test_no_secret_is_in_the_log(text: str, shown: str, form: str, lines: Callab
         "/srv/news/private/feeds/energy.atom",
         "mailto:a@example.org",
         "China: secret talks, a key question",
+        "https://e.org/f?monkey=1&turnkey=2&compass=3&country_code=de&author=me",
+        "exit code=1 access=denied",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

@@ -12,9 +12,10 @@ from aggregator.config import topics as topic_files
 from aggregator.errors import DocumentError
 from aggregator.judge import Judge
 from aggregator.models import Category
-from aggregator.moving import comparisons, php, searches
+from aggregator.moving import comparisons, newsboat, php, searches
+from aggregator.moving.entries import entries
 from aggregator.moving.filters import Untranslatable, as_topic, pcre, posix
-from aggregator.moving.moved import File
+from aggregator.moving.moved import File, Wanted
 from aggregator.subscriptions import add, plan, report_left_out, topics_of
 from tests.test_daemon import aggregator
 from tests.test_store import article
@@ -220,6 +221,55 @@ def test_a_flood_of_filters_is_refused_and_a_hostile_one_takes_no_time() -> None
             with pytest.raises(Untranslatable):
                 read(text)
     assert time.process_time() - began < 20  # of what would take for ever
+
+
+def test_all_filters_of_all_files_are_counted_together() -> None:
+    queries = '"query:Gas:title =~ \\"gas\\""\n'
+    searches_ = "array('name' => 'Gas', 'search' => 'intitle:gas'),\n"
+    php_ = "<?php\nreturn array('queries' => array(" + searches_ * 1_001 + "));\n"
+    feed = '{"feed_url": "https://a.example/%d", "blocklist_rules": "gas"}'
+    for reader, files in (
+        ("newsboat", {"urls": queries * 1_001, "more": queries * 1_000}),
+        ("freshrss", {"me": php_, "you": php_}),
+        ("miniflux", {"feeds": f"[{','.join(feed % number for number in range(2_001))}]"}),
+    ):
+        with pytest.raises(DocumentError, match="more than 2,000 filters"):
+            moved(reader, **files)
+
+
+def test_what_filters_ask_of_the_names_of_feeds_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newsboat, "MAX_LOOKS", 20)
+    feeds = "".join(f'https://a.example/{number} "~T{number}"\n' for number in range(10))
+    asks = '"query:A:feedtitle =~ \\"T\\""\n'
+    assert len(moved("newsboat", urls=feeds + asks * 2).topics) == 2
+    for more in (asks * 3, 'ignore-article "regex:a" "title =~ \\"x\\""\n' * 3):
+        with pytest.raises(DocumentError, match=r"urls:1\d:1: the filters so far ask too much"):
+            moved("newsboat", urls=feeds + more)
+
+
+def test_what_is_said_of_all_feeds_does_not_multiply_without_end() -> None:
+    of_all = 'ignore-article * "title =~ \\"x\\""\n' * 200
+    queries = '"query:Gas:title =~ \\"gas\\""\n' * 200
+    with pytest.raises(DocumentError, match="more than 20,000 rules"):
+        moved("newsboat", urls=of_all + queries)
+
+
+def test_a_line_that_goes_on_and_on_is_refused() -> None:
+    with pytest.raises(DocumentError, match="f:1:1: a line of more"):
+        moved("newsboat", f="aa\\\n" * 1_000_000)
+
+
+def test_topics_of_one_title_get_numbers() -> None:
+    wanted = [Wanted(title, "f:1", {"any": [{"regex": "gas"}]}) for title in ("Gas", "Gas", "Gas 2", "Gas", "Other")]
+    found, refused = entries(wanted, [], ["other"])
+    assert [slug for slug, _ in found] == ["gas", "gas-2", "gas-2-2", "gas-3"]
+    assert len(refused) == 1
+
+
+def test_the_lines_of_searches_are_known() -> None:
+    search = "array('name' => 'Gas', 'get' => 'f_1', 'search' => 'x'),"
+    body = f"<?php\nreturn array('queries' => array(\n{search}\n\n{search}));\n"
+    assert [one.place for one in moved("freshrss", f=body).left_out] == ["f:3", "f:5"]
 
 
 def test_php_is_read_as_it_is_written() -> None:

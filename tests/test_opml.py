@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aggregator import opml
 from aggregator.errors import DocumentError
 from aggregator.opml import Outline
+from aggregator.terminal import on_one_line
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "cases" / "reliability"
 CASES = sorted((SHARED / "opml").rglob("*.xml"))
@@ -189,7 +190,7 @@ def test_written_lists_have_a_fixed_form() -> None:
 
 def lines(limit: int) -> st.SearchStrategy[str]:
     """Text as titles have it: one line, no blanks around it."""
-    return st.text(min_size=1, max_size=limit).map(lambda text: opml.on_one_line(text, limit)).filter(bool)
+    return st.text(min_size=1, max_size=limit).map(lambda text: on_one_line(text, limit)).filter(bool)
 
 
 def feeds() -> Iterator[st.SearchStrategy[Outline]]:

@@ -163,6 +163,11 @@ def test_a_topic_that_extends_another_may_be_stricter_and_not_laxer(directory: P
             id="extends with another language",
         ),
         pytest.param(
+            "topics:\n  c: {title: C, any: [country:china], max_age: 90d}\n  t: {title: T, extends: c, keep: 7d}\n",
+            "3:29: `keep` must not be shorter than `max_age`, 90d, which it has from 'c'",
+            id="keeps stories for less time than the topic that it extends shows them",
+        ),
+        pytest.param(
             "rules:\n  a: {near: [country:china, country:rusia]}\ntopics:\n  t: {title: T, any: [country:china]}\n",
             "2:29: unknown concept 'country:rusia' (did you mean 'country:russia'?)",
             id="unknown concept in near",

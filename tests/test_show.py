@@ -79,6 +79,22 @@ def test_an_error_stands_whole_on_a_line_of_its_own_and_cannot_move_the_cursor()
     assert lines[6] == f"  {ERROR}".replace("\x1b", " ")
 
 
+def test_where_a_source_has_moved_to_cannot_move_the_cursor() -> None:
+    facts = {
+        "name": "A",
+        "id": "a",
+        "due_at": NOW.isoformat(),
+        "plan": "",
+        "host_free_at": None,
+        "trouble": "moved to \x1b[2J",
+        "state": {},
+        "hubs": [],
+        "subscription": None,
+        "visits": [],
+    }
+    assert "look at it: moved to  [2J" in list(show.source_lines(facts, NOW, None))
+
+
 def test_an_error_of_an_earlier_visit_is_not_forgotten() -> None:
     times = {"last_visit": NOW.isoformat(), "error_at": (NOW - timedelta(hours=2)).isoformat()}
     lines = list(overview.lines(facts(error="two files rejected", outcome="unchanged", **times), NOW, 80))

@@ -100,10 +100,17 @@ def test_health_is_asked_for(address: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert (ill.exit_code, ill.stderr) == (1, f"aggregator: {address} says 503: visits: nothing for 300 s\n")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://", "nonsense", "http://[::1/", "http://a:99999/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:{port}/", "http://", "nonsense", "ftp://127.0.0.1:1/", "http://[::1/", "http://a:99999/"]
+)
 def test_nobody_to_ask_is_exit_code_1(url: str) -> None:
     ended = CliRunner().invoke(cli.main, ["healthcheck", "--timeout", "1", "--url", url.format(port=free_port())])
     assert (ended.exit_code, ended.stderr.count("\n")) == (1, 1)
+
+
+def test_only_http_is_asked(address: str) -> None:
+    ended = CliRunner().invoke(cli.main, ["healthcheck", "--url", address.replace("http:", "ftp:")])
+    assert (ended.exit_code, "begins with http:// or https://" in ended.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(("listen", "url"), [("0.0.0.0:81", "http://127.0.0.1:81/"), ("[::]:81", "http://[::1]:81/")])

@@ -110,6 +110,23 @@ def test_configuration_that_would_be_bad_is_not_written(directory: Path) -> None
     assert not list(directory.glob(".sources*"))
 
 
+def test_where_one_file_cannot_be_replaced_none_is(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.read_bytes() for path in directory.glob("*.yaml")}
+    replace = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.name == "topics.yaml" and b"  gas:" in self.read_bytes():
+            raise OSError(28, "No space left on device", str(target))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    topic = "gas:\n  title: Gas\n  any: [country:china]\n"
+    with pytest.raises(ConfigError, match="No space left"):
+        add(directory, [Outline("https://new.example/feed")], [topic])
+    assert {path: path.read_bytes() for path in directory.glob("*.yaml")} == before
+    assert not list(directory.glob(".*"))
+
+
 def test_link_to_sources_yaml_stays_a_link(directory: Path, tmp_path: Path) -> None:
     real = tmp_path / "elsewhere.yaml"
     (directory / "sources.yaml").rename(real)

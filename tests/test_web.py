@@ -10,10 +10,14 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
-from aggregator import config, runtime
+from aggregator import config, dedup, runtime
+from aggregator.models import Article
+from aggregator.store import articles as stored_articles
 from aggregator.store import topics
 from aggregator.web import pages, trace
 from aggregator.web.serve import application
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -99,6 +103,19 @@ async def test_topic_page_shows_reasons_and_article_page_its_tags(client: TestCl
     assert all("What it is about" in page for page in shown)
     left_out = "Left out: what stood around the article"
     assert any(left_out in page and '<li dir="auto">Source link</li>' in page for page in shown)
+
+
+def test_a_source_that_has_left_the_configuration_is_named_without_its_secrets(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    article = Article("1" * 32, "example.org/feed?token=s3cret", "1", "T", "", "", "", NOW)
+    monkeypatch.setattr(stored_articles, "get", lambda database, key: article)
+    monkeypatch.setattr(stored_articles, "story_of", lambda database, key: [dedup.copy_of(article, 1)])
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        shown = pages.article(found, database, article.key)
+    assert shown and "example.org/feed?token=***" in shown
+    assert "s3cret" not in shown
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,7 @@ def examine(
     file, parsed = topic_read
     whole = references.resolved(parsed)
     loading.problems += references.widened(file, parsed.topics, whole)
+    loading.problems += references.forgotten_too_soon(file, parsed.topics, whole)
     loading.problems += references.too_large(file, whole)
     places = dict(_example_places(file, parsed))
     config = Config(directory, state, main, found, whole, known, markers, rules, named, places)

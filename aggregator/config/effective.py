@@ -1,6 +1,5 @@
 """What aggregator.yaml comes to: each setting, and who says so. Secrets are masked, where nobody asks for them."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +9,11 @@ from pydantic import SecretStr
 from aggregator.config import settings as settings_file
 from aggregator.config.settings import Settings
 from aggregator.config.yamlfile import Location, YamlFile
+from aggregator.masking import MASK, masked_address
 from aggregator.registry import Options
 
-MASK = "***"
 _PRIVATE = {"auth", "headers", "cookies"}  # keys under which each text is a secret, but for the name of a user
 _REFERENCES = ({"env"}, {"credential"})  # say where a secret stands, and not what it is
-_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
-_PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@", re.DOTALL)
-_PARAMETER = re.compile(r"(?i)([?&;][^=&;]*(?:password|passwd|secret|token|key|auth)[^=&;]*=)[^&;#]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +49,25 @@ def values(
             yield Value(keys, _shown(name, value, unmasked), *_origin(keys, variables[name, inner], file, environment))
 
 
-def masked(data: Any, private: bool = False) -> Any:
+def without_secrets(data: Any, private: bool = False) -> Any:
     """The data of a YAML file, such as sources.yaml, without what is secret in it. References to secrets stay."""
     if isinstance(data, dict):
         if private and set(data) in _REFERENCES:
             return data
-        return {key: one if key == "user" else masked(one, private or key in _PRIVATE) for key, one in data.items()}
+        return {
+            key: one if key == "user" else without_secrets(one, private or key in _PRIVATE) for key, one in data.items()
+        }
     if isinstance(data, list):
-        return [masked(one, private) for one in data]
+        return [without_secrets(one, private) for one in data]
     if not isinstance(data, str) or not data:
         return data
     return MASK if private else masked_address(data)
 
 
-def masked_address(address: str) -> str:
-    """An address without user, password and what looks like a secret in its query."""
-    return _PARAMETER.sub(rf"\1{MASK}", _USERINFO.sub(f"{MASK}@", address)) if "://" in address else address
-
-
 def _shown(name: str, value: Any, unmasked: bool) -> Any:
     if unmasked or not isinstance(value, str):
         return value
-    if name == "database":  # whose user is no secret
-        return _PARAMETER.sub(rf"\1{MASK}", _PASSWORD.sub(rf"\1:{MASK}@", value))
-    return masked_address(value)
+    return masked_address(value, keeps_user=name == "database")
 
 
 def _origin(keys: Location, variable: str, file: YamlFile, environment: Mapping[str, str]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from aggregator.config.names import named
 from aggregator.config.topics import QUANTIFIERS, Group, Topic, TopicsFile
 from aggregator.config.yamlfile import Location, YamlFile
 from aggregator.errors import Problem
+from aggregator.units import written_duration
 
 MAX_RULES = 5_000  # in one topic, when all names are followed
 MAX_DEPTH = 40  # of rules in rules, where names lead
@@ -93,6 +94,15 @@ def widened(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]
             if whole[slug].language and lang not in whole[slug].language:
                 message = f"nothing is in it: the language of this topic is {', '.join(whole[slug].language)}"
                 yield file.problem(("topics", slug, "variants", "lang", number), message)
+
+
+def forgotten_too_soon(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[str, Topic]) -> Iterator[Problem]:
+    """A problem for each topic whose stories are to be thrown away while they may still be shown."""
+    for slug, topic in whole.items():
+        if topic.keep is not None and topic.max_age is not None and topic.keep < topic.max_age:
+            whose = f", which it has from '{topic.extends}'" if own[slug].max_age != topic.max_age else ""
+            message = f"`keep` must not be shorter than `max_age`, {written_duration(topic.max_age)}{whose}"
+            yield file.problem(("topics", slug, "keep"), message)
 
 
 def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[Problem]:

@@ -160,8 +160,8 @@ class Topic(Group):
             raise ValueError("`rule: …` stands in a list: write all: [{rule: …}]")
         if not (self.all or self.any or self.extends):
             raise ValueError("a rule needs something under 'all' or 'any'")
-        if self.keep is not None and self.keep < max(self.max_age or timedelta(), timedelta(days=1)):
-            raise ValueError("`keep` is a day at least, and not shorter than `max_age`")
+        if self.keep is not None and self.keep < timedelta(days=1):
+            raise ValueError("`keep` is a day at least")
         return self
 
     @property

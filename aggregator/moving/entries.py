@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -13,7 +14,8 @@ from aggregator.config import topics
 from aggregator.config.sayings import saying
 from aggregator.config.yamlfile import details
 from aggregator.moving.moved import LeftOut, Rule, Wanted, left_out
-from aggregator.opml import MAX_TITLE, on_one_line
+from aggregator.opml import MAX_TITLE
+from aggregator.terminal import on_one_line
 
 MAX_SLUG = 60
 
@@ -29,17 +31,19 @@ def entries(
     """
     known = {name.casefold() for name in sources}
     found: dict[str, str] = {}
+    free = _Free(set(there))
     refused: list[LeftOut] = []
     for one in (replace(one, title=on_one_line(one.title, MAX_TITLE) or "Moved") for one in wanted):
         slug = _slug(one.title)
         if slug in there:
             refused.append(left_out(one.place, one.title, f"there is a topic '{slug}' already"))
             continue
-        slug = _free(slug, {*there, *found})
+        slug = free.like(slug)
         if why := _unfit(slug, one, known):
             refused.append(left_out(one.place, one.title, why))
         else:
             found[slug] = _text(slug, one)
+            free.taken.add(slug)
     return tuple(found.items()), tuple(refused)
 
 
@@ -49,11 +53,17 @@ def _slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:MAX_SLUG].strip("-") or "moved"
 
 
-def _free(slug: str, taken: Collection[str]) -> str:
-    number = 1
-    while (name := slug if number == 1 else f"{slug}-{number}") in taken:
-        number += 1
-    return name
+@dataclass(slots=True)
+class _Free:
+    """Names that are not taken: gas, gas-2, gas-3."""
+
+    taken: set[str]
+    numbers: Counter[str] = field(default_factory=Counter)  # by name, the last one that was not free
+
+    def like(self, slug: str) -> str:
+        while (name := f"{slug}-{self.numbers[slug] + 1}" if self.numbers[slug] else slug) in self.taken:
+            self.numbers[slug] += 1
+        return name
 
 
 def _unfit(slug: str, one: Wanted, known: Collection[str]) -> str | None:

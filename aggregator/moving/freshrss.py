@@ -18,13 +18,13 @@ from aggregator.moving.moved import (
     File,
     LeftOut,
     Moved,
+    Room,
     Rule,
     Wanted,
     left_out,
-    limited,
-    spoken,
 )
 from aggregator.opml import Outline
+from aggregator.units import written_duration
 
 _NAMESPACE = "{https://freshrss.org/opml}"
 _FEEDS = ("", "rss", "rss1", "rss2", "atom", "jsonfeed", "feed")
@@ -56,7 +56,8 @@ def read(files: Iterable[File]) -> Moved:
     feeds: list[Outline] = []
     by_feed: dict[str, Filters] = {}
     places: dict[str, str] = {}
-    drop, asked = _settings(settings, refused, places)
+    room = Room()
+    drop, asked = _settings(settings, refused, places, room)
     for file in lists:
         for outline in opml.read(file.body, file.name, folders=True):
             place = f"{file.name}:{outline.line}"
@@ -64,7 +65,7 @@ def read(files: Iterable[File]) -> Moved:
             if not outline.url or outline.kind not in _FEEDS:
                 continue
             feeds.append(outline)
-            found = tuple(_filters(outline, place, refused))
+            found = tuple(_filters(outline, place, refused, room))
             if found and outline.url not in by_feed:
                 by_feed[outline.url], places[outline.url] = Filters((), (*found, *drop)), place
     topics = joined(feeds, by_feed, Filters((), drop), places, asked)
@@ -90,9 +91,9 @@ def _beside(outline: Outline, place: str) -> Iterator[LeftOut]:
             yield left_out(place, f"{name} {value if name in _SHOWN else 'of'} {outline.url}", _ADVICE[name])
 
 
-def _filters(outline: Outline, place: str, refused: list[LeftOut]) -> Iterator[Rule]:
+def _filters(outline: Outline, place: str, refused: list[LeftOut], room: Room) -> Iterator[Rule]:
     lines = outline.extra.get(f"{_NAMESPACE}filtersActionRead", "").splitlines()
-    for line in limited(filter(str.strip, lines), place):
+    for line in room.limited(filter(str.strip, lines), place):
         try:
             found, age = searches.rule(line.strip())
             if age:
@@ -103,18 +104,18 @@ def _filters(outline: Outline, place: str, refused: list[LeftOut]) -> Iterator[R
 
 
 def _settings(
-    files: Iterable[File], refused: list[LeftOut], places: dict[str, str]
+    files: Iterable[File], refused: list[LeftOut], places: dict[str, str], room: Room
 ) -> tuple[tuple[Rule, ...], list[Wanted]]:
     """The filters for all feeds, and the saved searches, of users' configurations."""
     drop: list[Rule] = []
     asked: list[Wanted] = []
     for file in files:
         found = php.read(file.text, file.name)
-        for said in _items(found, "filters"):
+        for said in room.limited(_items(found, "filters"), file.name):
             place = f"{file.name}:{said['line']}"
             places.setdefault("", place)
             drop += _for_all(said, place, refused)
-        for said in _items(found, "queries"):
+        for said in room.limited(_items(found, "queries"), file.name):
             place = f"{file.name}:{said['line']}"
             try:
                 asked.append(_saved(said, place))
@@ -152,5 +153,5 @@ def _saved(said: dict[Any, Any], place: str) -> Wanted:
     if isinstance(state, int) and state & _STARRED and not state & _NOT_STARRED:
         raise Untranslatable("stars stay with your reader")
     found, age = searches.rule(html.unescape(str(said.get("search", ""))))
-    oldest = {"max_age": spoken(age)} if age else {}
+    oldest = {"max_age": written_duration(age)} if age else {}
     return Wanted(html.unescape(str(said.get("name", ""))) or "Saved search", place, {**oldest, **as_topic(found)})

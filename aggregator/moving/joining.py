@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import ValidationError
 
 from aggregator import urls
+from aggregator.errors import DocumentError
 from aggregator.moving.filters import either, flat
 from aggregator.moving.moved import Rule, Wanted
-from aggregator.opml import Outline
+from aggregator.opml import MAX_OUTLINES, Outline
 from aggregator.sources.http import HttpSource
+
+MAX_RULES = 20_000  # in all topics together: what is said of all feeds stands in each
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,13 @@ def joined(
     """The topics: those asked for by name, one for each feed with filters, and one for all if some filters are for all.
 
     `by_feed` and `places` are by address; the place of `of_all` is that of the empty address. What `by_feed` says of a
-    feed is the whole of it: the filters of all are not added there.
+    feed is the whole of it: the filters of all are not added there. Raises DocumentError where they are too many.
     """
+    asked = tuple(asked)
+    said = (*by_feed.values(), *[of_all] * (len(asked) + 1))
+    if sum(len(filters.keep) + len(filters.drop) for filters in said) > MAX_RULES:
+        place = next(iter(places.values()))
+        raise DocumentError(f"{place}: with the filters after it, more than {MAX_RULES:,} rules in all topics")
     titles = {outline.url: outline.title for outline in reversed(feeds)}
     topics = [Wanted(one.title, one.place, _bounded(one.rule, of_all)) for one in asked]
     for url, filters in by_feed.items():
@@ -43,6 +52,7 @@ def joined(
     return tuple(topics)
 
 
+@lru_cache(maxsize=MAX_OUTLINES)
 def source_key(url: str) -> str | None:
     """The id of the source that this address becomes; None where it becomes none."""
     try:

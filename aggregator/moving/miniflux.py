@@ -17,8 +17,9 @@ from aggregator.errors import DocumentError
 from aggregator.moving import filters
 from aggregator.moving.filters import Untranslatable, bounded, either
 from aggregator.moving.joining import Filters, joined
-from aggregator.moving.moved import File, LeftOut, Moved, Rule, left_out, limited
+from aggregator.moving.moved import File, LeftOut, Moved, Room, Rule, left_out
 from aggregator.opml import Outline
+from aggregator.terminal import on_one_line
 
 _NAMESPACE = "{https://miniflux.app/opml}"
 _PLACES = {
@@ -58,13 +59,13 @@ def read(files: Iterable[File]) -> Moved:
     """What is in the export. Raises DocumentError."""
     refused: list[LeftOut] = []
     feeds: list[_Feed] = []
-    of_all, places = Filters(), dict[str, str]()
+    of_all, places, room = Filters(), dict[str, str](), Room()
     for file in files:
         if file.body.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"[", b"{"):
             answer = _answer(file)
             if isinstance(answer, dict) and "feed_url" not in answer:
                 places[""] = f"{file.name}:1"
-                of_all = _rules(_texts(answer), places[""], refused)
+                of_all = _rules(_texts(answer), places[""], refused, room)
             else:
                 feeds += _of_api(answer if isinstance(answer, list) else [answer], file.name)
         else:
@@ -73,7 +74,7 @@ def read(files: Iterable[File]) -> Moved:
     by_feed: dict[str, Filters] = {}
     for feed in wanted:
         refused += _beside(feed)
-        own = _rules(feed.said, feed.place, refused)
+        own = _rules(feed.said, feed.place, refused, room)
         if (own.keep or own.drop) and feed.outline.url not in by_feed:
             by_feed[feed.outline.url] = _merged(own, of_all, feed.said)
             places[feed.outline.url] = feed.place
@@ -88,20 +89,20 @@ def _merged(own: Filters, of_all: Filters, said: Mapping[str, str]) -> Filters:
     return Filters(keep, (*own.drop, *of_all.drop))
 
 
-def _rules(said: Mapping[str, str], place: str, refused: list[LeftOut]) -> Filters:
-    keep = tuple(_lines(said.get("keep_filter_entry_rules", ""), place, refused))
+def _rules(said: Mapping[str, str], place: str, refused: list[LeftOut], room: Room) -> Filters:
+    keep = tuple(_lines(said.get("keep_filter_entry_rules", ""), place, refused, room))
     if not said.get("keep_filter_entry_rules", "").strip():
-        keep = tuple(_anywhere(said.get("keeplist_rules", ""), place, refused))
+        keep = tuple(_anywhere(said.get("keeplist_rules", ""), place, refused, room))
     drop = (
-        *_lines(said.get("block_filter_entry_rules", ""), place, refused),
-        *_anywhere(said.get("blocklist_rules", ""), place, refused),
+        *_lines(said.get("block_filter_entry_rules", ""), place, refused, room),
+        *_anywhere(said.get("blocklist_rules", ""), place, refused, room),
     )
     return Filters(keep, drop)
 
 
-def _lines(rules: str, place: str, refused: list[LeftOut]) -> Iterator[Rule]:
+def _lines(rules: str, place: str, refused: list[LeftOut], room: Room) -> Iterator[Rule]:
     """`EntryTitle=(?i)sale`, a rule a line."""
-    for line in limited(filter(str.strip, rules.splitlines()), place):
+    for line in room.limited(filter(str.strip, rules.splitlines()), place):
         name, _, value = (part.strip() for part in line.partition("="))
         try:
             if name == "EntryDate":
@@ -123,14 +124,13 @@ def _dated(value: str) -> Rule:
     return {"age": {"min": found[1]}}
 
 
-def _anywhere(pattern: str, place: str, refused: list[LeftOut]) -> Iterator[Rule]:
+def _anywhere(pattern: str, place: str, refused: list[LeftOut], room: Room) -> Iterator[Rule]:
     """An expression that an article's address, title, author or one of its tags may match."""
-    if not pattern:
-        return
-    try:
-        yield either([filters.re2(bounded(pattern), where) for where in _ANY_PLACE])
-    except Untranslatable as error:
-        refused.append(left_out(place, pattern, str(error)))
+    for one in room.limited(filter(None, [pattern]), place):
+        try:
+            yield either([filters.re2(bounded(one), where) for where in _ANY_PLACE])
+        except Untranslatable as error:
+            refused.append(left_out(place, one, str(error)))
 
 
 def _is_disabled(feed: _Feed, refused: list[LeftOut]) -> bool:
@@ -158,10 +158,9 @@ def _underscored(name: str) -> str:
 
 
 def _answer(file: File) -> Any:
-    if len(file.body) > opml.MAX_BYTES:
-        raise DocumentError(f"{file.name}: larger than {opml.MAX_BYTES:,} bytes")
+    text = file.text
     try:
-        return json.loads(file.text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise DocumentError(f"{file.name}:{error.lineno}:{error.colno}: no JSON: {error.msg}") from error
     except (ValueError, RecursionError) as error:
@@ -175,8 +174,8 @@ def _of_api(answers: list[Any], name: str) -> Iterator[_Feed]:
         if number > opml.MAX_OUTLINES:
             raise DocumentError(f"{name}: more than {opml.MAX_OUTLINES:,} feeds")
         category = answer.get("category")
-        label = opml.on_one_line(str(category.get("title", "")), opml.MAX_LABEL) if isinstance(category, dict) else ""
-        title = opml.on_one_line(str(answer.get("title", "")), opml.MAX_TITLE)
+        label = on_one_line(str(category.get("title", "")), opml.MAX_LABEL) if isinstance(category, dict) else ""
+        title = on_one_line(str(answer.get("title", "")), opml.MAX_TITLE)
         outline = Outline(answer["feed_url"], title, (label,) if label else ())
         yield _Feed(outline, f"{name}: item {number}", _texts(answer))
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from aggregator.errors import DocumentError
-from aggregator.opml import Outline, on_one_line
+from aggregator.opml import MAX_BYTES, Outline
+from aggregator.terminal import on_one_line
 
 MAX_FILTERS = 2_000  # in all files together
 MAX_SHOWN = 160  # characters of what is listed
 
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _T = TypeVar("_T")
 Rule = dict[str, Any]  # in the topic language, as topics.yaml has it
 
@@ -26,6 +25,8 @@ class File:
     @property
     def text(self) -> str:
         """Its text. Raises DocumentError."""
+        if len(self.body) > MAX_BYTES:
+            raise DocumentError(f"{self.name}: larger than {MAX_BYTES:,} bytes")
         try:
             return self.body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -65,15 +66,16 @@ def left_out(place: str, what: str, why: str) -> LeftOut:
     return LeftOut(place, on_one_line(what, MAX_SHOWN), why)
 
 
-def limited(filters: Iterable[_T], name: str) -> Iterator[_T]:
-    """The same, unless they are too many. Raises DocumentError."""
-    for number, one in enumerate(filters):
-        if number == MAX_FILTERS:
-            raise DocumentError(f"{name}: more than {MAX_FILTERS:,} filters")
-        yield one
+@dataclass(slots=True)
+class Room:
+    """For how many filters there is room, in all files together: rules, searches, query feeds."""
 
+    left: int = MAX_FILTERS
 
-def spoken(age: timedelta) -> str:
-    """A span of time as topics.yaml has it."""
-    seconds = round(age.total_seconds())
-    return next(f"{seconds // length}{unit}" for unit, length in _UNITS.items() if seconds % length == 0)
+    def limited(self, filters: Iterable[_T], name: str) -> Iterator[_T]:
+        """The same, unless they are too many. Raises DocumentError."""
+        for one in filters:
+            if not self.left:
+                raise DocumentError(f"{name}: more than {MAX_FILTERS:,} filters")
+            self.left -= 1
+            yield one

@@ -16,12 +16,16 @@ from aggregator.errors import DocumentError
 from aggregator.moving import comparisons
 from aggregator.moving.filters import Untranslatable, as_topic
 from aggregator.moving.joining import Filters, joined
-from aggregator.moving.moved import File, LeftOut, Moved, Rule, Wanted, left_out, limited, spoken
+from aggregator.moving.moved import File, LeftOut, Moved, Room, Rule, Wanted, left_out
 from aggregator.opml import Outline
+from aggregator.terminal import on_one_line
+from aggregator.units import written_duration
 
 MAX_LINE = 20_000  # characters
+MAX_LOOKS = 5_000_000  # at names of feeds, in all filters together
 
 _TOKEN = re.compile(r'[ \t]*(?:(?P<comment>#.*)|"(?P<quoted>(?:[^"\\]|\\.)*+)"?|(?P<bare>[^ \t]+))', re.DOTALL)
+_OF_FEEDS = re.compile(r"^regex:|rssurl|feedtitle")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _RUN = "runs a program, which is not done here; give the feed that it makes to the inbox, or a script of your own"
 _ADVICE = {
@@ -46,6 +50,14 @@ class _Found:
     ignored: list[tuple[str, str, str]] = field(default_factory=list)  # place, feed, filter
     refused: list[LeftOut] = field(default_factory=list)
     looks: dict[str, int] = field(default_factory=dict)  # settings of its screen, by file
+    room: Room = field(default_factory=Room)
+    looked: int = 0  # at names of feeds
+
+    def look(self, text: str, place: str) -> None:
+        """Count what a filter asks of the names of all feeds. Raises DocumentError where that takes too long."""
+        self.looked += len(_OF_FEEDS.findall(text)) * len(self.feeds)
+        if self.looked > MAX_LOOKS:
+            raise DocumentError(f"{place}:1: the filters so far ask too much of the names of so many feeds")
 
 
 def read(files: Iterable[File]) -> Moved:
@@ -65,17 +77,15 @@ def read(files: Iterable[File]) -> Moved:
 
 def _lines(file: File) -> Iterator[tuple[str, str]]:
     """Lines with their places; one that ends with a backslash goes on in the next."""
-    if len(file.body) > opml.MAX_BYTES:
-        raise DocumentError(f"{file.name}: larger than {opml.MAX_BYTES:,} bytes")
     begun, start = "", 0
     for number, line in enumerate(file.text.split("\n"), 1):
         start = start if begun else number
         begun += line.rstrip("\r")
+        if len(begun) > MAX_LINE:
+            raise DocumentError(f"{file.name}:{start}:1: a line of more than {MAX_LINE:,} characters")
         if begun.endswith("\\"):
             begun = begun[:-1] or " "
             continue
-        if len(begun) > MAX_LINE:
-            raise DocumentError(f"{file.name}:{start}:1: a line of more than {MAX_LINE:,} characters")
         if begun.strip():
             yield f"{file.name}:{start}", begun
         begun = ""
@@ -122,19 +132,20 @@ def _address(found: _Found, place: str, address: str, tags: list[str]) -> None:
     elif len(found.feeds) == opml.MAX_OUTLINES:
         raise DocumentError(f"{place}:1: more than {opml.MAX_OUTLINES:,} feeds")
     else:
-        titles = [opml.on_one_line(tag[1:], opml.MAX_TITLE) for tag in tags if tag.startswith("~")]
+        titles = [on_one_line(tag[1:], opml.MAX_TITLE) for tag in tags if tag.startswith("~")]
         line = int(place.rpartition(":")[2])
         found.feeds[address] = Outline(address, next(iter(titles), ""), _labels(tags), line)
 
 
 def _labels(tags: Iterable[str]) -> tuple[str, ...]:
-    shown = (opml.on_one_line(tag, opml.MAX_LABEL) for tag in tags if not tag.startswith(("~", "!")))
+    shown = (on_one_line(tag, opml.MAX_LABEL) for tag in tags if not tag.startswith(("~", "!")))
     return tuple(dict.fromkeys(filter(None, shown)))[: opml.MAX_LABELS]
 
 
 def _queries(found: _Found) -> Iterator[Wanted]:
     """`query:Name:filter`"""
-    for place, query in found.queries:
+    for place, query in found.room.limited(found.queries, "query feeds"):
+        found.look(query, place)
         _, _, rest = query.partition(":")
         title, _, text = rest.partition(":")
         try:
@@ -145,8 +156,8 @@ def _queries(found: _Found) -> Iterator[Wanted]:
             found.refused.append(left_out(place, query, str(error)))
             continue
         found.refused += (left_out(place, f"{title}: {note}", comparisons.STATE) for note in asked.notes)
-        oldest = {"max_age": spoken(asked.max_age)} if asked.max_age else {}
-        shown = opml.on_one_line(title, opml.MAX_TITLE) or "Query"
+        oldest = {"max_age": written_duration(asked.max_age)} if asked.max_age else {}
+        shown = on_one_line(title, opml.MAX_TITLE) or "Query"
         yield Wanted(shown, place, {**oldest, **as_topic(asked.rule)})
 
 
@@ -155,7 +166,9 @@ def _killfile(found: _Found) -> tuple[dict[str, Filters], Filters, dict[str, str
     of_all: list[Rule] = []
     of_feeds: dict[str, list[Rule]] = {}
     places: dict[str, str] = {}
-    for place, feed, text in limited(found.ignored, "ignore-article"):
+    for place, feed, text in found.room.limited(found.ignored, "ignore-article"):
+        found.look(feed, place)
+        found.look(text, place)
         try:
             urls = _meant(feed, found)
             asked = comparisons.read(text, found.feeds)

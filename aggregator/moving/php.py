@@ -28,6 +28,8 @@ class _Reader:
     name: str
     position: int
     values: int = 0
+    counted: int = 0  # up to where lines were counted
+    lines: int = 1
 
     def next(self) -> re.Match[str]:
         found = _TOKEN.match(self.text, self.position)
@@ -37,8 +39,13 @@ class _Reader:
         return found
 
     def refused(self, why: str) -> DocumentError:
-        line = self.text.count("\n", 0, self.position) + 1
-        return DocumentError(f"{self.name}:{line}:1: {why}")
+        return DocumentError(f"{self.name}:{self.line()}:1: {why}")
+
+    def line(self) -> int:
+        """Where it is; counted from where that was asked last."""
+        self.lines += self.text.count("\n", self.counted, self.position)
+        self.counted = self.position
+        return self.lines
 
 
 def read(text: str, name: str) -> dict[Any, Any]:
@@ -76,7 +83,7 @@ def _value(reader: _Reader, token: re.Match[str], depth: int) -> Any:
 def _array(reader: _Reader, depth: int) -> dict[Any, Any]:
     if depth > MAX_DEPTH:
         raise reader.refused(f"arrays deeper than {MAX_DEPTH}")
-    line = reader.text.count("\n", 0, reader.position) + 1 if depth < 5 else 0
+    line = reader.line()
     found: dict[Any, Any] = {}
     while not (token := reader.next())["close"]:
         value = _value(reader, token, depth)

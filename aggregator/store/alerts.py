@@ -1,13 +1,12 @@
 """Alerts, and what is known of sources with which something may be wrong."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select
 
-from aggregator.models import Alert, Rhythm, Visit
+from aggregator.models import Alert, SourceFacts, Visit
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
@@ -17,25 +16,6 @@ from aggregator.store.sources import rhythm_of, visit_of
 MOST = 2000  # alerts of late that are looked at
 FAILURES = 2  # in a row, before a source is looked at
 FORGOTTEN = timedelta(days=60)  # after an alert is over
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
-    """What is known of a source that something may be wrong with."""
-
-    id: str
-    name: str
-    failures: int = 0
-    failing_since: datetime | None = None
-    error: str = ""  # of its last visit
-    kind: str = ""  # of that error
-    rhythm: Rhythm = field(default_factory=Rhythm)
-    news_at: datetime | None = None  # when its latest article was first seen, if that is long ago
-    visits: tuple[Visit, ...] = ()  # the latest first; only where some are new
-    hub: str = ""
-    hub_failures: int = 0
-    hub_error: str = ""
-
 
 _LAST_VISIT = select(func.max(visits.c.id)).where(visits.c.source == sources.c.id).correlate(sources).scalar_subquery()
 _FAILING = (
@@ -74,7 +54,7 @@ def save(database: Database, changed: Sequence[Alert], now: datetime) -> None:
     with database.writing() as connection:
         if changed:
             rows = [fields_of(alert) for alert in sorted(changed, key=lambda alert: alert.id)]
-            connection.execute(database.upsert(alerts, "updated_at", "resolved_at"), rows)
+            connection.execute(database.upsert(alerts, "name", "text", "updated_at", "resolved_at"), rows)
         connection.execute(delete(alerts).where(alerts.c.resolved_at < now - FORGOTTEN))
 
 

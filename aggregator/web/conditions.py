@@ -17,7 +17,7 @@ from aggregator.store import conditions as stored_conditions
 from aggregator.store.conditions import SILENT, STATES, Condition, Order, State
 from aggregator.web import charts
 from aggregator.web.overview import DAYS, first_day
-from aggregator.web.rendering import Frame, apart, masked, moment, place, render
+from aggregator.web.rendering import Frame, apart, moment, place, render, without_queries
 
 NOT_HERE = (
     "How sources do is shown on this machine only, by its own address (localhost, 127.0.0.1).\n"
@@ -111,12 +111,12 @@ def _row(one: Condition, now: datetime) -> dict[str, Any]:
         "last": apart(one.last.started_at, now) if one.last else None,
         "last_new": one.last.new if one.last else 0,
         "next": apart(next_at, now) if next_at > now else None,
-        "plan": masked(one.plan),
+        "plan": without_queries(one.plan),
         "latest": apart(one.latest_at, now) if one.latest_at else None,
         "a_day": sum(one.by_day.values()) / DAYS,
-        "error": masked(failed.error or "") if failed else "",
+        "error": without_queries(failed.error or "") if failed else "",
         "error_at": apart(failed.started_at, now) if failed and not one.state.failing_since else None,
-        "trouble": masked(trouble) if trouble else "",
+        "trouble": without_queries(trouble) if trouble else "",
         "chart": charts.by_day(one.by_day, now.date(), DAYS, "articles"),
         "hours": charts.by_hour(one.state.rhythm.by_hour, "News"),
     }

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from aggregator import schedule
+from aggregator.masking import masked
 from aggregator.web.assets import assets
 
 # Scripts that are written from right to left (https://www.w3.org/International/questions/qa-scripts).
@@ -56,9 +57,9 @@ def apart(at: datetime, now: datetime) -> Markup:
     return _AGO.format(iso=at.isoformat(), date=f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC", shown=shown)
 
 
-def masked(text: str) -> str:
-    """A text whose addresses have lost what may be a secret: user, password and parameters."""
-    return _ADDRESS.sub(lambda found: place(found[0]), text)
+def without_queries(text: str) -> str:
+    """A text whose addresses have lost what may be a secret, whatever its name: user, password and parameters."""
+    return masked(_ADDRESS.sub(lambda found: place(found[0]), text))
 
 
 def place(url: str) -> str:
@@ -68,7 +69,7 @@ def place(url: str) -> str:
     except ValueError:
         return "…"
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}{'?…' if parts.query else ''}"
+    return masked(f"{parts.scheme}://{host}{parts.path}{'?…' if parts.query else ''}")
 
 
 @cache
@@ -80,5 +81,5 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    found.filters |= {"language": language, "moment": moment, "masked": masked, "place": place}
+    found.filters |= {"language": language, "moment": moment, "masked": masked}
     return found
