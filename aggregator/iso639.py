@@ -38,6 +38,7 @@ def checked(code: str) -> str:
     is known."""
     if re.fullmatch("[a-z]{2,3}", code) and language_of(code) == code:
         return code
-    meant = _MEANT.get(code.lower())
+    small = code.strip().lower()
+    meant = _MEANT.get(small) or (small if re.fullmatch("[a-z]{2,3}", small) and language_of(small) == small else None)
     hint = f" (did you mean '{meant}'?)" if meant else ""
     raise ValueError(f"a language is its ISO 639 code, such as 'en', and this is none{hint}")

@@ -116,6 +116,7 @@ def article(
         article=found,
         html=Markup(found.html.replace(_IMAGE, "<img loading=lazy ")),  # noqa: S704  # cleaned before it was stored
         told=list(explain.told(found)),
+        dated=dict(found.told).get("published", ""),
         unread=UNREAD,
         cuts=[(part.reason, lines) for part, lines in removed(found) if part.reason != THE_TITLE],
         tags=stored_articles.tags_of(database, found.key),
