@@ -23,6 +23,7 @@ _MEANT = _RENAMED | dict(
         " portuguese=pt romanian=ro russian=ru serbian=sr spanish=es swedish=sv turkish=tr ukrainian=uk vietnamese=vi"
     ).split()
 )
+_NAMES = {code: word.capitalize() for word, code in _MEANT.items() if len(word) > 3}
 
 
 def language_of(code: str) -> str | None:
@@ -31,6 +32,11 @@ def language_of(code: str) -> str | None:
     if len(code) == 2:
         return code if code in _TWO_LETTERS else None
     return None if _NONE.fullmatch(code) else code
+
+
+def name(code: str) -> str:
+    """A language's name in English; where it is not known, the code."""
+    return _NAMES.get(code, code)
 
 
 def checked(code: str) -> str:
