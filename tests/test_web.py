@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from aggregator import config, runtime
 from aggregator.models import Verdict
 from aggregator.store import topics
 from aggregator.web import pages, trace
+from aggregator.web.private import NOT_FOUND
 from aggregator.web.rendering import _templates
 from aggregator.web.serve import application
 
@@ -328,3 +330,29 @@ def test_what_stands_under_none_is_good_where_it_does_not_hold() -> None:
         ("yes", "no"),
         ("no", "yes"),
     ]
+
+
+async def test_who_is_lost_is_led_on_and_machines_get_a_line(client: TestClient) -> None:
+    shown = set()
+    for path in ("/nothing", "/topics/none", "/articles/x", f"/topics/private/{'A' * 43}/desk"):
+        response = await client.get(path, headers={"Accept": "text/html,*/*", "Accept-Encoding": "identity"})
+        text = await response.text()
+        assert (response.status, response.content_type) == (404, "text/html")
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        (style,) = re.findall('rel="stylesheet" href="([^"]+)"', text)
+        assert (await client.get(str(response.url.join(URL(style)).relative()))).status == 200
+        shown.add(text.replace("../", ""))
+        for plain, accept in ((path, "*/*"), ("/feeds/none.atom", "text/html")):
+            assert await (await client.get(plain, headers={"Accept": accept})).text() == NOT_FOUND
+        assert (await client.head(path, headers={"Accept": "text/html"})).status == 404
+    assert len(shown) == 1
+
+
+async def test_the_folder_of_topics_is_the_front_page_and_no_answer_names_the_program(client: TestClient) -> None:
+    for path in ("/topics", "/topics/", "/", "/healthz", "/readyz", "/nothing"):
+        response = await client.get(path)
+        assert response.url.path == ("/" if path.startswith("/topics") else path)
+        assert response.status == (404 if path == "/nothing" else 200)
+        assert "Server" not in response.headers
+    wrong = await client.post("/")
+    assert (wrong.status, wrong.headers["Allow"], "Server" in wrong.headers) == (405, "GET,HEAD", False)
