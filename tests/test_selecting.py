@@ -204,7 +204,7 @@ async def test_nothing_public_tells_of_what_is_private(directory: Path) -> None:
         assert word not in public
 
     def work(loaded: Config, database: Database) -> None:
-        for page in (pages.index(loaded, database), pages.topic(loaded, database, "wine") or ""):
+        for page in (pages.index(loaded, {}), pages.topic(loaded, database, "wine") or ""):
             assert "esk" not in page
             assert "inside" not in page
         assert pages.topic(loaded, database, "desk") is None
@@ -384,7 +384,7 @@ async def test_labels_group_the_list_and_the_index(directory: Path) -> None:
     ]
 
     def work(loaded: Config, database: Database) -> None:
-        page = pages.index(loaded, database)
+        page = pages.index(loaded, {})
         asia, _, trade = page.partition('id="trade"')
         assert "feeds/_label-asia.atom" in asia and "topics/fairs" in asia and "topics/wine" not in asia
         assert "feeds/_label-trade.rss" in trade and "topics/wine" in trade
