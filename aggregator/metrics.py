@@ -26,7 +26,7 @@ from aggregator.models import Outcome, Reading, Rejected, Visit
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 MOST_WAITING = 1000  # stories of a topic whose way to publication is timed at once
 
-disable_created_metrics()  # when a counter began: a third of the page, and nobody asks
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when a counter began: a third of the page, and nobody asks
 _REGISTRY = CollectorRegistry()
 
 

@@ -53,14 +53,14 @@ def index(config: Config, volumes: Mapping[str, Volume], *, has_sources: bool = 
         rows[next(iter(topic.labels), "")].append(row)
     labels = [(one.title, one, _feeds(one, config), rows[one.title]) for one in editions.labels(config)]
     groups = [group for group in labels if group[-1]]
-    rest = [("Other topics" if groups else "", None, [], rows[""])] if rows[""] else []
+    other = ("Other topics" if groups else "", None, (), rows[""])
     across = [group[1:3] for group in labels if not group[-1]]
     across += [(one, _feeds(one, config)) for one in editions.everything(config)]
     alternates = [(listed[slug], feed) for slug in feeds for feed in feeds[slug]][:ALTERNATES]
     return render(
         "index",
         Frame(config.settings.base_url, has_sources=has_sources, here="topics"),
-        groups=[*groups, *rest],
+        groups=[*groups, *([other] if rows[""] else [])],
         across=across,
         alternates=alternates,
         is_empty=not any(volume.stories for volume in found.values()),
