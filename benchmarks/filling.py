@@ -108,6 +108,8 @@ def _add(press: Press, number: int, found: Mapping[str, list[tuple[Any, ...]]], 
             "dated_at": article.dated_at,
             "page": None,
             "lang": article.language,
+            "entered_at": article.dated_at,
+            "bundled_at": None,
         }
         for topic in (topic for topic, every in TOPICS.items() if number % every == 0):
             add(schema.memberships, topic=topic, story=article.key, **said)

@@ -1,6 +1,7 @@
 """A store, a topic that is published from it, and a clock: for tests of what enters a feed when."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ class Desk:
                 connection.execute(delete(table))
         self.now = START
         self.say(*more)
+        shutil.rmtree(self.config.public, ignore_errors=True)  # of the example before
         sources.register(database, CONFIGURED, self.now)
         topics.register(database, ["fairs"], "rules", self.now)
 

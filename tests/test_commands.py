@@ -21,6 +21,7 @@ SERVICE = (ROOT / "docs" / "service.md").read_text()
 ARGUMENTS = {
     "config schema": ["topic"],
     "db backup": ["b.db"],
+    "db copy": ["--to", "postgresql+psycopg://nobody@127.0.0.1/none"],
     "db restore": ["b.db"],
     "discover": ["example.org"],
     "explain": ["nothing"],

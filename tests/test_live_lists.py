@@ -306,7 +306,7 @@ def test_running_daemon_takes_over_a_changed_file(config_directory: Path) -> Non
         running.until(r"configuration reloaded: 4 sources")
         running.until(r"127.0.0.1:1/feed: .*not a public address")
         path.write_bytes(b"<opml>")
-        running.until(r"opml:list.opml: .*not a whole XML document")
+        running.until(r"not a whole XML document")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(20) == 0
 

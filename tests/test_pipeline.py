@@ -88,6 +88,19 @@ async def test_sample_article_loses_its_furniture_and_is_tagged(config_directory
     assert (inbox / "done" / "article.txt").exists()
 
 
+async def test_a_dropped_article_is_its_publishers_and_not_its_folders(config_directory: Path) -> None:
+    inbox = only_inbox(config_directory)
+    text = "China and Russia talk\n\nChina and Russia talked."
+    drop(inbox, "said.txt", f"---\nsource: The Harbour Post\n---\n{text}".encode())
+    drop(inbox, "unsaid.txt", b"China and Russia agree\n\nChina and Russia agreed.")
+    await once(config_directory)
+    credits = {item["title"]: item["content_html"] for item in items(config_directory, "china-russia")}
+    assert "Source: The Harbour Post" in str(credits["China and Russia talk"])
+    assert "Source: Inbox" in str(credits["China and Russia agree"]) or "Source: inbox" in str(
+        credits["China and Russia agree"]
+    )
+
+
 async def test_second_pass_changes_no_byte(config_directory: Path) -> None:
     await once(config_directory)
     folder = config_directory.parent / "var" / "public" / "feeds"
@@ -567,9 +580,9 @@ async def test_failing_example_names_its_place_and_the_rule(config_directory: Pa
     lines[number - 1] = lines[number - 1].replace("lisbon-marathon", "opec-output-pause")
     path.write_text("\n".join(lines))
     (problem,) = explain.failing_examples(config.load(config_directory, {}))
-    assert problem.startswith(f"{path}:{number}:11: topic 'energy' accepts")
-    assert "about subject:energy" in problem
-    assert "OPEC" in problem
+    assert str(problem).startswith(f"{path}:{number}:11: topic 'energy' accepts")
+    assert "about subject:energy" in str(problem)
+    assert "OPEC" in str(problem)
 
 
 async def test_slow_source_does_not_delay_another(config_directory: Path, site: Site) -> None:

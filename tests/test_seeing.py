@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from aggregator import condition, config, gauges, metrics, runtime, service
 from aggregator.condition import Condition
 from aggregator.config import Config
-from aggregator.errors import ConfigError, StateError
-from aggregator.models import Article, Membership, Outcome, SourceState, Visit
+from aggregator.errors import ConfigError, Place, Problem, StateError
+from aggregator.models import Article, Membership, Outcome, Refusal, SourceState, Visit
 from aggregator.store import Database, stock
 from aggregator.web.serve import application
 from tests.conftest import ROOT, Site
@@ -217,6 +217,7 @@ async def test_a_store_that_does_not_answer_costs_no_page(
 class Pipeline:
     config = SimpleNamespace(sources={}, topics={})
     outage = SimpleNamespace(is_on=False)
+    refusal: Refusal | None = None
 
 
 def watched(stopping: Callable[[], bool] = lambda: False) -> service.Service:
@@ -251,7 +252,7 @@ def test_what_keeps_the_daemon_from_being_ready_is_said() -> None:
     made.note("store", StateError("the database is locked"))
     assert made.readiness() == Condition(True, ("store: the database is locked",))
     made.note("store", None)
-    made.refused(ConfigError(["topics.yaml:1:1: no", "and more"]))
+    made.refused(ConfigError([Problem("no", Place("topics.yaml")), Problem("more", Place("topics.yaml", 2))]))
     assert made.readiness().state == "degraded"
     assert made.readiness().reasons[0].endswith("UTC: topics.yaml:1:1: no")
     made.reloaded()

@@ -52,7 +52,7 @@ def test_import_adds_text_and_says_what_it_left_out(directory: Path) -> None:
     ended = aggregator(directory, "import", str(directory.parent / "list.opml"))
     assert (ended.returncode, ended.stdout.splitlines()) == (
         0,
-        [f"2 feeds added to {path}; a running daemon takes them over on SIGHUP"],
+        [f"2 feeds added to {path}; a running daemon takes them over by itself, or, with `reload: signal`, on SIGHUP"],
     )
     assert [line for line in ended.stderr.splitlines() if line[0] != " "] == [
         "1 there already:",

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from aggregator import config, ending, publish, roles, runtime
 from aggregator.cli import main
+from aggregator.config import Topic
 from aggregator.daemon import Daemon
 from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline
@@ -209,9 +210,16 @@ class Machine:
     """A state directory, with public and private topics."""
 
     def __init__(self, database: Database, state: Path, **is_private: bool) -> None:
-        topics = {slug: SimpleNamespace(private=private) for slug, private in is_private.items()}
+        topics = {
+            slug: Topic(title=slug, any=({"phrase": "x"},), private=private)  # type: ignore[arg-type]
+            for slug, private in is_private.items()
+        }
         self.config: Any = SimpleNamespace(
-            state=state, public=state / "public", private=state / "private", topics=topics
+            state=state,
+            public=state / "public",
+            private=state / "private",
+            topics=topics,
+            settings=SimpleNamespace(everything=SimpleNamespace(publish=False), operator_feed="off"),
         )
         self.shared = Shared(lambda: self.config, database)
 
@@ -355,5 +363,5 @@ def test_a_worker_with_some_of_the_roles_leaves_folders_alone_that_are_not_there
     (config_directory / "sources.yaml").write_text("sources: [{folder: ../a}, {folder: ../b}]\n")
     (config_directory.parent / "a").mkdir()
     found = config.load(config_directory, {})
-    assert Daemon(found, database, lambda: found, ["poll"])._absent() == {"folder:b"}
+    assert Daemon(found, database, lambda: found, roles=["poll"])._absent() == {"folder:b"}
     assert Daemon(found, database, lambda: found)._absent() == frozenset()

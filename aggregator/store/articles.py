@@ -51,6 +51,9 @@ _KIN_BY_TEXT = _KIN.where(articles.c.text_hash.in_(among("values"))).limit(RECEN
 _ENDING = func.substr(  # from the first character where there are not so many: databases count from the end in two ways
     articles.c.text, case((func.length(articles.c.text) > ENDING, func.length(articles.c.text) - ENDING + 1), else_=1)
 )
+# Whose an article is, for readers: a folder is nobody's name where the article says who has published it.
+_SAID = func.coalesce(articles.c.origin["title"].as_string(), sources.c.name)
+CREDITED = case((sources.c.url.is_(None), _SAID), else_=sources.c.name).label("name")
 _COPIES = select(
     articles.c.key,
     articles.c.source,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, func, select
 
 from aggregator.models import Attribution, Tag
-from aggregator.store.articles import among, chunks, tag_of
+from aggregator.store.articles import CREDITED, among, chunks, tag_of
 from aggregator.store.database import Database
 from aggregator.store.schema import articles, memberships, sources, stories, tags
 from aggregator.store.topics import FOUNDER, IS_ONE_PER_EVENT
@@ -28,7 +28,7 @@ _TOLD = (
         articles.c.summary,
         articles.c.link,
         articles.c.source,
-        sources.c.name,
+        CREDITED,
         sources.c.url,
     )
     .join(stories, stories.c.id == memberships.c.story)
@@ -61,7 +61,7 @@ _COPIES = (
         articles.c.voice,
         articles.c.source,
         articles.c.first_seen_at,
-        sources.c.name,
+        CREDITED,
         sources.c.url,
         articles.c.link,
     )

@@ -29,7 +29,7 @@ from aggregator.models import Article, Attribution, Membership, Related, Tag
 from aggregator.store import editions as stored_editions
 from aggregator.store import pages as stored_pages
 from aggregator.store import relations
-from aggregator.store.articles import article_of, chunks, tag_of
+from aggregator.store.articles import CREDITED, article_of, chunks, tag_of
 from aggregator.store.database import Database
 from aggregator.store.schema import (
     UtcDateTime,
@@ -134,7 +134,7 @@ _COPIES = (
         articles.c.dated_at,
         articles.c.voice,
         articles.c.source,
-        sources.c.name,
+        CREDITED,
         sources.c.url,
         articles.c.link,
     )
