@@ -95,9 +95,11 @@ def init(new: Path, state: str) -> None:
     """
     with failing_well():
         from aggregator import starting
+        from aggregator.packaged import shipped
 
         files = starting.write(new, state)
-        click.echo(f"{len(files)} files written to {new}; begin with {new / 'sources.yaml'} and {new / 'topics.yaml'}")
+        click.echo(f"{len(files)} files written to {new}, as they are in {shipped('config')}")
+        click.echo(f"begin with {new / 'sources.yaml'} and {new / 'topics.yaml'}")
         click.echo(f"then: aggregator --config {new} run")
 
 

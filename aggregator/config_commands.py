@@ -80,11 +80,15 @@ def _others(found: "Config", unmasked: bool) -> Iterator[tuple[Path, Any]]:
     """The data of all files beside aggregator.yaml."""
     from aggregator import config as configuration
     from aggregator.config import effective, yamlfile
+    from aggregator.config.typed import typed
+
+    schemas = configuration.schemas()
 
     for path in configuration.files(found.directory):
         if path.suffix == ".yaml" and path.name != "aggregator.yaml" and path.exists():
             data = yamlfile.load(path).data
-            yield path, data if unmasked else effective.without_secrets(data)
+            kind = path.stem if path.parent == found.directory else path.parent.name
+            yield path, typed(data if unmasked else effective.without_secrets(data), schemas[f"{kind}.schema.json"])
 
 
 def _facts(found: "Config", values: "list[Value]", files: Mapping[Path, Any]) -> dict[str, Any]:

@@ -135,6 +135,8 @@ class Endings:
         metrics.stored(outcome)
         visit = self._saved(ending, outcome)
         if isinstance(ending.found, Found):
+            if not ending.source.ONE_DOCUMENT:
+                metrics.count_refused(ending.found.refused, ending.readings)
             try:
                 ending.source.settle(ending.found.documents, rejected)
             except OSError as error:

@@ -23,6 +23,7 @@ _MEANT = _RENAMED | dict(
         " portuguese=pt romanian=ro russian=ru serbian=sr spanish=es swedish=sv turkish=tr ukrainian=uk vietnamese=vi"
     ).split()
 )
+_NAMES = {code: word.capitalize() for word, code in _MEANT.items() if len(word) > 3}
 
 
 def language_of(code: str) -> str | None:
@@ -33,11 +34,17 @@ def language_of(code: str) -> str | None:
     return None if _NONE.fullmatch(code) else code
 
 
+def name(code: str) -> str:
+    """A language's name in English; where it is not known, the code."""
+    return _NAMES.get(code, code)
+
+
 def checked(code: str) -> str:
     """A code that a person has written, if it names a language. Raises ValueError, with the one that is meant if that
     is known."""
     if re.fullmatch("[a-z]{2,3}", code) and language_of(code) == code:
         return code
-    meant = _MEANT.get(code.lower())
+    small = code.strip().lower()
+    meant = _MEANT.get(small) or (small if re.fullmatch("[a-z]{2,3}", small) and language_of(small) == small else None)
     hint = f" (did you mean '{meant}'?)" if meant else ""
     raise ValueError(f"a language is its ISO 639 code, such as 'en', and this is none{hint}")

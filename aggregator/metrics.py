@@ -5,7 +5,7 @@ No label has a value for each source: there may be tens of thousands. What stand
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 
@@ -16,15 +16,17 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
 from aggregator import __version__
-from aggregator.models import Outcome, Reading, Visit
+from aggregator.models import Outcome, Reading, Rejected, Visit
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 MOST_WAITING = 1000  # stories of a topic whose way to publication is timed at once
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when a counter began: a third of the page, and nobody asks
 _REGISTRY = CollectorRegistry()
 
 
@@ -81,6 +83,9 @@ _KILLS = _counter(
     "reader_kills",
     "Reader processes that were lost over a document, by what it took too much of.",
     reason=("cpu", "memory", "time", "outside", "ended"),
+)
+_REFUSED = _counter(
+    "refused_files", "Files of folders that were refused, by how far they came.", kind=("unread", "unusable", "part")
 )
 _RETAGGED = _counter("retagged", "Articles and stories that were looked at by changed rules.")
 _REQUESTS = _counter("feed_requests", "Requests for published files, by status.", status=_STATUSES)
@@ -191,6 +196,16 @@ def note(found: Reading | Exception, *, compared: bool, remembered: bool = False
 def count_kill(reason: str) -> None:
     """A reader process was lost over a document: cpu, memory, time, outside, or ended, where nobody knows why."""
     _KILLS.labels(reason).inc()
+
+
+def count_refused(unread: Iterable[Rejected], readings: Iterable[tuple[object, Reading | Exception]]) -> None:
+    """Files of a visit were refused, or read in part. Those without a stamp were so before, and are only named."""
+    _REFUSED.labels("unread").inc(sum(bool(one.stamp) for one in unread))
+    for _, reading in readings:
+        if isinstance(reading, Exception):
+            _REFUSED.labels("unusable").inc()
+        elif reading.refused:
+            _REFUSED.labels("part").inc()
 
 
 def count_retagged(count: int) -> None:

@@ -26,6 +26,7 @@ MAX_DEPTH = 20  # of outlines
 MAX_LABELS = 20  # of one feed
 MAX_LABEL = 100
 MAX_TITLE = 200
+MAX_DESCRIPTION = 1000
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
@@ -46,6 +47,8 @@ class Outline:
     kind: str = field(default="", compare=False)  # its `type`, in small letters
     extra: Mapping[str, str] = field(default_factory=dict, compare=False)  # attributes of other namespaces: `{uri}name`
     categories: tuple[str, ...] = ()  # what is written as its own: a feed stands in one folder only
+    page: str = field(default="", compare=False)  # for people; written as `htmlUrl`
+    description: str = field(default="", compare=False)
 
 
 def read(body: bytes, name: str, *, folders: bool = False) -> tuple[Outline, ...]:
@@ -76,7 +79,12 @@ def write(outlines: Iterable[Outline], title: str) -> bytes:
             if labels[:depth] not in folders:
                 parent = folders[labels[: depth - 1]]
                 folders[labels[:depth]] = etree.SubElement(parent, "outline", text=label, title=label)
-        said = {"category": ",".join(f"/{one}" for one in outline.categories)} if outline.categories else {}
+        said = {
+            "htmlUrl": legal(outline.page),
+            "description": on_one_line(outline.description, MAX_DESCRIPTION),
+            "category": ",".join(f"/{one}" for one in outline.categories),
+        }
+        said = {name: value for name, value in said.items() if value}
         etree.SubElement(
             folders[labels], "outline", text=text, title=text, type="rss", xmlUrl=legal(outline.url), **said
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from aggregator import archive, bundles, compose, digesting, editions, entering, opml, publish
 from aggregator.config import Config, Topic, yamlfile
+from aggregator.editions import Edition
 from aggregator.errors import ConfigError
 from aggregator.models import Feed, Subscriber
 from aggregator.opml import Outline
@@ -25,6 +26,7 @@ from aggregator.words import digest
 
 WITHDRAWN = timedelta(days=14)  # so long a feed says what was withdrawn from it
 MOST_WITHDRAWN = 50
+_ACROSS = "Across topics"  # the folder of what has stories of several, in the list of all
 ALWAYS = timedelta(days=365)  # a hub of others is remembered for that long after a publication
 
 
@@ -46,16 +48,29 @@ def check_authority(config: Config, database: Database) -> None:
 
 
 def publish_list(config: Config) -> bool:
-    """Write the list of all topics that everybody may read, as OPML; False if it was there already. Raises OSError."""
+    """Write the list of all topics that everybody may read, as OPML, with what goes across them in a folder before;
+    False if it was there already. Raises OSError."""
     base_url = config.settings.base_url
-    public = [(edition, config.topics[edition.name]) for edition in editions.of(config).values() if edition.is_topic]
-    outlines = [
-        Outline(editions.urls(edition, base_url)["atom"], topic.title, topic.labels[:1], categories=topic.labels)
-        for edition, topic in public
-        if not topic.private
+    across = [_outline(one, base_url, (_ACROSS,)) for one in (*editions.everything(config), *editions.labels(config))]
+    public = [
+        _outline(edition, base_url, topic.labels[:1], topic.labels)
+        for slug, topic in config.topics.items()
+        for edition in editions.of_topic(slug, topic)
+        if edition.is_topic and not topic.private
     ]
     path = publish.folder(config.public).parent / compose.LIST
-    return publish.replace(path, opml.write(outlines, f"Topics of {base_url}"))
+    return publish.replace(path, opml.write([*across, *public], f"Topics of {base_url}"))
+
+
+def _outline(edition: Edition, base_url: str, folder: tuple[str, ...], categories: tuple[str, ...] = ()) -> Outline:
+    return Outline(
+        editions.urls(edition, base_url)["atom"],
+        edition.title,
+        folder,
+        categories=categories,
+        page=f"{base_url}{edition.page}",
+        description=edition.description,
+    )
 
 
 def publish_topic(

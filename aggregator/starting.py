@@ -39,8 +39,9 @@ def _files() -> Iterator[tuple[str, Path]]:
     """Names inside the new directory → the files as they are shipped."""
     config = shipped("config")
     for path in sorted(config.rglob("*")):
-        if path.suffix in (".yaml", ".json"):
-            yield str(path.relative_to(config)), path
+        name = path.relative_to(config)
+        if path.suffix in (".yaml", ".json") and name.parts[0] != "credentials":
+            yield str(name), path
     for path in sorted(shipped("seeds").iterdir()):
         yield f"seeds/{path.name}", path
 

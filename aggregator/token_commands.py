@@ -30,6 +30,8 @@ def token_add(directory: Path | None, topic: str, name: str, as_json: bool) -> N
 
     Example: aggregator token add china-russia --for "desk"
     """
+    if not name.strip():
+        raise click.BadParameter("say who the token is for, so that it can be told from others", param_hint="--for")
     with failing_well():
         import secrets
 

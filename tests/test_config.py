@@ -167,6 +167,12 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
         ),
         pytest.param(
             "topics.yaml",
+            "topics:\n  t: {title: T, all: [country:china], variants: {lang: [EN]}}\n",
+            "2:57: topics.t.variants.lang.0: a language is its ISO 639 code, such as 'en', and this is none (did you mean 'en'?)",
+            id="language in capitals",
+        ),
+        pytest.param(
+            "topics.yaml",
             "topics:\n  t: {title: T, all: [{language: [jp]}]}\n",
             "2:35: topics.t.all.0.language.0: a language is its ISO 639 code, such as 'en', and this is none (did you mean 'ja'?)",
             id="country for a language",

@@ -34,6 +34,9 @@ topics:
     description: "a: #b\\nc"
     any: [{rule: rail}, {length: {min: 5}}]
     max_age: 7d
+    max_per_hour: 5
+    private: yes
+    variants: {min_score: [50]}
     examples: {match: [{title: Rail, text: "- x\\n\\n  y"}]}
 """,
     "concepts/own.yaml": "concepts:\n  person:ada: {label: Ada, aliases: {en: [Ada*]}}\n",
@@ -105,7 +108,13 @@ def test_for_machines(directory: Path) -> None:
     }
     assert found["settings"]["fetch.proxy"]["place"] == "NEWS_PROXY"
     assert (found["files"], found["counts"]["topics"]) == ({}, 1)
-    assert json.loads(dumped(directory, "--json", "--all"))["files"]["links.yaml"] == {"tracking": ["ref"]}
+    files = json.loads(dumped(directory, "--json", "--all"))["files"]
+    assert files["links.yaml"] == {"tracking": ["ref"]}
+    topic = files["topics.yaml"]["topics"]["t"]
+    assert (topic["title"], topic["max_per_hour"], topic["private"], topic["max_age"]) == ("true", 5, True, "7d")
+    assert (topic["variants"], topic["any"][1]) == ({"min_score": [50]}, {"length": {"min": 5}})
+    assert files["sources.yaml"]["sources"][2]["labels"] == ["a", "012"]
+    assert "max_per_hour: 5\n" in dumped(directory, "--all")
 
 
 def test_a_reference_to_a_secret_is_none() -> None:

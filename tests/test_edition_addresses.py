@@ -104,7 +104,7 @@ REFUSED = [
     ("us-china.atom?lang=en", NOT_FOUND),
     ("us-china.en.atom", NOT_FOUND),
     ("none.atom?lang=en", NOT_FOUND),
-    ("energy.atom%3Flang=en", "404: Not Found"),
+    ("energy.atom%3Flang=en", NOT_FOUND),
 ]
 
 

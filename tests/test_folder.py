@@ -417,3 +417,14 @@ async def test_a_missing_folder_is_an_error_unless_it_may_be_made(tmp_path: Path
         await visit(tmp_path / "none", "keep")
     source = FolderSource(folder=tmp_path / "new" / "inbox", create=True)
     assert (await source.visit(SourceState(), None, NOW)).documents == ()  # type: ignore[arg-type]
+
+
+async def test_a_folder_inside_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "2026\n").mkdir()
+    drop(tmp_path / "2026\n" / "a.txt")
+    for name in ("done", "rejected", ".hidden"):
+        (tmp_path / name).mkdir()
+    source = FolderSource(folder=tmp_path, after="move")
+    for _ in range(2):
+        assert names(await source.visit(SourceState(), None, NOW)) == []  # type: ignore[arg-type]
+    assert caplog.messages == [f"{tmp_path}: the folder '2026\\n' in it is not looked into: drop files beside it"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ from aggregator.models import Article, Membership, Outcome, Refusal, SourceState
 from aggregator.store import Database, stock
 from aggregator.web.serve import application
 from tests.conftest import ROOT, Site
+from tests.test_pipeline import once, only_inbox
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 DOCS = (ROOT / "docs" / "metrics.md").read_text()
@@ -306,3 +308,21 @@ async def test_a_visit_that_folds_and_one_with_other_ids_say_so(config_directory
     site.body = feed("b")
     second = await once()
     assert (first.new, first.rekeyed, second.new, second.rekeyed) == (4, 0, 0, 4)
+
+
+async def test_refused_files_are_counted_by_how_far_they_came(config_directory: Path) -> None:
+    kinds = ("unread", "unusable", "part")
+    before = [value("refused_files_total", kind=kind) for kind in kinds]
+    inbox = only_inbox(config_directory)
+    (inbox / "link.txt").symlink_to(config_directory / "topics.yaml")
+    (inbox / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    with ZipFile(inbox / "some.zip", "w") as archive:
+        archive.writestr("a.txt", "Oil rises\n\nOil rose on Monday.")
+        archive.writestr("b.txt", b"\x89PNG\r\n\x1a\n" + bytes(100))
+    await once(config_directory)
+    after = [value("refused_files_total", kind=kind) for kind in kinds]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1]
+
+
+def test_the_page_says_of_no_counter_when_it_began() -> None:
+    assert "_created" not in metrics.page().decode()

@@ -28,6 +28,7 @@ def test_what_init_writes_is_good_and_looks_like_what_is_shipped(tmp_path: Path,
     done = CliRunner().invoke(cli.main, ["init", str(new), "--state", state])
     assert done.exit_code == 0
     assert f"aggregator --config {new} run" in done.output
+    assert f"written to {new}, as they are in {ROOT / 'config'}\n" in done.output
     loaded = config.load(new, {})
     assert list(explain.failing_examples(loaded)) == []
     assert loaded.state == (new / state).resolve()

@@ -179,6 +179,11 @@ def test_public_topic_gets_no_token(found: Config) -> None:
     assert "not a private topic" in result.output and "energy" in result.output
 
 
+def test_a_token_is_for_somebody(found: Config) -> None:
+    result = CliRunner().invoke(main, ["--config", str(found.directory), "token", "add", "energy", "--for", " "])
+    assert (result.exit_code, "say who the token is for" in result.output) == (2, True)
+
+
 async def test_unknown_token_cannot_be_revoked(client: TestClient, found: Config) -> None:
     result = CliRunner().invoke(main, ["--config", str(found.directory), "token", "revoke", "00000000"])
     assert result.exit_code == 1

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from aggregator import config, dedup, runtime
-from aggregator.models import Article
+from aggregator.models import Article, Verdict
 from aggregator.store import articles as stored_articles
 from aggregator.store import topics
 from aggregator.web import pages, trace
+from aggregator.web.private import NOT_FOUND
+from aggregator.web.rendering import _templates
 from aggregator.web.serve import application
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -280,3 +283,92 @@ async def test_title_with_markup_is_text_on_every_page(config_directory: Path) -
                 text = await (await client.get(page)).text()
                 assert "<script>" not in text
                 assert "&lt;script&gt;" in text
+
+
+LABELLED = """topics:
+  one:
+    title: One
+    labels: [asia, politics]
+    digests: [daily, weekly]
+    variants: {lang: [en, eo], min_score: [50]}
+    any: [{phrase: one}]
+  two:
+    title: Two
+    any: [{phrase: two}]
+"""
+
+
+async def test_labels_head_their_topics_and_what_goes_across_them_comes_last(config_directory: Path) -> None:
+    (config_directory / "topics.yaml").write_text(LABELLED)
+    (config_directory / "sources.yaml").write_text("sources: []\n")
+    found = config.load(config_directory, {"AGGREGATOR_EVERYTHING__PUBLISH": "true"})
+    front = pages.index(found, {})
+    assert re.findall("<h[23]>(?:<a[^>]*>)?([^<]+)", front)[-5:] == [
+        "asia",
+        "One",
+        "Other topics",
+        "Two",
+        "Across topics",
+    ]
+    assert re.findall('<th scope="row">([^<]+)', front) == ["politics", "Everything"]
+    assert [front.count(f'id="{label}"') for label in ("asia", "politics")] == [1, 1]
+    assert re.findall("Also: <a[^>]*>([^<]+)", front) == ["daily and weekly digests and 5 selections"]
+    with runtime.opened(found) as database:
+        shown = pages.topic(found, database, "one") or ""
+    assert re.findall('<th scope="row">([^<]+)', shown) == [
+        "Daily digest",
+        "Weekly digest",
+        "Score 50 or better",
+        "English",
+        "English, score 50 or better",
+        "Eo",
+        "Eo, score 50 or better",
+    ]
+    assert shown.count('data-copy="') == 3
+    assert 'aria-label="JSON Feed of One"' in shown
+
+
+async def test_article_page_says_where_its_date_is_from(client: TestClient) -> None:
+    (key,) = re.findall(r"/articles/([0-9a-f]{32})", await page(client, "/topics/china-russia"))[-1:]
+    assert re.search(
+        "<dt>Published</dt><dd>.*</time>, (from |by its publisher)", await page(client, f"/articles/{key}")
+    )
+
+
+def test_what_stands_under_none_is_good_where_it_does_not_hold() -> None:
+    macro = _templates().get_template("_parts.html").module.rule  # type: ignore[attr-defined]
+    inner = Verdict(False, "all", "", 0, (Verdict(False, "a", ""), Verdict(True, "b", "")))
+    shown = macro(Verdict(True, "rule", "", 100, (Verdict(True, "none", "", 100, (inner,)),)))
+    assert re.findall('class="(yes|no)">(yes|no)', shown) == [
+        ("yes", "yes"),
+        ("yes", "yes"),
+        ("yes", "no"),
+        ("yes", "no"),
+        ("no", "yes"),
+    ]
+
+
+async def test_who_is_lost_is_led_on_and_machines_get_a_line(client: TestClient) -> None:
+    shown = set()
+    for path in ("/nothing", "/topics/none", "/articles/x", f"/topics/private/{'A' * 43}/desk"):
+        response = await client.get(path, headers={"Accept": "text/html,*/*", "Accept-Encoding": "identity"})
+        text = await response.text()
+        assert (response.status, response.content_type) == (404, "text/html")
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        (style,) = re.findall('rel="stylesheet" href="([^"]+)"', text)
+        assert (await client.get(str(response.url.join(URL(style)).relative()))).status == 200
+        shown.add(text.replace("../", ""))
+        for plain, accept in ((path, "*/*"), ("/feeds/none.atom", "text/html")):
+            assert await (await client.get(plain, headers={"Accept": accept})).text() == NOT_FOUND
+        assert (await client.head(path, headers={"Accept": "text/html"})).status == 404
+    assert len(shown) == 1
+
+
+async def test_the_folder_of_topics_is_the_front_page_and_no_answer_names_the_program(client: TestClient) -> None:
+    for path in ("/topics", "/topics/", "/", "/healthz", "/readyz", "/nothing"):
+        response = await client.get(path)
+        assert response.url.path == ("/" if path.startswith("/topics") else path)
+        assert response.status == (404 if path == "/nothing" else 200)
+        assert "Server" not in response.headers
+    wrong = await client.post("/")
+    assert (wrong.status, wrong.headers["Allow"], "Server" in wrong.headers) == (405, "GET,HEAD", False)

@@ -213,7 +213,7 @@ class Settings(Options):
     )
     tag_authority: Annotated[str, _AUTHORITY] = Field(
         "example.org,2026",
-        description="Never change it: item ids are made from it (RFC 4151).",
+        description="Choose once: item ids are made from it (RFC 4151). Another one needs `former_tag_authority`.",
     )
     former_tag_authority: Annotated[str, _AUTHORITY] | None = Field(
         None, description="The tag_authority that this store has had, if it is to have another one: new ids are meant."

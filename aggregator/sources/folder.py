@@ -11,7 +11,8 @@ for a minute if it is empty. What is not complete within an hour is refused.
 
 **What is refused**, each with its reason: what is no plain file (links, pipes, sockets, devices); what has a second
 name elsewhere (a hard link); folders that are called like files (`a.txt/`; others are left alone); names that are not
-UTF-8 or hold control characters; files that are empty, unreadable, or larger than 20 MB.
+UTF-8 or hold control characters; files that are empty, unreadable, or larger than 20 MB. Other folders inside are not
+looked into, which the log says once.
 
 **Facts beside a file.** `a.txt.yaml` or `a.yaml` (or `.yml`) says about `a.txt` what that does not say itself, and goes
 where it goes. The more specific name wins; one file of facts is for one article. Drop it before its article, or
@@ -29,6 +30,7 @@ the folder and is no article.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +50,9 @@ from aggregator.sources._look import Look, Wait
 if TYPE_CHECKING:
     from aggregator.fetch import Fetcher
 
+log = logging.getLogger(__name__)
+
+MOST_TOLD = 20  # folders inside a folder of which the log says that they are not looked into
 _UNFINISHED = ("~", ".tmp", ".part", ".crdownload", ".swp")
 _LIKE_FILES = (".txt", ".text", ".md", ".html", ".htm", ".xhtml", ".eml", ".xml", ".rss", ".atom", ".json", *FACTS)
 
@@ -66,6 +71,7 @@ class FolderSource(Source):
     create: bool = Field(False, description="Make the folder if it is not there.")
 
     _incomplete: dict[str, Wait] = PrivateAttr(default_factory=dict)
+    _told: set[str] = PrivateAttr(default_factory=set)  # folders inside, of which the log has said that they are none
     _stuck: frozenset[str] = PrivateAttr(frozenset())  # files that could not be moved: others are read first
 
     def located(self, config_directory: Path, state_directory: Path) -> "FolderSource":
@@ -140,10 +146,19 @@ class FolderSource(Source):
 
     def _names(self, folder: Folder) -> Iterator[str]:
         for name, is_folder in folder.names():
-            if not self.heeds(name) or (is_folder and not name.lower().endswith(_LIKE_FILES)):
+            if not self.heeds(name):
+                continue
+            if is_folder and not name.lower().endswith(_LIKE_FILES):
+                self._tell_of(name)
                 continue
             if self.after == "move" or not name.lower().startswith("readme"):
                 yield name
+
+    def _tell_of(self, inner: str) -> None:
+        """Who drops files there waits for them in vain."""
+        if inner not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(inner)
+            log.warning("%s: the folder %s in it is not looked into: drop files beside it", self.folder, ascii(inner))
 
 
 PLUGIN = FolderSource

@@ -10,11 +10,12 @@ from markupsafe import Markup
 
 from aggregator import compose, dedup, editions, explain, origins, registry
 from aggregator.config import Config
-from aggregator.config.topics import ABOUT
+from aggregator.config.topics import ABOUT, Topic
 from aggregator.editions import Edition
 from aggregator.furniture import THE_TITLE, removed
 from aggregator.parsers._facts import UNREAD
 from aggregator.pipeline import utc_now
+from aggregator.plurals import counted
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
 from aggregator.store import relations as stored_relations
@@ -45,17 +46,22 @@ def index(config: Config, volumes: Mapping[str, Volume], *, has_sources: bool = 
             "slug": slug,
             "topic": topic,
             "feeds": feeds[slug],
+            "beside": _beside(slug, topic),
             "volume": found[slug],
             "chart": charts.by_day(found[slug].by_day or {}, today, DAYS, "stories"),
         }
         rows[next(iter(topic.labels), "")].append(row)
-    labels = [(one, _feeds(one, config), rows[one.title]) for one in editions.labels(config)]
+    labels = [(one.title, one, _feeds(one, config), rows[one.title]) for one in editions.labels(config)]
+    groups = [group for group in labels if group[-1]]
+    other = ("Other topics" if groups else "", None, (), rows[""])
+    across = [group[1:3] for group in labels if not group[-1]]
+    across += [(one, _feeds(one, config)) for one in editions.everything(config)]
     alternates = [(listed[slug], feed) for slug in feeds for feed in feeds[slug]][:ALTERNATES]
     return render(
         "index",
         Frame(config.settings.base_url, has_sources=has_sources, here="topics"),
-        groups=[(None, [], rows[""]), *labels],
-        whole=[(one, _feeds(one, config)) for one in editions.everything(config)],
+        groups=[*groups, *([other] if rows[""] else [])],
+        across=across,
         alternates=alternates,
         is_empty=not any(volume.stories for volume in found.values()),
     )
@@ -91,6 +97,7 @@ def topic(
         Frame(config.settings.base_url, "../../../" if private else "../", has_sources),
         topic=found,
         feeds=[] if private else [(one, _feeds(one, config)) for one in editions.of_topic(slug, found)],
+        beside=_beside(slug, found),
         stories=shown,
         voices={story.id: origins.independent_in(story.copies) for story in shown},
         others={story.id: _others(story) for story in shown},
@@ -116,6 +123,7 @@ def article(
         article=found,
         html=Markup(found.html.replace(_IMAGE, "<img loading=lazy ")),  # noqa: S704  # cleaned before it was stored
         told=list(explain.told(found)),
+        dated=dict(found.told).get("published", ""),
         unread=UNREAD,
         cuts=[(part.reason, lines) for part, lines in removed(found) if part.reason != THE_TITLE],
         tags=stored_articles.tags_of(database, found.key),
@@ -128,6 +136,14 @@ def article(
         names={key: source.title for key, source in config.sources.items()},
         trace=trace,
     )
+
+
+def _beside(slug: str, topic: Topic) -> str:
+    """Which feeds a topic has beside its own, such as "daily and weekly digests and 3 selections"; empty: none."""
+    digests = " and ".join(filter(None, (", ".join(topic.digests[:-1]), *topic.digests[-1:])))
+    count = sum(one.is_variant for one in editions.of_topic(slug, topic))
+    word = "digest" if len(topic.digests) == 1 else "digests"
+    return " and ".join(filter(None, (digests and f"{digests} {word}", counted(count, "selection") if count else "")))
 
 
 def _feeds(edition: Edition, config: Config) -> list[tuple[str, str, str]]:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from aggregator import schedule
+from aggregator import iso639, schedule
+from aggregator.editions import Edition
 from aggregator.masking import masked
 from aggregator.web.assets import assets
 
@@ -43,6 +44,15 @@ def language(code: str | None) -> Markup:
     if not code or not _LANGUAGE.fullmatch(code):
         return Markup(' dir="auto"')
     return Markup(' lang="{}" dir="{}"').format(code, "rtl" if code in _RIGHT_TO_LEFT else "auto")
+
+
+def named(edition: Edition) -> str:
+    """What an edition of a topic is beside the topic's own feed: "Daily digest", "English, score 50 or better"."""
+    if edition.digest:
+        return f"{edition.digest.capitalize()} digest"
+    score = f"score {edition.min_score} or better" if edition.min_score else ""
+    told = ", ".join(filter(None, (iso639.name(edition.lang) if edition.lang else "", score)))
+    return told[:1].upper() + told[1:]
 
 
 def moment(at: datetime) -> Markup:
@@ -81,5 +91,5 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    found.filters |= {"language": language, "moment": moment, "masked": masked}
+    found.filters |= {"language": language, "moment": moment, "masked": masked, "named": named}
     return found

@@ -21,13 +21,14 @@ from aggregator.errors import StateError
 from aggregator.gauges import Gauges
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.store import Database
-from aggregator.web import assets, conditional, conditions, health, hub, pages, websub
+from aggregator.web import absent, assets, conditional, conditions, health, hub, pages, websub
 from aggregator.web.front import IDLE_SECONDS, Connection, Front
 from aggregator.web.health import Reports
 from aggregator.web.limits import Limits, is_at_hand
 from aggregator.web.overview import Overview
 from aggregator.web.private import NOT_FOUND, Doorkeeper
 from aggregator.web.published import Place, Published
+from aggregator.web.rendering import Frame
 from aggregator.web.trace import Tracer
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,12 @@ def application(
             raise web.HTTPForbidden(text=conditions.NOT_HERE)
         return await page(lambda: conditions.page(config(), database, conditions.asked(request.query)), _PRIVATE)
 
+    async def list_of_topics(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound("../" if request.path.endswith("/") else "./")
+
+    def frame(request: web.Request, root: str) -> Frame:
+        return Frame(config().settings.base_url, root, sees_sources(request))
+
     async def asset(request: web.Request) -> web.StreamResponse:
         return asset_answer(request)
 
@@ -127,10 +134,15 @@ def application(
         body = await measured.page()
         return web.Response(body=body, headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"})
 
-    app = web.Application(client_max_size=1024, middlewares=[_counted, _limited(limits)])
+    app = web.Application(
+        client_max_size=1024, middlewares=[_counted, absent.middleware(frame, _HEADERS), _limited(limits)]
+    )
+    app.on_response_prepare.append(_nameless)
     app.add_routes(
         [
             web.get("/", index),
+            web.get("/topics", list_of_topics),
+            web.get("/topics/", list_of_topics),
             web.get("/topics/{slug:[a-z0-9-]+}", topic),
             web.get(f"/feeds/{_PLACE}{{rest:[a-z0-9.]*\\.[a-z]+}}", private_feed),
             web.get(f"/topics/{_PLACE}", private_topic),
@@ -225,6 +237,11 @@ def asset_answer(request: web.Request) -> web.Response:
     if conditional.takes_gzip(request.headers.get("Accept-Encoding", "")):
         return web.Response(body=found.packed, headers={**found.headers, "Content-Encoding": "gzip"})
     return web.Response(body=found.body, headers=found.headers)
+
+
+async def _nameless(request: web.Request, response: web.StreamResponse) -> None:
+    """Which program answers, in which version, helps nobody but who means harm; feeds do not say it either."""
+    response.headers.popall("Server", None)
 
 
 @web.middleware
