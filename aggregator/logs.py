@@ -24,7 +24,13 @@ LONGEST = 4000  # characters of one value
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _ESCAPED = str.maketrans({'"': '\\"', "\\": "\\\\"})
 _QUOTED = frozenset(' ="\\')
-_QUIET = ("apscheduler", "alembic", "asyncio", "aiohttp")  # what they say at INFO tells nobody anything
+# What others say below that tells nobody anything; of jobs, that a tick came while the last one ran.
+_QUIET = {
+    "apscheduler": logging.ERROR,
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "aiohttp": logging.WARNING,
+}
 
 
 def set_up(form: str = "auto", level: str = "info") -> None:
@@ -40,8 +46,8 @@ def set_up(form: str = "auto", level: str = "info") -> None:
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.getLogger("aggregator").setLevel(level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:

@@ -199,3 +199,11 @@ def test_what_is_no_secret_stays(text: str) -> None:
 @given(st.text(alphabet="a:/@?&=.#-_ \n'\"", max_size=80))
 def test_a_masked_text_stays_as_it_is(text: str) -> None:
     assert masked(masked(text)) == masked(text)
+
+
+def test_that_a_tick_came_while_the_last_one_ran_is_never_told(lines: Callable[[], list[str]]) -> None:
+    for _ in range(2):  # as at the start, and with each reload
+        logs.set_up("text")
+        logging.getLogger("apscheduler.scheduler").warning("skipped: maximum number of running instances reached")
+    logging.getLogger("apscheduler.scheduler").error("raised an exception")
+    assert [line.partition("msg=")[2] for line in lines()] == ['"raised an exception"']

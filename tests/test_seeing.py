@@ -16,8 +16,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from aggregator import condition, config, gauges, metrics, runtime, service
 from aggregator.condition import Condition
 from aggregator.config import Config
-from aggregator.errors import ConfigError, StateError
-from aggregator.models import Article, Membership, Outcome, SourceState, Visit
+from aggregator.errors import ConfigError, Place, Problem, StateError
+from aggregator.models import Article, Membership, Outcome, Refusal, SourceState, Visit
 from aggregator.store import Database, stock
 from aggregator.web.serve import application
 from tests.conftest import ROOT, Site
@@ -120,8 +120,10 @@ def test_the_time_from_visit_to_feed_is_measured() -> None:
     found = Outcome(Visit("a", began, "news", 1), SourceState(), NOW, articles=(article, old), memberships=belongs)
     metrics.keep_topics(())
     before = value("published_seconds_count"), value("published_seconds_sum")
-    metrics.stored(found)
+    metrics.stored(found)  # which others publish
+    assert value("unpublished_seconds") == 0
     metrics.keep_topics({"energy"})
+    metrics.stored(found)
     assert 4 <= value("unpublished_seconds") < 60
     metrics.published("energy", began.timestamp() + 4, files=3)
     metrics.published("energy", began.timestamp() + 9, files=0)
@@ -131,6 +133,7 @@ def test_the_time_from_visit_to_feed_is_measured() -> None:
 
 
 def test_what_waits_is_bounded() -> None:
+    metrics.keep_topics({"energy"})
     for _ in range(3 * metrics.MOST_WAITING):
         metrics._waiting.add("energy", 1.0)
     assert len(metrics._waiting.taken("energy")) == metrics.MOST_WAITING
@@ -214,6 +217,7 @@ async def test_a_store_that_does_not_answer_costs_no_page(
 
 class Pipeline:
     config = SimpleNamespace(sources={}, topics={})
+    refusal: Refusal | None = None
     outage = SimpleNamespace(is_on=False)
 
 
@@ -249,7 +253,7 @@ def test_what_keeps_the_daemon_from_being_ready_is_said() -> None:
     made.note("store", StateError("the database is locked"))
     assert made.readiness() == Condition(True, ("store: the database is locked",))
     made.note("store", None)
-    made.refused(ConfigError(["topics.yaml:1:1: no", "and more"]))
+    made.refused(ConfigError([Problem("no", Place("topics.yaml")), Problem("more", Place("topics.yaml", 2))]))
     assert made.readiness().state == "degraded"
     assert made.readiness().reasons[0].endswith("UTC: topics.yaml:1:1: no")
     made.reloaded()
@@ -280,6 +284,30 @@ async def test_health_is_said_as_text_and_as_json(config_directory: Path) -> Non
             ):
                 assert answer.content_type == "application/json"
                 assert await answer.json() == {"state": "degraded", "reasons": ["look"]}
+
+
+async def test_strangers_hear_no_more_than_what_it_is_about(config_directory: Path) -> None:
+    made = watched()
+    made.refused(
+        ConfigError([Problem("unknown key 'any'", Place("/etc/aggregator/topics.yaml", 9, 1, ("secret-desk",)))])
+    )
+    made.note(
+        "publication", OSError(28, "No space left on device", "/var/lib/aggregator/private/feeds/secret-desk.atom")
+    )
+    made.note("store", StateError("postgresql://user@db.internal/x: no answer"))
+    found = config.load(config_directory, {})
+    reports = {"healthz": made.live, "readyz": made.readiness}
+    with runtime.opened(found) as database:
+        async with TestClient(TestServer(application(lambda: found, database, reports=reports))) as client:
+            own = await (await client.get("/readyz")).text()
+            assert "topics.yaml" in own and "secret-desk" in own and "db.internal" in own
+            for headers in ({"X-Forwarded-For": "192.0.2.1"}, {"Host": "news.example.org"}):
+                for query in ("", "?format=json"):
+                    answer = await client.get(f"/readyz{query}", headers=headers)
+                    said = await answer.text()
+                    assert answer.status == 503
+                    assert re.search(r"configuration refused at \d\d:\d\d UTC", said)
+                    assert not re.search("secret|topics|internal|space|/", said)
 
 
 async def test_a_visit_that_folds_and_one_with_other_ids_say_so(config_directory: Path, site: Site) -> None:
