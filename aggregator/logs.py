@@ -33,11 +33,17 @@ _QUIET = {
 }
 
 
-def set_up(form: str = "auto", level: str = "info") -> None:
+_is_verbose = False  # as the command line wants it: whatever the settings say, after a reload, too
+
+
+def set_up(form: str = "auto", level: str = "info", *, verbose: bool | None = None) -> None:
     """Let all that is logged go to standard error, in this form, from this level on.
 
-    `auto`: with priorities if that is the journal, else as text.
+    `auto`: with priorities if that is the journal, else as text. `verbose`: from `debug` on, now and whenever this is
+    called later without it.
     """
+    global _is_verbose
+    _is_verbose = _is_verbose if verbose is None else verbose
     root = logging.getLogger()
     for old in [one for one in root.handlers if isinstance(one, _Handler)]:
         root.removeHandler(old)
@@ -45,7 +51,7 @@ def set_up(form: str = "auto", level: str = "info") -> None:
     handler.setFormatter(_form(form, sys.stderr))
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    logging.getLogger("aggregator").setLevel(level.upper())
+    logging.getLogger("aggregator").setLevel("DEBUG" if _is_verbose else level.upper())
     for name, least in _QUIET.items():
         logging.getLogger(name).setLevel(least)
 
