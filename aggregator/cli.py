@@ -1,7 +1,6 @@
 """The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG), 130 Ctrl-C."""
 
 import json
-import os
 import shutil
 import sys
 from contextlib import ExitStack
@@ -47,9 +46,7 @@ def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
     Without a command, but with an option: run. Example: aggregator --config /etc/aggregator run
     """
     context.obj = directory
-    if verbose:
-        os.environ["AGGREGATOR_LOG__LEVEL"] = "debug"  # wins over the file, on a reload, too
-    logs.set_up(level="debug" if verbose else "info")
+    logs.set_up(verbose=verbose)
     if context.invoked_subcommand is None:
         context.invoke(run)
 
@@ -180,7 +177,8 @@ def check(directory: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def status(directory: Path | None, source: str | None, as_json: bool, failing: bool, all_: bool) -> None:
     """Show what waits, what is wrong, sources and topics; or one SOURCE, by its name or id, with its last visits and
-    the reason of the next. Of more than a hundred sources those that fail are shown.
+    the reason of the next. Of more than a hundred sources those that fail are shown. What is wrong with the
+    configuration is said as well, and the exit code is 1 then.
 
     Examples: aggregator status --failing; aggregator status --json; aggregator status "Example World"
     """
@@ -189,8 +187,11 @@ def status(directory: Path | None, source: str | None, as_json: bool, failing: b
         from aggregator import overview, show
         from aggregator.errors import StateError
 
-        config = configuration.load(configuration.find(directory))
-        now = datetime.now(UTC)
+        found = configuration.sound(configuration.find(directory))
+        config, now = found.config, datetime.now(UTC)
+        assert config
+        if found.problems:
+            click.echo(str(ConfigError(found.problems)), err=True)
         with reading(config) as database:
             if source:
                 facts: Any = show.source(database, source, now)
@@ -209,6 +210,8 @@ def status(directory: Path | None, source: str | None, as_json: bool, failing: b
             overview.print_tables(facts, now, Console())
         else:
             click.echo("\n".join(overview.lines(facts, now, width)))
+        if found.problems:
+            sys.exit(1)
 
 
 @main.command()

@@ -21,6 +21,10 @@ class Condition:
     def state(self) -> str:
         return "down" if self.is_down else "degraded" if self.reasons else "ok"
 
+    def brief(self) -> "Condition":
+        """The same for strangers: of each reason what stands before its colon, which names no source and no path."""
+        return Condition(self.is_down, tuple(reason.partition(": ")[0] for reason in self.reasons))
+
     def text(self) -> str:
         """The state, and each reason on a line."""
         return "".join(f"{line}\n" for line in (self.state, *self._told()))

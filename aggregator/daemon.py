@@ -17,8 +17,6 @@ from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
 from aggregator import distribute
 from aggregator.alerting import Alerting
 from aggregator.clock import Clock
@@ -38,6 +36,7 @@ from aggregator.service import Service
 from aggregator.store import Database, ahead
 from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
+from aggregator.ticks import Ticks
 from aggregator.watching import Watch
 from aggregator.web import serve
 
@@ -49,7 +48,9 @@ SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or
 PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
 CATCHING_UP_SECONDS = 30  # between two lines about how far changed rules have been applied
 COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
-HOUSEKEEPING = timedelta(minutes=5)  # after the start: what is due is visited first; then looked at every hour
+RETRY_SECONDS = 5  # until a configuration is taken over anew that the store could not be told of
+HOUSEKEEPING_SECONDS = 3600  # between two looks whether it is to be done
+HOUSEKEEPING_FIRST_SECONDS = 300  # after the start: what is due is visited first
 # Settings that are bound when the daemon starts.
 FIXED = (
     "state",
@@ -94,9 +95,11 @@ class Daemon:
         self._duties = Duties(self._pipeline)
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False  # something has changed since the configuration was last read
+        self._has_started = False
         self._stopping = asyncio.Event()
         self._watch = Watch(self._make_due)
         self._clock = Clock()
+        self._put_back = timedelta()  # by so much, and the store has not been put right since
         self._places: tuple[Config | None, list[tuple[str, Path]]] = None, []  # folders, as a configuration has them
         self._called: set[str] = set()  # sources in whose folders something has happened
         self._polling: asyncio.Task[None] | None = None
@@ -133,8 +136,7 @@ class Daemon:
         await self._pipeline.in_executor(lambda: ahead.put_right(self._database, utc_now()))
         await self._pipeline.in_executor(lambda: self._pipeline.prepare(self._service.progress))
         _settle_memory()
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick came while the last one ran is no news
-        scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
+        ticks = Ticks()
         async with (
             Fetcher(self.config.settings.fetch) as fetcher,
             Fetcher(distribute.outbound(self.config.settings)) as callbacks,
@@ -156,31 +158,32 @@ class Daemon:
             self._visits = Visits(self._pipeline, fetcher, absent=self._absent)
             self._subscriber = Subscriber(self._pipeline, fetcher)
             if "poll" in self._roles:
-                scheduler.add_job(self._subscribe, "interval", seconds=SUBSCRIBE_SECONDS, next_run_time=utc_now())
-                for job in (self._poll, self._look_after_folders):
-                    scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
+                ticks.every(SUBSCRIBE_SECONDS, self._subscribe, first=0)
+                ticks.every(TICK_SECONDS, self._poll, self._look_after_folders)
             if "publish" in self._roles:
-                scheduler.add_job(self._alert, "interval", seconds=ALERT_SECONDS, next_run_time=utc_now())
-                scheduler.add_job(self._distribute, "interval", seconds=DISTRIBUTE_SECONDS)
-                scheduler.add_job(self._keep_house, "interval", hours=1, next_run_time=utc_now() + HOUSEKEEPING)
-                for job in (self._publish, self._catch_up, self._relate):
-                    scheduler.add_job(job, "interval", seconds=TICK_SECONDS)
+                ticks.every(ALERT_SECONDS, self._alert, first=0)
+                ticks.every(DISTRIBUTE_SECONDS, self._distribute)
+                ticks.every(HOUSEKEEPING_SECONDS, self._keep_house, first=HOUSEKEEPING_FIRST_SECONDS)
+                ticks.every(TICK_SECONDS, self._publish, self._catch_up, self._relate)
             if self._pipeline.shared:
                 self._following = loop.create_task(self._pipeline.shared.follow())
-            scheduler.add_job(self._look_after_configuration, "interval", seconds=TICK_SECONDS)
-            scheduler.add_job(self._tidy, "interval", seconds=TIDY_SECONDS)
-            scheduler.start()
+            ticks.every(TICK_SECONDS, self._look_after_configuration)
+            ticks.every(TIDY_SECONDS, self._tidy)
+            ticks.start()
             self._service.ready()
             self._telling = [loop.create_task(self._service.tell_status())]
             self._telling.append(loop.create_task(self._service.feed_watchdog()))
             ready(self.config)
+            self._has_started = True
+            if self._reload_again:
+                self._reload_soon()
             await self._stopping.wait()
             for task in self._telling:
                 task.cancel()
             notify("STOPPING=1")
-            scheduler.pause()
+            ticks.pause()
             await self._end()
-            scheduler.shutdown(wait=False)  # not before: it would tear what is being done
+            ticks.close()  # not before: it would tear what is being done
         log.info("stopped")
 
     def _absent(self) -> frozenset[str]:
@@ -209,8 +212,11 @@ class Daemon:
                 await self._pipeline.in_executor(lambda: stored_sources.make_due(self._database, utc_now(), called))
                 called = set()
             await self._visits.start_due()
+            self._service.note("visits", None)
         except StateError as error:
             self._complain("nothing is visited while that is so: %s", error)
+            if not self._stopping.is_set():
+                self._service.note("visits", error)
         finally:
             self._called |= called
             self._service.pulse.beat("visits")
@@ -221,9 +227,14 @@ class Daemon:
         by = self._clock.jumped(now, time.monotonic())
         if by > timedelta():
             log.warning("the clock was put forward by %s, or this machine was asleep", spoken(by))
-        elif by:
-            waiting = await self._pipeline.in_executor(lambda: ahead.put_right(self._database, now))
-            log.warning("the clock was put back by %s: %d sources are due that waited for later", spoken(-by), waiting)
+        back, self._put_back = self._put_back + max(-by, timedelta()), timedelta()
+        if back:
+            try:
+                waiting = await self._pipeline.in_executor(lambda: ahead.put_right(self._database, now))
+            except StateError:
+                self._put_back += back
+                raise
+            log.warning("the clock was put back by %s: %d sources are due that waited for later", spoken(back), waiting)
 
     def _make_due(self, sources: Collection[str]) -> None:
         self._called.update(sources)
@@ -358,6 +369,7 @@ class Daemon:
         changed = 0
         try:
             if not await self._duties.has(PUBLICATION):
+                self._service.note("publication", None)  # what others publish lies here, too: `prepare` has seen to it
                 return
             await self._pipeline.in_executor(self._pipeline.fulfil)
             await self._relate_some()  # what has just come is published with its relations
@@ -379,26 +391,40 @@ class Daemon:
             log.info("published: %d files changed", changed)
 
     def _reload_soon(self) -> None:
-        """A list of sources has changed, or SIGHUP has come. Any number of calls before it is done is one more."""
+        """A list of sources has changed, or SIGHUP has come. Any number of calls before it is done is one more; during
+        the start it waits for the end of that."""
         self._reload_again = True
-        if self._reloading is None or self._reloading.done():
+        if self._has_started and (self._reloading is None or self._reloading.done()):
             self._reloading = asyncio.get_running_loop().create_task(self._reload_while_wanted())
 
     async def _reload_while_wanted(self) -> None:
         while self._reload_again and not self._stopping.is_set():
             self._reload_again = False
-            await self._reload_config()
+            try:
+                await self._reload_config()
+            except StateError as error:
+                notify("READY=1")
+                if self._stopping.is_set():
+                    return
+                log.error("configuration not taken over, will try again: %s", error)
+                self._reload_again = True
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), RETRY_SECONDS)
+            except Exception as error:
+                log.exception("a bug met while the configuration was taken over; please report it")
+                self._service.refused(error)
 
     async def _reload_config(self) -> None:
-        """Use the new configuration if all of it is good; else go on with the old one and say why."""
+        """Use the new configuration if all of it is good; else go on with the old one and say why. Raises StateError
+        where it may be good and the store cannot be told of it."""
         reloading()
         before = self.config.settings
         await asyncio.to_thread(self._files.note)
         try:
             config = await asyncio.to_thread(self._reload)
             await self._pipeline.in_executor(lambda: self._pipeline.adopt(config, self._service.progress))
-            gc.unfreeze()
-            _settle_memory()
+        except StateError:
+            raise
         except (AggregatorError, OSError) as error:
             if before.reload == "watch" and await asyncio.to_thread(lambda: self._files.are_others):
                 notify("READY=1")
@@ -407,11 +433,12 @@ class Daemon:
                 log.error("configuration refused, the old one stays in use: %s", problem)
             self._service.refused(error)
             return
+        gc.unfreeze()
+        _settle_memory()
         changed = [name for name in FIXED if attrgetter(name)(before) != attrgetter(name)(config.settings)]
         if changed:
             log.warning("restart to let the new %s take effect", " and ".join(changed))
         log.info("configuration reloaded: %d sources, %d topics", len(config.sources), len(config.topics))
-        self._pipeline.refusal = None
         self._service.reloaded()
 
     async def _look_after_folders(self) -> None:
@@ -437,8 +464,11 @@ class Daemon:
         if self._following:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
-        stored_sources.release(self._database, leases)
-        self._duties.leave()
+        for give_back in (partial(stored_sources.release, self._database, leases), self._duties.leave):
+            try:
+                give_back()
+            except StateError as error:
+                log.error("what was claimed is not given back, others wait until its time is over: %s", error)
 
 
 def _settle_memory() -> None:

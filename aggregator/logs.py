@@ -26,14 +26,26 @@ OURS = frozenset(("time", "level", "logger", "msg", "trace"))  # what lines say 
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _ESCAPED = str.maketrans({'"': '\\"', "\\": "\\\\"})
 _QUOTED = frozenset(' ="\\')
-_QUIET = ("apscheduler", "alembic", "asyncio", "aiohttp")  # what they say at INFO tells nobody anything
+# What others say below that tells nobody anything; of jobs, that a tick came while the last one ran.
+_QUIET = {
+    "apscheduler": logging.ERROR,
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "aiohttp": logging.WARNING,
+}
 
 
-def set_up(form: str = "auto", level: str = "info") -> None:
+_is_verbose = False  # as the command line wants it: whatever the settings say, after a reload, too
+
+
+def set_up(form: str = "auto", level: str = "info", *, verbose: bool | None = None) -> None:
     """Let all that is logged go to standard error, in this form, from this level on.
 
-    `auto`: with priorities if that is the journal, else as text.
+    `auto`: with priorities if that is the journal, else as text. `verbose`: from `debug` on, now and whenever this is
+    called later without it.
     """
+    global _is_verbose
+    _is_verbose = _is_verbose if verbose is None else verbose
     root = logging.getLogger()
     for old in [one for one in root.handlers if isinstance(one, _Handler)]:
         root.removeHandler(old)
@@ -41,9 +53,9 @@ def set_up(form: str = "auto", level: str = "info") -> None:
     handler.setFormatter(_form(form, sys.stderr))
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    logging.getLogger("aggregator").setLevel(level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("aggregator").setLevel("DEBUG" if _is_verbose else level.upper())
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:

@@ -96,7 +96,9 @@ _DATABASE_ERRORS = _counter("database_errors", "Transactions that the database h
 
 _INFO = _gauge("info", "1; the label says which version runs.", "version")
 _INFO.labels(__version__).set(1)
-_UNPUBLISHED = _gauge("unpublished_seconds", "For how long the oldest new story has waited to be published.")
+_UNPUBLISHED = _gauge(
+    "unpublished_seconds", "For how long the oldest new story of this process has waited, where it publishes."
+)
 REACHABLE = _gauge("store_reachable", "1 while the store answers; else what is read from it is of earlier.")
 SOURCES = _gauge("sources", "Sources of the configuration.")
 FAILING = _gauge("sources_failing", "Sources whose last visit failed.")
@@ -122,11 +124,13 @@ class _Waiting:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._topics: frozenset[str] = frozenset()  # that this process publishes
         self._since: dict[str, deque[float]] = {}  # by topic: when visits began, in seconds since 1970
 
     def add(self, topic: str, since: float) -> None:
         with self._lock:
-            self._since.setdefault(topic, deque(maxlen=MOST_WAITING)).append(since)
+            if topic in self._topics:
+                self._since.setdefault(topic, deque(maxlen=MOST_WAITING)).append(since)
 
     def taken(self, topic: str) -> Collection[float]:
         with self._lock:
@@ -134,7 +138,8 @@ class _Waiting:
 
     def keep(self, topics: Collection[str]) -> None:
         with self._lock:
-            self._since = {topic: times for topic, times in self._since.items() if topic in topics}
+            self._topics = frozenset(topics)
+            self._since = {topic: times for topic, times in self._since.items() if topic in self._topics}
 
     def age(self) -> float:
         with self._lock:
@@ -175,7 +180,7 @@ def published(topic: str, now: float, files: int) -> None:
 
 
 def keep_topics(topics: Collection[str]) -> None:
-    """These are the topics from now on: what waits for others is waited for by nobody."""
+    """These are the topics that this process publishes from now on: for others nothing waits here."""
     _waiting.keep(topics)
 
 

@@ -145,7 +145,7 @@ class Pipeline:
 
     def _prepared_topics(self, now: datetime, progress: Progress) -> retag.Steps:
         topics = self.config.topics
-        metrics.keep_topics(topics.keys())
+        metrics.keep_topics(topics.keys() if self._publishes else ())
         known = editions.of(self.config)
         public = {name for name, edition in known.items() if not edition.private}
         operator = {self.config.settings.operator_feed: {alert_feed.SLUG}}
@@ -240,6 +240,7 @@ class Pipeline:
         """Another worker catches up, relates, publishes: what this one has found out for that is outdated."""
         self._behind = None
         self._relating = Relating(self.database)
+        metrics.keep_topics(())
 
     def adopt(self, config: Config, progress: Progress = lambda count: None) -> None:
         """Go on with another configuration. Runs where all else runs, so no visit or publication is torn in two."""

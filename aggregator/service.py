@@ -73,6 +73,7 @@ class Service:
         self._has_published = False
         self.troubles: dict[str, str] = {}  # by part of the work: what keeps it from being done
         self.store_trouble: StoreTrouble | None = None  # the last one, which may go on
+        self._failing: set[str] = set()  # parts of the work that the store has failed
 
     def live(self) -> Condition:
         """Whether the work gets on, and not only the web server."""
@@ -90,24 +91,32 @@ class Service:
 
     def note(self, part: str, error: Exception | None) -> None:
         """What has just kept a part of the work from being done; None: it was done."""
-        if part == "store" and (error is not None or part in self.troubles):
-            now = datetime.now(UTC)
-            since = self.store_trouble[0] if self.store_trouble and part in self.troubles else now
-            self.store_trouble = since, now, str(error or self.troubles[part])
+        if isinstance(error, StateError) or part in self._failing:
+            self._note_store(part, error if isinstance(error, StateError) else None)
         if error is not None:
             self.troubles[part] = str(error)
             return
         self.troubles.pop(part, None)
         self._has_published |= part == "publication"
 
+    def _note_store(self, part: str, error: StateError | None) -> None:
+        """The store is in trouble from the first part of the work that it has failed until the last one gets on: who
+        only reads may not notice that nothing can be written."""
+        now = datetime.now(UTC)
+        since, _, said = self.store_trouble if self.store_trouble and self._failing else (now, now, "")
+        self.store_trouble = since, now, str(error or said)
+        (self._failing.add if error else self._failing.discard)(part)
+
     def ready(self) -> None:
         self.pulse.beat()
         config = self._pipeline.config
         notify("READY=1", f"STATUS={len(config.sources):,} sources, {len(config.topics):,} topics")
 
-    def refused(self, error: AggregatorError | OSError) -> None:
+    def refused(self, error: Exception) -> None:
         """A configuration was not taken over: STATUS says so until one is."""
-        self._pipeline.refusal = Refusal(datetime.now(UTC), str(error))
+        is_ours = not isinstance(error, (AggregatorError, OSError))
+        said = f"a bug met: {type(error).__name__}: {error}; please report it" if is_ours else str(error)
+        self._pipeline.refusal = Refusal(datetime.now(UTC), said)
         notify("READY=1", f"STATUS={one_line(self._refused)}")
 
     @property

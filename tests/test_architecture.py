@@ -82,6 +82,7 @@ LAYERS = [
     ["preview", "firing", "drafting", "moving"],
     ["web", "subscriptions", "service", "starting", "health"],
     ["alerting"],
+    ["ticks"],
     ["daemon"],
     ["commands"],
     ["config_commands", "topic_commands", "token_commands", "database_commands"],

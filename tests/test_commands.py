@@ -100,6 +100,19 @@ def test_a_bad_configuration_is_78_and_named(name: str, here: Path) -> None:
     assert "unknown key 'listn'" in said.replace("\\n", "\n")
 
 
+@pytest.mark.parametrize("broken", ["topics: [", "topics:\n  t: {titel: T}\n"], ids=["no YAML", "a key"])
+def test_the_state_of_affairs_is_shown_though_the_configuration_is_broken(broken: str, here: Path) -> None:
+    (here / "c" / "aggregator.yaml").write_text("state: var\n")
+    assert ran("c", "once")[0] == 0
+    (here / "c" / "topics.yaml").write_text(broken)
+    done = CliRunner().invoke(main, ["--config", "c", "status", "--json"])
+    assert done.exit_code == 1
+    assert "topics.yaml:" in done.stderr
+    assert json.loads(done.stdout)["state"] == str(here / "c" / "var")
+    (here / "c" / "aggregator.yaml").write_text("state: [\n")  # nobody can tell where it is
+    assert ran("c", "status")[0] == 78
+
+
 @pytest.mark.parametrize("name", FAILS)
 def test_what_cannot_be_done_is_1_and_one_line(name: str, here: Path) -> None:
     code, said = ran("c", name)
@@ -143,6 +156,29 @@ def test_ctrl_c_is_130_and_no_traceback(here: Path) -> None:
         _, said = running.communicate(timeout=60)
     os.close(writing)
     assert (running.returncode, said) == (130, "\n")
+
+
+def test_ctrl_c_while_it_is_being_loaded_is_no_traceback() -> None:
+    code = """if True:
+        import signal, sys
+        class Interrupted:
+            def find_spec(self, name, *_):
+                if name == "click":
+                    signal.raise_signal(signal.SIGINT)
+        sys.meta_path.insert(0, Interrupted())
+        from aggregator.__main__ import main
+        main()
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("command", ["check", "--help"])
+def test_an_output_that_takes_nothing_more_is_a_line_and_1(command: str, here: Path) -> None:
+    with Path("/dev/full").open("w") as full, process("--config", "c", command, stdout=full.fileno()) as running:
+        _, said = running.communicate(timeout=60)
+    assert (running.returncode, said) == (1, "aggregator: the output cannot be written: No space left on device\n")
 
 
 def until_it_waits(pid: int) -> None:

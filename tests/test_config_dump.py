@@ -158,3 +158,13 @@ def test_the_schema_of_a_file_can_be_had() -> None:
     assert CliRunner().invoke(main, ["config", "schema"]).stdout.splitlines()[:2] == ["aggregator", "sources"]
     wrong = CliRunner().invoke(main, ["config", "schema", "topic"])
     assert (wrong.exit_code, "did you mean 'topics'?" in wrong.output) == (2, True)
+
+
+def test_verbose_is_no_setting(config_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.logs._is_verbose", False)
+    plain, verbose = (
+        CliRunner().invoke(main, [*more, "--config", str(config_directory), "config", "dump"]).stdout
+        for more in ([], ["-v"])
+    )
+    assert "level: info" in plain
+    assert plain == verbose

@@ -20,8 +20,9 @@ HOSTILE = 'x\n<3>time=2026-01-01T00:00:00Z level=error msg="forged"\r\x1b[2J\u20
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[str]]]:
+def lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
     """What was written to standard error since it was asked the last time."""
+    monkeypatch.setattr(logs, "_is_verbose", False)
     root, ours = logging.getLogger(), logging.getLogger("aggregator")
     before = root.handlers[:], root.level, ours.level
     yield lambda: capsys.readouterr().err.splitlines()
@@ -247,3 +248,21 @@ def test_what_is_no_secret_stays(text: str) -> None:
 @given(st.text(alphabet="a:/@?&=.#-_ \n'\"", max_size=80))
 def test_a_masked_text_stays_as_it_is(text: str) -> None:
     assert masked(masked(text)) == masked(text)
+
+
+def test_that_a_tick_came_while_the_last_one_ran_is_never_told(lines: Callable[[], list[str]]) -> None:
+    for _ in range(2):  # as at the start, and with each reload
+        logs.set_up("text")
+        logging.getLogger("apscheduler.scheduler").warning("skipped: maximum number of running instances reached")
+    logging.getLogger("apscheduler.scheduler").error("raised an exception")
+    assert [line.partition("msg=")[2] for line in lines()] == ['"raised an exception"']
+
+
+def test_verbose_wins_over_the_settings(lines: Callable[[], list[str]]) -> None:
+    logs.set_up(verbose=True)
+    logs.set_up("text", "error")
+    log.debug("seen")
+    assert lines()[0].endswith("msg=seen")
+    logs.set_up(verbose=False)
+    log.debug("not seen")
+    assert lines() == []

@@ -122,8 +122,10 @@ def test_the_time_from_visit_to_feed_is_measured() -> None:
     found = Outcome(Visit("a", began, "news", 1), SourceState(), NOW, articles=(article, old), memberships=belongs)
     metrics.keep_topics(())
     before = value("published_seconds_count"), value("published_seconds_sum")
-    metrics.stored(found)
+    metrics.stored(found)  # which others publish
+    assert value("unpublished_seconds") == 0
     metrics.keep_topics({"energy"})
+    metrics.stored(found)
     assert 4 <= value("unpublished_seconds") < 60
     metrics.published("energy", began.timestamp() + 4, files=3)
     metrics.published("energy", began.timestamp() + 9, files=0)
@@ -133,6 +135,7 @@ def test_the_time_from_visit_to_feed_is_measured() -> None:
 
 
 def test_what_waits_is_bounded() -> None:
+    metrics.keep_topics({"energy"})
     for _ in range(3 * metrics.MOST_WAITING):
         metrics._waiting.add("energy", 1.0)
     assert len(metrics._waiting.taken("energy")) == metrics.MOST_WAITING
@@ -216,6 +219,7 @@ async def test_a_store_that_does_not_answer_costs_no_page(
 
 class Pipeline:
     config = SimpleNamespace(sources={}, topics={})
+    refusal: Refusal | None = None
     outage = SimpleNamespace(is_on=False)
     refusal: Refusal | None = None
 
@@ -283,6 +287,30 @@ async def test_health_is_said_as_text_and_as_json(config_directory: Path) -> Non
             ):
                 assert answer.content_type == "application/json"
                 assert await answer.json() == {"state": "degraded", "reasons": ["look"]}
+
+
+async def test_strangers_hear_no_more_than_what_it_is_about(config_directory: Path) -> None:
+    made = watched()
+    made.refused(
+        ConfigError([Problem("unknown key 'any'", Place("/etc/aggregator/topics.yaml", 9, 1, ("secret-desk",)))])
+    )
+    made.note(
+        "publication", OSError(28, "No space left on device", "/var/lib/aggregator/private/feeds/secret-desk.atom")
+    )
+    made.note("store", StateError("postgresql://user@db.internal/x: no answer"))
+    found = config.load(config_directory, {})
+    reports = {"healthz": made.live, "readyz": made.readiness}
+    with runtime.opened(found) as database:
+        async with TestClient(TestServer(application(lambda: found, database, reports=reports))) as client:
+            own = await (await client.get("/readyz")).text()
+            assert "topics.yaml" in own and "secret-desk" in own and "db.internal" in own
+            for headers in ({"X-Forwarded-For": "192.0.2.1"}, {"Host": "news.example.org"}):
+                for query in ("", "?format=json"):
+                    answer = await client.get(f"/readyz{query}", headers=headers)
+                    said = await answer.text()
+                    assert answer.status == 503
+                    assert re.search(r"configuration refused at \d\d:\d\d UTC", said)
+                    assert not re.search("secret|topics|internal|space|/", said)
 
 
 async def test_a_visit_that_folds_and_one_with_other_ids_say_so(config_directory: Path, site: Site) -> None:

@@ -98,6 +98,11 @@ def test_nothing_but_feeds_is_served_from_the_disk(port: int, target: str) -> No
     assert ask(port, target)[0] in (404, 502)  # 502: it is for the daemon to answer, which does not run here
 
 
+@pytest.mark.parametrize("target", ["/readyz", "/metrics", "/metrics?x"])
+def test_what_is_for_who_looks_after_the_daemon_is_not_passed_on(port: int, target: str) -> None:
+    assert ask(port, target)[0] == 404
+
+
 def test_editions_are_files_too_and_what_a_query_chooses_is_left_to_the_daemon(port: int, tmp_path: Path) -> None:
     for name in ("energy.en.min50.atom", "_label-fuel.rss", "_all.json"):
         publish.replace(tmp_path / "public" / "feeds" / name, name.encode())

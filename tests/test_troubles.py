@@ -8,8 +8,8 @@ import socket
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,6 +135,125 @@ async def test_database_that_another_program_locks_is_waited_for(
         await daemon._pipeline.in_executor(lambda: sources.make_due(database, NOW))
         daemon._executor.shutdown()
     assert "what is too old was not removed, will try again" in caplog.text
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """What systemd has been told so far."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listener:
+        listener.bind(str(tmp_path / "told"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "told"))
+
+        def messages() -> list[str]:
+            found = []
+            with suppress(BlockingIOError):
+                while True:
+                    found.append(listener.recv(4096).decode().partition("\n")[0])
+            return found
+
+        yield messages
+
+
+async def reloaded(daemon: Daemon) -> None:
+    daemon._has_started = True
+    daemon._reload_soon()
+    assert daemon._reloading
+    await daemon._reloading
+    daemon._executor.shutdown()
+
+
+async def test_a_bug_met_by_a_reload_is_told_and_ends_it(
+    config_directory: Path, told: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    found = config.load(config_directory, {})
+
+    def buggy() -> config.Config:
+        raise RecursionError("in a plug-in")
+
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, buggy)
+        await reloaded(daemon)
+    assert told() == ["RELOADING=1", "READY=1"]
+    assert "RecursionError: in a plug-in" in caplog.text
+    assert "a bug met: RecursionError: in a plug-in" in daemon._service.readiness().text()
+
+
+async def test_a_configuration_that_the_store_cannot_be_told_of_is_no_bad_one(
+    config_directory: Path, told: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aggregator.store.database._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
+    monkeypatch.setattr("aggregator.daemon.RETRY_SECONDS", 0.01)
+    found = config.load(config_directory, {})
+    tries = []
+    with (
+        runtime.opened(found) as database,
+        closing(sqlite3.connect(database.place, isolation_level=None, check_same_thread=False)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+
+        def read() -> config.Config:
+            tries.append(daemon._pipeline.refusal)
+            if len(tries) == 3:
+                other.execute("ROLLBACK")
+            return new
+
+        new = config.load(config_directory, {})
+        daemon = Daemon(found, database, read)
+        await reloaded(daemon)
+    assert (tries, daemon.config is new) == ([None] * 3, True)
+    assert told() == ["RELOADING=1", "READY=1"] * 3
+
+
+async def test_a_reload_waits_for_the_end_of_the_start(config_directory: Path, told: Callable[[], list[str]]) -> None:
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        daemon._reload_soon()
+        assert (daemon._reloading, told()) == (None, [])
+        await reloaded(daemon)
+    assert told() == ["RELOADING=1", "READY=1"]
+
+
+async def test_what_cannot_be_written_is_a_trouble_though_it_can_be_read(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aggregator.store.database._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        async with Fetcher(found.settings.fetch) as fetcher:
+            daemon._visits = runtime.Visits(daemon._pipeline, fetcher)
+            with closing(sqlite3.connect(database.place, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                await daemon._poll()
+                daemon._service.note("store", None)  # it was read
+                since = daemon._service.store_trouble
+                assert since and "visits: " in daemon._service.readiness().text()
+                await daemon._poll()
+                assert daemon._service.store_trouble
+                assert daemon._service.store_trouble[0] == since[0] < daemon._service.store_trouble[1]
+                other.execute("ROLLBACK")
+            await daemon._poll()
+            assert "visits" not in daemon._service.readiness().text()
+        daemon._executor.shutdown()
+
+
+async def test_a_store_that_fails_in_the_end_keeps_nothing_else_from_being_ended(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise StateError("the database is locked")
+
+    found, left = config.load(config_directory, {}), []
+    monkeypatch.setattr(sources, "release", fails)
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        async with Fetcher(found.settings.fetch) as fetcher:
+            daemon._visits = runtime.Visits(daemon._pipeline, fetcher)
+            monkeypatch.setattr(daemon._duties, "leave", lambda: left.append(True))
+            await daemon._end()
+    assert left == [True]
+    assert "not given back" in caplog.text
 
 
 async def test_name_that_hangs_holds_nothing_else_up(monkeypatch: pytest.MonkeyPatch) -> None:

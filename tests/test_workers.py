@@ -12,6 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from aggregator import config, metrics, runtime
+from aggregator.condition import Condition
+from aggregator.daemon import Daemon
+from aggregator.pipeline import utc_now
+from aggregator.roles import HOLD, PUBLICATION
+from aggregator.store import duties
 from aggregator.store.database import HEAD
 from tests import fleet, postgresql_server
 from tests.fleet import Fleet, Line, Web, fetched
@@ -62,6 +68,24 @@ def test_eight_processes_start_on_an_empty_database_at_once(empty: str, tmp_path
     server, _, name = empty.rpartition("/")
     with postgresql_server.connected(server, name) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+
+
+async def test_a_publisher_that_stands_by_is_ready_and_has_nothing_waiting(
+    empty: str, config_directory: Path, tmp_path: Path
+) -> None:
+    found = config.load(config_directory, {"AGGREGATOR_DATABASE": empty, "AGGREGATOR_STATE": str(tmp_path / "state")})
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        await daemon._pipeline.in_executor(daemon._pipeline.prepare)
+        assert duties.take(database, PUBLICATION, "another", utc_now(), hold=HOLD)
+        daemon._service.note("publication", OSError(28, "No space left on device"))
+        assert daemon._service.readiness().is_down
+        await daemon._publish()
+        assert daemon._service.readiness() == Condition()
+        await daemon._catch_up()
+        metrics._waiting.add("china-russia", 1.0)
+        assert metrics._waiting.age() == 0
+        daemon._executor.shutdown()
 
 
 def test_pollers_share_the_sources_and_all_machines_serve_the_same(workers: Fleet, web: Web) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ __all__ = [
     "find",
     "load",
     "schemas",
+    "sound",
     "suggest",
 ]
 
@@ -110,6 +111,7 @@ class Examined:
 
     config: Config | None
     problems: tuple[Problem, ...]
+    rest: Config | None = None  # where there are no topics: all else
 
 
 def find(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -187,7 +189,8 @@ def examine(
         broken=lambda file, entries: names.resting_on(file, entries, unread),
     )
     if topic_read is None:
-        return Examined(None, tuple(loading.problems))
+        rest = Config(directory, state, main, found, {}, known, markers, rules, named, {})
+        return Examined(None, tuple(loading.problems), rest)
     file, parsed = topic_read
     whole = references.resolved(parsed)
     loading.problems += references.widened(file, parsed.topics, whole)
@@ -196,6 +199,14 @@ def examine(
     places = dict(_example_places(file, parsed))
     config = Config(directory, state, main, found, whole, known, markers, rules, named, places)
     return Examined(config, tuple(loading.problems))
+
+
+def sound(directory: Path, environment: Mapping[str, str] = os.environ) -> Examined:
+    """What a command needs that only looks into the store: with broken topics, sources and the like it is there all the
+    same. Raises ConfigError where aggregator.yaml, which says where the store is, has problems."""
+    load_settings(directory, environment)
+    found = examine(directory, environment)
+    return replace(found, config=found.config or found.rest)
 
 
 def load_settings(directory: Path, environment: Mapping[str, str] = os.environ) -> Settings:
