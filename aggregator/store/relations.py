@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, delete, func, or_, select, tuple_, update
 
 from aggregator.models import Related, Terms
 from aggregator.store import alike
 from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
+from aggregator.store.publicity import is_public
 from aggregator.store.schema import articles, relations, sources, stories, terms
 from aggregator.store.visits import topics_of, touch
 
@@ -57,34 +58,40 @@ _DONE = (
     .where(stories.c.id == bindparam("done"), stories.c.lead == bindparam("by"))
     .values(event=bindparam("first"), unrelated=False)
 )
-_LIKELIEST = (
-    select(
-        relations,
-        func.row_number()
-        .over(partition_by=relations.c.story, order_by=(relations.c.likeness.desc(), relations.c.other))
-        .label("place"),
-    )
-    .where(relations.c.story.in_(among("stories")))
-    .subquery()
-)
-_RELATED = (
-    select(
-        _LIKELIEST.c.story.label("to"),
-        _LIKELIEST.c.other.label("story"),
-        articles.c.key.label("article"),
-        articles.c.title,
-        articles.c.link,
-        sources.c.name.label("source"),
-        articles.c.dated_at,
-        _LIKELIEST.c.likeness,
-    )
-    .join(stories, stories.c.id == _LIKELIEST.c.other)
-    .join(articles, articles.c.key == stories.c.lead)
-    .join(sources, sources.c.id == articles.c.source)
-    .where(_LIKELIEST.c.place <= bindparam("limit", type_=Integer()))
-    .order_by(_LIKELIEST.c.likeness.desc(), _LIKELIEST.c.other)
-)
 
+
+def _related(*conditions: ColumnElement[bool]) -> Any:
+    """The likeliest of those that satisfy conditions."""
+    likeliest = (
+        select(
+            relations,
+            func.row_number()
+            .over(partition_by=relations.c.story, order_by=(relations.c.likeness.desc(), relations.c.other))
+            .label("place"),
+        )
+        .where(relations.c.story.in_(among("stories")), *conditions)
+        .subquery()
+    )
+    return (
+        select(
+            likeliest.c.story.label("to"),
+            likeliest.c.other.label("story"),
+            articles.c.key.label("article"),
+            articles.c.title,
+            articles.c.link,
+            sources.c.name.label("source"),
+            articles.c.dated_at,
+            likeliest.c.likeness,
+        )
+        .join(stories, stories.c.id == likeliest.c.other)
+        .join(articles, articles.c.key == stories.c.lead)
+        .join(sources, sources.c.id == articles.c.source)
+        .where(likeliest.c.place <= bindparam("limit", type_=Integer()))
+        .order_by(likeliest.c.likeness.desc(), likeliest.c.other)
+    )
+
+
+_RELATED, _RELATED_PUBLIC = _related(), _related(is_public(relations.c.other))
 
 _OLD = select(terms.c.term, terms.c.hour, terms.c.story).where(terms.c.hour < bindparam("before"))
 _FORGET_TERMS = delete(terms).where(
@@ -146,12 +153,16 @@ def leave(database: Database, leads: Mapping[str, str]) -> None:
             touch(connection, topics_of(connection, leads))
 
 
-def of(database: Database, story_ids: Collection[str], limit: int) -> dict[str, tuple[Related, ...]]:
-    """What is related to each of these stories, the likeliest first, at most so many."""
+def of(
+    database: Database, story_ids: Collection[str], limit: int, private: Collection[str] = ()
+) -> dict[str, tuple[Related, ...]]:
+    """What is related to each of these stories, the likeliest first, at most so many; nothing that is in `private`
+    topics only."""
     found: dict[str, list[Related]] = {story: [] for story in story_ids}
+    statement, asked = (_RELATED_PUBLIC, {"private": sorted(private)}) if private else (_RELATED, {})
     with database.reading() as connection:
         for chunk in chunks(story_ids):
-            for row in connection.execute(_RELATED, {"stories": chunk, "limit": limit}):
+            for row in connection.execute(statement, {"stories": chunk, "limit": limit, **asked}):
                 facts = row.story, row.article, row.title, row.link, row.source, row.dated_at
                 found[row.to].append(Related(*facts, likeness=row.likeness / alike.UNIT**2))
     return {story: tuple(group) for story, group in found.items()}

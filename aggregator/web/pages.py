@@ -82,6 +82,7 @@ def topic(
         limit=STORIES + 1,
         one_per_event=found.stories == "one-per-event",
         related=compose.MOST_RELATED,
+        private=config.untold(private=private),
         past=True,
         after=cursor,
     )
@@ -124,7 +125,7 @@ def article(
         lead=dedup.lead(copies).key,
         independent=origins.independent_in(copies),
         credit=origins.credit(found, config.agencies),
-        related=stored_relations.of(database, [story], stored_relations.MOST)[story],
+        related=stored_relations.of(database, [story], stored_relations.MOST, config.private_topics)[story],
         names={key: source.title for key, source in config.sources.items()},
         trace=trace,
     )
