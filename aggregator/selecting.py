@@ -60,7 +60,7 @@ def _selected(edition: Edition, config: Config, database: Database, now: datetim
     if not edition.topics:
         return _of_everything(edition.limit, config, database)
     topics = {slug: config.topics[slug] for slug in edition.topics}
-    parts = [Part(slug, now - one.horizon, one.stories == "one-per-event") for slug, one in topics.items()]
+    parts = [Part(slug, now - one.horizon, one.one_per_event) for slug, one in topics.items()]
     whole = [Part(slug, _BEGINNING) for slug in topics]
     wanted = Wanted(edition.limit, edition.lang, edition.min_score)
     found = selections.newest(database, parts, wanted)
@@ -95,17 +95,7 @@ def _composed(
     edition: Edition, found: Selected, item_ids: Mapping[str, str], config: Config, created_at: datetime
 ) -> Feed:
     settings, is_mixed = config.settings, not edition.is_variant
-    empty = Feed(
-        id=f"tag:{settings.tag_authority}:{edition.id}",
-        title=edition.title,
-        description=edition.description,
-        page=f"{settings.base_url}{edition.page}",
-        urls=editions.urls(edition, settings.base_url),
-        updated_at=created_at,
-        items=(),
-        hubs=() if edition.private else settings.hubs,
-        complete=found.is_all,
-    )
+    empty = replace(editions.feed(edition, settings, created_at), complete=found.is_all)
     stories, why = [], {}
     for story in found.stories:
         told = [_explained(one, config, is_mixed=is_mixed) for one in found.told[story.id]]

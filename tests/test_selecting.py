@@ -429,7 +429,7 @@ async def test_labels_group_the_list_and_the_index(directory: Path) -> None:
 
     def work(loaded: Config, database: Database) -> None:
         page = pages.index(loaded, {})
-        asia, _, trade = page.partition('id="trade"')
+        asia, _, trade = page.partition('id="label-trade"')
         assert "feeds/_label-asia.atom" in asia and "topics/fairs" in asia and "topics/wine" not in asia
         assert "feeds/_label-trade.rss" in trade and "topics/wine" in trade
         assert "feeds/_all.json" in page

@@ -471,6 +471,14 @@ departed = Table(  # what a feed has shown, and shows again if it comes back
     Index(None, "story"),  # deleted with it
     sqlite_with_rowid=False,
 )
+_WAS_BUNDLED = departed.c.bundled_at.is_not(None)
+Index(  # what was in bundles
+    "ix_departed_topic_bundled_at",
+    departed.c.topic,
+    departed.c.bundled_at,
+    sqlite_where=_WAS_BUNDLED,
+    postgresql_where=_WAS_BUNDLED,
+)
 
 alerts = Table(
     "alerts",

@@ -80,7 +80,7 @@ def topic(
         slug,
         since=utc_now() - found.horizon,
         limit=STORIES + 1,
-        one_per_event=found.stories == "one-per-event",
+        one_per_event=found.one_per_event,
         related=compose.MOST_RELATED,
         private=config.untold(private=private),
         past=True,
