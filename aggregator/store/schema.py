@@ -445,7 +445,12 @@ withdrawn = Table(
 editions = Table(
     "editions",
     metadata,
-    Column("name", String(80), primary_key=True, comment="of what is published beside the topics' own feeds"),
+    Column(
+        "name",
+        String(80),
+        primary_key=True,
+        comment="of a variant, of a label's feed, or of that of everything",
+    ),
     Column("created_at", UtcDateTime, nullable=False, comment="dates a feed that has no items yet"),
     Column("changes", Integer, nullable=False, comment="counts up whenever something in it changes"),
     Column("published_changes", Integer, nullable=False, comment="the count that the published files show"),
