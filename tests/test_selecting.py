@@ -21,6 +21,7 @@ from aggregator.config import Config
 from aggregator.store import Database, schema, selections
 from aggregator.store import editions as stored_editions
 from aggregator.store import stories as stored_stories
+from aggregator.store import topics as stored_topics
 from aggregator.store.selections import Part, Wanted
 from aggregator.web import pages
 from tests.test_pipeline import drop, once, only_inbox
@@ -350,6 +351,33 @@ async def test_no_withdrawal_names_a_story_that_is_in_private_topics_only(on_bot
     assert {one["content_html"] for some in gone.values() for one in some} == {"<p>This item is no more.</p>"}
     keys = [one["_aggregator"]["about"].rpartition("/")[2] for one in private]
     assert not any(key.encode() in all_public(on_both) for key in keys)
+
+
+async def test_nothing_public_names_a_related_story_that_is_in_private_topics_only(on_both: Path) -> None:
+    write(on_both, f"related: true, {VARIANTS}")
+    give(on_both, ("market", 1), ("market", 2), ("harvest", 3))
+    await once(on_both)
+    told = sorted([*items(on_both, "fairs"), *items(on_both, "desk", "private")], key=lambda one: str(one["title"][-1]))
+    first, second, private = (one["id"].rpartition("/")[2] for one in told)
+
+    def relate(loaded: Config, database: Database) -> None:
+        with database.writing() as connection:
+            pairs = [{"story": first, "other": other, "likeness": 1} for other in (second, private)]
+            connection.execute(schema.relations.insert(), pairs)
+        stored_topics.republish(database, ["fairs"], archives=True)
+
+    in_store(on_both, relate)
+    await once(on_both)
+    for name in ("fairs", "fairs.en"):
+        (related,) = (one["_aggregator"]["related"] for one in items(on_both, name) if first in one["id"])
+        assert [one["title"] for one in related] == ["A market of day 2"]
+    assert b"harvest" not in all_public(on_both)
+
+    def look(loaded: Config, database: Database) -> None:
+        for page in (pages.topic(loaded, database, "fairs"), pages.article(loaded, database, first)):
+            assert page and "market of day 2" in page and "harvest" not in page
+
+    in_store(on_both, look)
 
 
 async def test_everything_names_only_topics_whose_feeds_show_a_story(on_both: Path) -> None:
