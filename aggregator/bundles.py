@@ -49,20 +49,27 @@ def shown(stories: Sequence[StoredStory], bundles: Mapping[datetime, Sequence[En
 
 
 def item(
-    hour: datetime, entered: Sequence[Entered], told: Sequence[Told], slug: str, topic: Topic, settings: Settings
+    hour: datetime,
+    last: datetime,
+    entered: Sequence[Entered],
+    told: Sequence[Told],
+    slug: str,
+    topic: Topic,
+    settings: Settings,
 ) -> Item:
-    """A bundle, of whose stories some are told."""
+    """A bundle, of whose stories some are told. `last`: when the last one came, though it may have left: so its date
+    goes back only where one that was corrected later has left, or one that came later is part of another story now."""
     teller = Teller(settings.base_url, calendar(topic, settings), hour + HOUR)
-    page, name = f"{settings.base_url}topics/{slug}", f"{hour:%Y-%m-%dT%HZ}"
+    page = None if topic.private else f"{settings.base_url}topics/{slug}"  # that of a private one needs a token
     many = counted(len(entered), "more story", "more stories")
     return Item(
-        id=f"tag:{settings.tag_authority}:topic/{slug}/bundle/{name}",
+        id=f"tag:{settings.tag_authority}:topic/{slug}/bundle/{hour:%Y-%m-%dT%HZ}",
         title=f"{topic.title}, {teller.calendar.hours(hour)}: {many}",
         html="\n".join(_lines(hour, entered, told, page, teller)),
         summary=f"{many}: {'; '.join(map(teller.title, told[:10]))}{'; …' if len(entered) > 10 else ''}",
         published_at=hour,
-        updated_at=max(one.entered_at for one in entered),
-        link=f"{page}#{name}",
+        updated_at=max(last, *(one.changed_at for one in entered)),
+        link=page,
         trace=page,
         origin=Attribution(topic.title, None, None),
         related=tuple(Attribution(teller.title(one), None, teller.link(one)) for one in told),
@@ -92,7 +99,7 @@ def _place_of_bundle(hour: datetime) -> tuple[float, str]:
 
 
 def _lines(
-    hour: datetime, entered: Sequence[Entered], told: Sequence[Told], page: str, teller: Teller
+    hour: datetime, entered: Sequence[Entered], told: Sequence[Told], page: str | None, teller: Teller
 ) -> Iterator[str]:
     many = counted(len(entered), "more story", "more stories")
     yield (

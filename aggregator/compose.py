@@ -114,13 +114,14 @@ def with_withdrawn(feed: Feed, gone: Iterable[Withdrawn], base_url: str) -> Feed
 
 
 def _withdrawn(one: Withdrawn, feed: Feed, base_url: str) -> Item:
-    page = our_page(base_url, one.lead)
+    page = our_page(base_url, one.lead) if one.lead else feed.page
     link = written(one.link or page)
+    told_as = one.told_as or "(untitled)"
     return Item(
         id=one.item_id,
         title=f"[Withdrawn] {one.title or '(untitled)'}",
-        html=f"<p>This item is no more. Its story is told in {anchor(one.told_as or '(untitled)', link)}.</p>",
-        summary=f"This item is no more. Its story is told in: {one.told_as or '(untitled)'}",
+        html=f"<p>This item is no more.{f' Its story is told in {anchor(told_as, link)}.' if one.lead else ''}</p>",
+        summary=f"This item is no more.{f' Its story is told in: {told_as}' if one.lead else ''}",
         published_at=_instant(one.dated_at, one.item_id),
         updated_at=_instant(one.withdrawn_at, one.item_id),
         link=link,

@@ -1,11 +1,12 @@
 """The digests of a topic, published when their periods end, and when something in them has changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from aggregator import digests, publish
+from aggregator import digests, editions, publish
 from aggregator.config import Config, Topic
+from aggregator.editions import Edition
 from aggregator.models import Item
 from aggregator.periods import Calendar, Period
 from aggregator.store import Database
@@ -25,7 +26,8 @@ class Digested:
 def bring_up(dirty: DirtyTopic, topic: Topic, config: Config, database: Database, now: datetime) -> Digested:
     """Publish what is to be published. Raises StateError, OSError."""
     calendar = digests.calendar(topic, config.settings)
-    current = [calendar.holding(kind, now) for kind in topic.digests]
+    wanted = [edition for edition in editions.of_topic(dirty.slug, topic) if edition.digest]
+    current = [calendar.holding(edition.digest, now) for edition in wanted]
     if not current:
         return Digested()
     digested_at = max(period.start for period in current)
@@ -33,31 +35,30 @@ def bring_up(dirty: DirtyTopic, topic: Topic, config: Config, database: Database
     again_at = min((period.end for period in current if last and last >= period.start), default=None)
     if dirty.digested_at == digested_at:
         return Digested(0, digested_at, again_at)
-    changed = sum(_publish(period, calendar, dirty, topic, config, database) for period in current)
+    told = [
+        (edition, list(_items(period, calendar, edition, topic, config, database)))
+        for edition, period in zip(wanted, current, strict=True)
+    ]
+    changed = sum(_publish(edition, items, config, dirty.created_at) for edition, items in told)
     return Digested(changed, digested_at, again_at)
 
 
-def _publish(
-    current: Period, calendar: Calendar, dirty: DirtyTopic, topic: Topic, config: Config, database: Database
-) -> int:
-    slug, kind = dirty.slug, current.kind
-    items = list(_items(current, calendar, slug, topic, config, database))
-    feed = digests.feed(kind, items, slug, topic, config.settings, dirty.created_at)
-    root = config.private if topic.private else config.public
-    return publish.publish(feed, f"{slug}.{kind}", root, private=topic.private)
+def _publish(edition: Edition, items: Sequence[Item], config: Config, created_at: datetime) -> int:
+    feed = digests.feed(edition, items, config.settings, created_at)
+    return publish.publish(feed, edition.name, editions.root(edition, config), private=edition.private)
 
 
 def _items(
-    current: Period, calendar: Calendar, slug: str, topic: Topic, config: Config, database: Database
+    current: Period, calendar: Calendar, edition: Edition, topic: Topic, config: Config, database: Database
 ) -> Iterator[Item]:
     """The last digests before the current period, the latest first."""
-    one_per_event, period = topic.stories == "one-per-event", current
+    (slug,), period = edition.topics, current
     for _ in range(digests.MOST_ITEMS[current.kind]):
         last = stored_told.last_entered(database, slug, before=period.start)
         if last is None:
             return
         period = calendar.holding(current.kind, last)
-        entered = stored_told.entered(database, slug, period.start, period.end, one_per_event=one_per_event)
+        entered = stored_told.entered(database, slug, period.start, period.end, one_per_event=topic.one_per_event)
         if entered:
             told = stored_told.told(database, digests.chosen(entered))
-            yield digests.item(period, entered, told, slug, topic, config.settings)
+            yield digests.item(period, entered, told, edition, topic, config.settings)

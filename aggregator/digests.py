@@ -6,10 +6,12 @@ digest of each kind, and what comes late is in the next one. See `store.entering
 
 import html
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, time
 
-from aggregator import compose
+from aggregator import compose, editions
 from aggregator.config import Settings, Topic
+from aggregator.editions import Edition
 from aggregator.models import Attribution, Category, Feed, Item
 from aggregator.periods import Calendar, Period
 from aggregator.plurals import counted
@@ -34,37 +36,34 @@ def chosen(entered: Sequence[Entered]) -> list[Entered]:
     return sorted(latest, key=lambda one: -one.score)[:MOST_STORIES]
 
 
-def feed(kind: str, items: Sequence[Item], slug: str, topic: Topic, settings: Settings, created_at: datetime) -> Feed:
+def feed(edition: Edition, items: Sequence[Item], settings: Settings, created_at: datetime) -> Feed:
     """The feed of one kind of digests. `created_at` dates one that has none yet."""
-    return Feed(
-        id=f"tag:{settings.tag_authority}:topic/{slug}/{kind}",
-        title=f"{topic.title}: {kind} digest",
-        description=topic.description,
-        page=f"{settings.base_url}topics/{slug}",
-        urls=compose.urls(f"{slug}.{kind}", settings.base_url, private=topic.private),
-        updated_at=max((item.updated_at for item in items), default=created_at),
-        items=tuple(items),
-        language="en",
-        hubs=() if topic.private else settings.hubs,
-    )
+    updated_at = max((item.updated_at for item in items), default=created_at)
+    return replace(editions.feed(edition, settings, updated_at), items=tuple(items), language="en")
 
 
 def item(
-    period: Period, entered: Sequence[Entered], told: Sequence[Told], slug: str, topic: Topic, settings: Settings
+    period: Period,
+    entered: Sequence[Entered],
+    told: Sequence[Told],
+    edition: Edition,
+    topic: Topic,
+    settings: Settings,
 ) -> Item:
     """What a period has brought: all that entered, of which some are told."""
     teller = Teller(settings.base_url, calendar(topic, settings), period.end)
     parts = sections(told, teller)
-    page, authority = f"{settings.base_url}topics/{slug}", settings.tag_authority
+    page = None if edition.private else f"{settings.base_url}{edition.page}"  # that of a private one needs a token
+    authority = settings.tag_authority
     stories = [one for part in parts for one in part.stories]
     return Item(
-        id=f"tag:{authority}:topic/{slug}/{period.kind}/{period.name}",
+        id=f"tag:{authority}:{edition.id}/{period.name}",
         title=f"{topic.title}, {period.label}: {counted(len(entered), 'story', 'stories')}",
         html="\n".join(_lines(period, entered, parts, topic, page, teller)),
         summary=_summary(entered, parts, teller),
         published_at=period.end,
         updated_at=period.end,
-        link=f"{page}#{period.name}",
+        link=page,
         trace=page,
         origin=Attribution(topic.title, None, None),
         related=tuple(Attribution(teller.title(one), None, teller.link(one)) for one in stories),
@@ -76,7 +75,7 @@ def item(
 
 
 def _lines(
-    period: Period, entered: Sequence[Entered], parts: Sequence[Section], topic: Topic, page: str, teller: Teller
+    period: Period, entered: Sequence[Entered], parts: Sequence[Section], topic: Topic, page: str | None, teller: Teller
 ) -> Iterator[str]:
     start, end = teller.calendar.moment(period.start), teller.calendar.moment(period.end)
     yield (

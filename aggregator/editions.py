@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from aggregator import compose, registry
-from aggregator.config import Config, Topic
+from aggregator.config import Config, Settings, Topic
+from aggregator.models import Feed
 from aggregator.store.editions import EVERYTHING
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 # In names, whose files lie beside those of topics: the name of none begins with the first, or has the second in it.
 _LABEL, _JOINT = "_label-", "."
+_LABEL_ID = "label-"  # before a label, the id of its place on the page of all topics
 
 Choice = tuple[str, str]  # what a query asks for: lang and min_score, empty where it does not
 
@@ -124,7 +127,7 @@ def labels(config: Config) -> Iterator[Edition]:
             title=label,
             description=f"All of: {', '.join(public[slug].title for slug in slugs)}",
             limit=max(public[slug].limit for slug in slugs),
-            page=f"#{label}",
+            page=f"#{_LABEL_ID}{label}",
             topics=slugs,
         )
 
@@ -151,6 +154,20 @@ def behind(slug: str, topic: Topic) -> list[str]:
 def urls(edition: Edition, base_url: str, token: str = "") -> dict[str, str]:
     """Where it is served, by format name; as `compose.urls`."""
     return compose.urls(edition.name, base_url, private=edition.private, token=token)
+
+
+def feed(edition: Edition, settings: Settings, updated_at: "datetime") -> Feed:
+    """Its feed, without items."""
+    return Feed(
+        id=f"tag:{settings.tag_authority}:{edition.id}",
+        title=edition.title,
+        description=edition.description,
+        page=f"{settings.base_url}{edition.page}",
+        urls=urls(edition, settings.base_url),
+        updated_at=updated_at,
+        items=(),
+        hubs=() if edition.private else settings.hubs,
+    )
 
 
 def files(edition: Edition) -> dict[str, str]:

@@ -26,7 +26,7 @@ def admit(slug: str, topic: Topic, database: Database, now: datetime) -> int:
         slug,
         now,
         now - topic.horizon,
-        one_per_event=topic.stories == "one-per-event",
+        one_per_event=topic.one_per_event,
         rest=rest if is_capped else None,
         latest=topic.limit - 1 if topic.max_share is not None else 0,
     )

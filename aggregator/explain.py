@@ -203,7 +203,7 @@ def lines(trace: Trace, config: Config) -> Iterator[str]:
             yield "              on its page only: it was there before the rules that found it, see `backfill`"
         elif verdict.holds and trace.copies:
             topic = config.topics[slug]
-            unless = ", unless another story of its event is" if topic.stories == "one-per-event" else ""
+            unless = ", unless another story of its event is" if topic.one_per_event else ""
             address = editions.urls(next(editions.of_topic(slug, topic)), config.settings.base_url)["atom"]
             together = " with others of its hour, see `max_per_hour` and `max_share`," if slug in trace.bundled else ""
             yield f"              published{together} in {address}{unless}"

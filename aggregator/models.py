@@ -573,9 +573,9 @@ class Withdrawn:
     withdrawn_at: datetime
     title: str
     dated_at: datetime
-    lead: str  # key of the article that leads the story that its copies are in
+    lead: str | None  # key of the article that leads the story that its copies are in; None: it is not to be named
     link: str | None  # of that article
-    told_as: str  # its title
+    told_as: str | None  # its title
 
 
 @dataclass(frozen=True, slots=True)
@@ -588,8 +588,8 @@ class Item:
     summary: str
     published_at: datetime
     updated_at: datetime
-    link: str  # absolute; our own page where the publisher gave none
-    trace: str  # our page about the lead: why it is here
+    link: str | None  # absolute; our own page where the publisher gave none; None where there is no page
+    trace: str | None  # our page about the lead: why it is here; likewise
     origin: Attribution
     also: tuple[Attribution, ...] = ()
     agency: str | None = None  # whose text it is, as readers know it, where that is not the source

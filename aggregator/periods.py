@@ -50,13 +50,12 @@ class Calendar:
 
     def hours(self, start: datetime) -> str:
         """The hour that begins then, as the clocks of the zone show it."""
-        local = start.astimezone(self._zone)
-        return f"{_written(local.date())}, {local:%H:%M}–{(start + HOUR).astimezone(self._zone):%H:%M}"
+        return f"{self.moment(start)}–{_clock((start + HOUR).astimezone(self._zone))}"
 
     def moment(self, instant: datetime) -> str:
         """Day and time, as the clocks of the zone show them."""
         local = instant.astimezone(self._zone)
-        return f"{_written(local.date())}, {local:%H:%M}"
+        return f"{_written(local.date())}, {_clock(local)}"
 
     @property
     def _zone(self) -> tzinfo:
@@ -75,6 +74,12 @@ class Calendar:
 def hour_of(instant: datetime) -> datetime:
     """When the hour begins in which an instant lies."""
     return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _clock(local: datetime) -> str:
+    """What a clock shows; with its distance from UTC where it shows that twice."""
+    is_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return local.isoformat(timespec="minutes")[11:] if is_twice else f"{local:%H:%M}"
 
 
 def _written(day: date) -> str:

@@ -11,6 +11,9 @@
     stories    topics        when       stories          feed       ids          bytes            files
     of one event
 
+    with a topic:  digesting → formats.render → publish   behind topics:  selecting → compose → formats.render → publish
+                   digests     bytes            files                     stories     feed      bytes            files
+
 A file is moved only after its article is stored, and publishing only repeats what the store says, so either can be cut
 off anywhere and done again.
 """

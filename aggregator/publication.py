@@ -85,9 +85,8 @@ def publish_topic(
         return 0
     entering.admit(dirty.slug, topic, database, now)
     since = now - topic.horizon
-    found = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit, **_manner(topic))
-    per_event = topic.stories == "one-per-event"
-    some = stored_told.bundles(database, dirty.slug, since, limit=bundles.MOST, one_per_event=per_event)
+    found = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit, **_manner(topic, config))
+    some = stored_told.bundles(database, dirty.slug, since, limit=bundles.MOST, one_per_event=topic.one_per_event)
     shown = bundles.shown(found, some, topic.limit)
     feed = _composed(dirty, shown.stories, config, database)
     feed = _with_bundles(feed, shown, dirty, config, database, most=bundles.MOST_STORIES)
@@ -99,7 +98,8 @@ def publish_topic(
     if archived.last:
         feed = replace(feed, previous=compose.page_urls(dirty.slug, archived.last, config.settings.base_url))
     feed = replace(feed, complete=archived.is_all)
-    gone = stored_withdrawals.of(database, [dirty.slug], now - WITHDRAWN, limit=MOST_WITHDRAWN)
+    untold = config.untold(private=topic.private)
+    gone = stored_withdrawals.of(database, [dirty.slug], now - WITHDRAWN, untold, limit=MOST_WITHDRAWN)
     feed = compose.with_withdrawn(feed, gone, config.settings.base_url)
     root = config.private if topic.private else config.public
     changed += publish.publish(feed, dirty.slug, root, private=topic.private)
@@ -120,19 +120,19 @@ def publish_topic(
     return changed
 
 
-def _manner(topic: Topic) -> dict[str, Any]:
+def _manner(topic: Topic, config: Config) -> dict[str, Any]:
     return {
-        "one_per_event": topic.stories == "one-per-event",
+        "one_per_event": topic.one_per_event,
         "related": compose.MOST_RELATED if topic.related else 0,
+        "private": config.untold(private=topic.private),
     }
 
 
 def _publish_page(page: Page, dirty: DirtyTopic, config: Config, database: Database) -> int:
     """Write a page of the archive, or take it away if there is nothing on it any more."""
-    slug, base_url = dirty.slug, config.settings.base_url
-    stories = stored_topics.stories_on(database, slug, page.number, **_manner(config.topics[slug]))
-    per_event = config.topics[slug].stories == "one-per-event"
-    some = stored_told.bundles_on(database, slug, page.number, one_per_event=per_event)
+    slug, topic, base_url = dirty.slug, config.topics[dirty.slug], config.settings.base_url
+    stories = stored_topics.stories_on(database, slug, page.number, **_manner(topic, config))
+    some = stored_told.bundles_on(database, slug, page.number, one_per_event=topic.one_per_event)
     shown = bundles.Shown(stories, some, is_full=False)
     before = stored_pages.before(database, slug, page.number)
     feed = _with_bundles(_composed(dirty, stories, config, database), shown, dirty, config, database)
@@ -146,9 +146,11 @@ def _with_bundles(
     feed: Feed, shown: bundles.Shown, dirty: DirtyTopic, config: Config, database: Database, most: int | None = None
 ) -> Feed:
     """The feed with its bundles, in each of which so many stories are named."""
+    last = stored_told.last_bundled(database, dirty.slug, shown.bundles)
     items = {
         hour: bundles.item(
             hour,
+            last[hour],
             entered,
             stored_told.told(database, entered[:most]),
             dirty.slug,

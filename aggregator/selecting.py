@@ -4,7 +4,7 @@ An item says in any edition what it says in its topic, under the same id; where 
 which of them it is. There are no archives here: what leaves these feeds is in those of the topics.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -60,44 +60,42 @@ def _selected(edition: Edition, config: Config, database: Database, now: datetim
     if not edition.topics:
         return _of_everything(edition.limit, config, database)
     topics = {slug: config.topics[slug] for slug in edition.topics}
-    parts = [Part(slug, now - one.horizon, one.stories == "one-per-event") for slug, one in topics.items()]
+    parts = [Part(slug, now - one.horizon, one.one_per_event) for slug, one in topics.items()]
     whole = [Part(slug, _BEGINNING) for slug in topics]
     wanted = Wanted(edition.limit, edition.lang, edition.min_score)
     found = selections.newest(database, parts, wanted)
     is_all = len(found) < edition.limit and found == selections.newest(database, whole, wanted, past=True)
     names_related = edition.is_variant and topics[edition.topics[0]].related
-    return _told(found, database, is_all=is_all, related=compose.MOST_RELATED if names_related else 0)
+    related = compose.MOST_RELATED if names_related else 0
+    return _told(found, database, is_all=is_all, related=related, private=config.untold(private=edition.private))
 
 
 def _of_everything(limit: int, config: Config, database: Database) -> Selected:
-    private = {slug for slug, topic in config.topics.items() if topic.private}
-    ids = selections.everything(database, private, limit=limit + 1)
-    public = [slug for slug in config.topics if slug not in private]
+    ids = selections.everything(database, config.private_topics, limit=limit + 1)
+    public = [slug for slug, topic in config.topics.items() if not topic.private]
     return _told({story: public for story in ids[:limit]}, database, is_all=len(ids) <= limit)
 
 
-def _told(found: Mapping[str, Sequence[str]], database: Database, *, is_all: bool, related: int = 0) -> Selected:
-    """Stories with what is known of them, by the topics among which theirs are to be named."""
-    known = stored_topics.memberships_of(database, found.keys())
+def _told(
+    found: Mapping[str, Sequence[str]],
+    database: Database,
+    *,
+    is_all: bool,
+    related: int = 0,
+    private: Collection[str] = (),
+) -> Selected:
+    """Stories with what is known of them, by the topics among which those are to be named whose feeds show them."""
+    known = stored_topics.memberships_of(database, found.keys(), shown=True)
     told = {story: [known[story][slug] for slug in slugs if slug in known[story]] for story, slugs in found.items()}
-    return Selected(stored_topics.stories_by_id(database, list(found), related=related), told, is_all)
+    stories = stored_topics.stories_by_id(database, list(found), related=related, private=private)
+    return Selected(stories, told, is_all)
 
 
 def _composed(
     edition: Edition, found: Selected, item_ids: Mapping[str, str], config: Config, created_at: datetime
 ) -> Feed:
     settings, is_mixed = config.settings, not edition.is_variant
-    empty = Feed(
-        id=f"tag:{settings.tag_authority}:{edition.id}",
-        title=edition.title,
-        description=edition.description,
-        page=f"{settings.base_url}{edition.page}",
-        urls=editions.urls(edition, settings.base_url),
-        updated_at=created_at,
-        items=(),
-        hubs=() if edition.private else settings.hubs,
-        complete=found.is_all,
-    )
+    empty = replace(editions.feed(edition, settings, created_at), complete=found.is_all)
     stories, why = [], {}
     for story in found.stories:
         told = [_explained(one, config, is_mixed=is_mixed) for one in found.told[story.id]]
@@ -123,11 +121,12 @@ def _explained(one: Membership, config: Config, *, is_mixed: bool) -> tuple[Sequ
 
 
 def _withdrawn(edition: Edition, config: Config, database: Database, since: datetime) -> Sequence[Withdrawn]:
+    private, most = config.untold(private=edition.private), MOST_WITHDRAWN
     if edition.topics:
         lang, min_score, slugs = edition.lang, edition.min_score, edition.topics
-        return stored_withdrawals.of(database, slugs, since, limit=MOST_WITHDRAWN, lang=lang, min_score=min_score)
+        return stored_withdrawals.of(database, slugs, since, private, limit=most, lang=lang, min_score=min_score)
     public = [slug for slug, topic in config.topics.items() if not topic.private]
-    return stored_withdrawals.of_everything(database, public, since, limit=MOST_WITHDRAWN)
+    return stored_withdrawals.of_everything(database, public, since, private, limit=most)
 
 
 def _expires_at(edition: Edition, found: Selected, config: Config) -> datetime | None:

@@ -1,5 +1,6 @@
 """Flood control: what is over a topic's caps is in one item for each hour; no story comes twice, and none is lost."""
 
+import json
 import os
 import re
 from collections import Counter
@@ -147,6 +148,52 @@ def test_what_leaves_and_is_back_is_where_it_was(desk: Desk) -> None:
     assert desk.files() == before
 
 
+def test_a_bundle_is_dated_when_it_was_changed_last_and_that_does_not_go_back(desk: Desk) -> None:
+    def modified() -> str:
+        desk.publish()
+        (item,) = (item for item in desk.items() if "/bundle/" in item["id"])
+        return str(item["date_modified"])
+
+    desk.give("123")
+    desk.publish()
+    desk.now += timedelta(minutes=5)
+    desk.give("4")
+    assert modified() == (came_at := desk.now).isoformat()
+    desk.now += 2 * HOUR
+    desk.judge(article("4").key)
+    assert modified() == came_at.isoformat()  # though the last one has left
+    desk.give("3", title="Corrected", content_hash="x", first_seen_at=START, updated_at=desk.now)
+    assert modified() == desk.now.isoformat()
+    before = desk.files()
+    desk.republish()
+    assert desk.files() == before
+
+
+@pytest.mark.parametrize("more", [(), ("private: true",)])
+def test_bundles_and_digests_lead_to_the_page_of_their_topic_if_it_is_there(
+    config_directory: Path, database: Database, more: tuple[str, ...]
+) -> None:
+    def linked(data: bytes) -> list[str]:
+        entries = feedparser.parse(data).entries
+        return [one.id for one in entries if one.get("link", "").endswith("/topics/fairs")]
+
+    desk = Desk(config_directory, database, "max_per_hour: 1", "digests: [hourly]", *more)
+    desk.give("12")
+    desk.publish()
+    desk.now += HOUR
+    desk.publish()
+    folder = (desk.config.private if more else desk.config.public) / "feeds"
+    for name in ("fairs", "fairs.hourly"):
+        (item,) = (
+            one for one in json.loads((folder / f"{name}.json").read_bytes())["items"] if ":story/" not in one["id"]
+        )
+        page = None if more else "http://127.0.0.1:8080/topics/fairs"
+        assert (item.get("url"), item["_aggregator"].get("about")) == (page, page)
+        data = {kind: (folder / f"{name}.{kind}").read_bytes() for kind in ("atom", "rss")}
+        assert (b'<link rel="alternate" href="http://127.0.0.1:8080/topics/' in data["atom"]) is (not more)
+        assert linked(data["rss"]) == ([] if more else [item["id"]])
+
+
 def test_only_so_many_stories_are_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "MOST_STORIES", 3)
     desk.give("123456789")
@@ -250,6 +297,7 @@ def test_what_publications_ask_is_read_from_indexes(desk: Desk) -> None:
             (told._ENTERED, "ix_memberships_topic_entered_at"),
             (told._HOURS, "ix_memberships_topic_bundled_at"),
             (told._BUNDLED, "ix_memberships_topic_bundled_at"),
+            (told._LAST_BUNDLED, "ix_memberships_topic_bundled_at"),
             (stored_pages._BUNDLES_WAITING, "ix_memberships_topic_bundled_at"),
             (stored_pages._DIGESTED, "ix_memberships_story"),
         ):

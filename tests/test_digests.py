@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from aggregator import digests, distribute, editions, publish
-from aggregator.models import Tag
+from aggregator.models import Tag, Terms
 from aggregator.periods import Calendar
 from aggregator.sections import sections
-from aggregator.store import Database, schema, topics
+from aggregator.store import Database, relations, schema, topics
 from aggregator.store import pages as stored_pages
 from aggregator.store import told as stored_told
 from aggregator.store.told import Told
@@ -172,6 +172,41 @@ def test_an_article_that_leaves_and_is_back_is_in_the_same_digest(desk: Desk) ->
         desk.publish()
         assert [titles(one) for one in desk.items("fairs.daily")] == [["Title 1", "Title 2"][-1 - len(memberships) :]]
     assert desk.files() == before
+
+
+def test_what_turns_out_to_be_of_an_event_told_before_leaves_its_digest(
+    config_directory: Path, database: Database
+) -> None:
+    desk = Desk(config_directory, database, "stories: one-per-event", "digests: [daily]")
+
+    def relate(*, publishes: bool = True, **terms: str) -> None:
+        found = {article(name[1:]).key: letters for name, letters in terms.items()}
+        weights = {story: dict.fromkeys(letters, 0.5) for story, letters in found.items()}
+        relations.save(database, {story: Terms(story, START, one) for story, one in weights.items()})
+        if publishes:
+            desk.publish()
+
+    def told() -> list[str]:
+        return titles(desk.items("fairs.daily")[0])
+
+    for name in "1234":
+        desk.give(name)
+        desk.now += timedelta(minutes=1)
+    relate(_1="abcd", _2="efgh", _3="abcd", _4="ijkl")
+    desk.judge(article("1").key)
+    desk.publish()
+    desk.now += DAY
+    desk.publish()
+    assert told() == ["Title 2", "Title 3", "Title 4"]  # the first one of the event of 3 is not here
+    relate(_2="abcd")
+    assert told() == ["Title 2", "Title 4"]
+    before = desk.files()
+    desk.republish()
+    assert desk.files() == before
+    digested = select(schema.topics.c.digested_at)
+    relate(_2="abcd", _4="ijkl", publishes=False)
+    with database.reading() as connection:
+        assert connection.execute(digested).scalar() is not None  # nothing is told anew where no event is another one
 
 
 def test_days_begin_when_the_topic_says(config_directory: Path, database: Database) -> None:

@@ -122,6 +122,12 @@ async def test_a_long_query_with_nothing_in_it_is_ignored(server: Server) -> Non
     assert (response.status, await response.read()) == (200, server.file("energy.atom"))
 
 
+async def test_the_list_of_topics_has_no_selections_and_is_there_whatever_is_asked_for(server: Server) -> None:
+    response = await server.ask("/topics.opml?lang=en")
+    assert response.status == 200
+    assert b"<opml" in gzip.decompress(await response.read())
+
+
 async def test_private_topics_have_selections_for_those_who_have_a_token(server: Server) -> None:
     run = CliRunner().invoke(
         main, ["--config", str(server.config.directory), "token", "add", "us-china", "--for", "desk"]

@@ -87,3 +87,5 @@ def test_the_hour_that_comes_twice_is_two() -> None:
     zone = ZoneInfo("Europe/Zurich")
     assert first.start.astimezone(zone).hour == second.start.astimezone(zone).hour == 2
     assert (first.name, second.name) == ("2026-10-25T00Z", "2026-10-25T01Z")
+    assert first.label == "25 October 2026, 02:00+02:00–02:00+01:00"
+    assert second.label == "25 October 2026, 02:00+01:00–03:00"

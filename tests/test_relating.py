@@ -16,7 +16,7 @@ from sqlalchemy.dialects import sqlite
 from aggregator import compose, config, explain, relating, runtime
 from aggregator import related as related_words
 from aggregator.daemon import Daemon
-from aggregator.models import Story, Terms
+from aggregator.models import Membership, Story, Terms
 from aggregator.relating import LEAST, Relating
 from aggregator.store import (
     Database,
@@ -208,6 +208,20 @@ def test_only_so_many_are_told(store: Database) -> None:
     save(store, {"1": STORM, "2": STORM | {"roofs": 0.4}, "3": STORM})
     found = relations.of(store, [key("1"), key("2")], limit=1)
     assert [[one.story for one in found[key(name)]] for name in "12"] == [[key("3")], [key("1")]]
+
+
+def test_what_is_in_private_topics_only_is_left_out_where_that_is_wanted(store: Database) -> None:
+    give(store, "1", "2", "3")
+    save(store, dict.fromkeys("123", STORM))
+    topics.register(store, ["desk", "open"], "rules", NOW)
+
+    def named(*slugs: str, limit: int = 1) -> set[str]:
+        found = tuple(Membership(slug, key("2"), 1, ()) for slug in slugs)
+        visits.save_judgement(store, {}, {key("2"): found}, {}, NOW)
+        return {one.story.lstrip("0") for one in relations.of(store, [key("1")], limit, {"desk"})[key("1")]}
+
+    assert named("desk") == {"3"}  # and it takes no other's place
+    assert named("desk", "open", limit=9) == named(limit=9) == {"2", "3"}
 
 
 def test_terms_that_another_process_has_written_meanwhile_are_replaced(store: Database) -> None:

@@ -19,7 +19,9 @@ from lxml import etree
 from aggregator import config, opml, runtime
 from aggregator.config import Config
 from aggregator.store import Database, schema, selections
+from aggregator.store import editions as stored_editions
 from aggregator.store import stories as stored_stories
+from aggregator.store import topics as stored_topics
 from aggregator.store.selections import Part, Wanted
 from aggregator.web import pages
 from tests.test_pipeline import drop, once, only_inbox
@@ -334,6 +336,79 @@ async def test_what_is_withdrawn_from_private_topics_is_told_nobody_else(on_both
     assert b"harvest" not in all_public(on_both)
 
 
+async def test_no_withdrawal_names_a_story_that_is_in_private_topics_only(on_both: Path) -> None:
+    give(on_both, ("wine", 5), ("meadow", 4), ("harvest", 1), ("harvest", 2))
+    await once(on_both)
+    private = items(on_both, "desk", "private")
+    merge(on_both, private[0], items(on_both, "wine")[0])
+    merge(on_both, private[1], next(one for one in items(on_both, "_all") if "meadow" in one["title"]))
+    await once(on_both)
+    assert b"harvest" not in all_public(on_both)
+    gone = {
+        name: [one for one in items(on_both, name) if "withdrawn" in one["_aggregator"]] for name in ("wine", "_all")
+    }
+    assert [len(some) for some in gone.values()] == [1, 2]
+    assert {one["content_html"] for some in gone.values() for one in some} == {"<p>This item is no more.</p>"}
+    keys = [one["_aggregator"]["about"].rpartition("/")[2] for one in private]
+    assert not any(key.encode() in all_public(on_both) for key in keys)
+
+
+async def test_nothing_public_names_a_related_story_that_is_in_private_topics_only(on_both: Path) -> None:
+    write(on_both, f"related: true, {VARIANTS}")
+    give(on_both, ("market", 1), ("market", 2), ("harvest", 3))
+    await once(on_both)
+    told = sorted([*items(on_both, "fairs"), *items(on_both, "desk", "private")], key=lambda one: str(one["title"][-1]))
+    first, second, private = (one["id"].rpartition("/")[2] for one in told)
+
+    def relate(loaded: Config, database: Database) -> None:
+        with database.writing() as connection:
+            pairs = [{"story": first, "other": other, "likeness": 1} for other in (second, private)]
+            connection.execute(schema.relations.insert(), pairs)
+        stored_topics.republish(database, ["fairs"], archives=True)
+
+    in_store(on_both, relate)
+    await once(on_both)
+    for name in ("fairs", "fairs.en"):
+        (related,) = (one["_aggregator"]["related"] for one in items(on_both, name) if first in one["id"])
+        assert [one["title"] for one in related] == ["A market of day 2"]
+    assert b"harvest" not in all_public(on_both)
+
+    def look(loaded: Config, database: Database) -> None:
+        for page in (pages.topic(loaded, database, "fairs"), pages.article(loaded, database, first)):
+            assert page and "market of day 2" in page and "harvest" not in page
+
+    in_store(on_both, look)
+
+
+async def test_everything_names_only_topics_whose_feeds_show_a_story(on_both: Path) -> None:
+    give(on_both, ("market", 1))
+    await once(on_both)
+
+    def hide(_: Config, database: Database) -> None:
+        with database.writing() as connection:
+            connection.execute(schema.memberships.update().values(hidden=True))
+            stored_editions.touch_all(connection)
+
+    in_store(on_both, hide)
+    await once(on_both)
+    (item,) = items(on_both, "_all")
+    assert "categories" not in item["_aggregator"] and "reasons" not in item["_aggregator"]
+
+
+async def test_selections_and_labels_have_what_has_an_item_in_the_feed(on_both: Path) -> None:
+    write(on_both, f"max_per_hour: 2, {VARIANTS}")
+    give(on_both, *(("market", day) for day in (1, 2, 3, 4)))
+    await once(on_both)
+    own = [one for one in items(on_both, "fairs") if ":story/" in one["id"]]
+    assert len(own) == 2 and len(items(on_both, "_all")) == 4
+    for name in ("fairs.en", "_label-asia"):
+        assert titles(on_both, name) == [one["title"] for one in own]
+        assert etree.fromstring(place(on_both, f"{name}.atom").read_bytes()).find(COMPLETE) is None
+    merge(on_both, *own)
+    for name in ("fairs", "fairs.en", "_label-asia", "_all"):
+        assert [one["id"] for one in items(on_both, name) if "withdrawn" in one["_aggregator"]], name
+
+
 async def test_a_whole_feed_says_so_and_a_part_does_not(directory: Path) -> None:
     write(directory, f"limit: 2, {VARIANTS}")
     give(directory, ("market", 1), ("рынок", 2))
@@ -385,7 +460,7 @@ async def test_labels_group_the_list_and_the_index(directory: Path) -> None:
 
     def work(loaded: Config, database: Database) -> None:
         page = pages.index(loaded, {})
-        asia, _, trade = page.partition('id="trade"')
+        asia, _, trade = page.partition('id="label-trade"')
         assert "feeds/_label-asia.atom" in asia and "topics/fairs" in asia and "topics/wine" not in asia
         assert "feeds/_label-trade.rss" in trade and "topics/wine" in trade
         assert "feeds/_all.json" in page

@@ -83,6 +83,15 @@ class Config:
         return self.state / "private"
 
     @property
+    def private_topics(self) -> frozenset[str]:
+        """The slugs of topics that not everybody may read."""
+        return frozenset(slug for slug, topic in self.topics.items() if topic.private)
+
+    def untold(self, *, private: bool) -> frozenset[str]:
+        """The topics of which a feed says nothing that is public, or private: it names no story that is only there."""
+        return frozenset() if private else self.private_topics
+
+    @property
     def example_files(self) -> frozenset[Path]:
         """The files that topics have for examples."""
         examples = (topic.examples for topic in self.topics.values())

@@ -165,6 +165,11 @@ class Topic(Group):
         return self
 
     @property
+    def one_per_event(self) -> bool:
+        """Whether of all stories about one event only the first one is in the feed."""
+        return self.stories == "one-per-event"
+
+    @property
     def horizon(self) -> timedelta:
         """How old a story in the feed may be."""
         return LONGEST if self.max_age is None else self.max_age

@@ -63,7 +63,8 @@ def _add(out: FeedGenerator, item: Item) -> None:
     entry = out.add_entry(order="append")
     entry.id(item.id)
     entry.title(item.title)
-    entry.link(href=item.link, rel="alternate")
+    if item.link:
+        entry.link(href=item.link, rel="alternate")
     entry.summary(item.summary)
     entry.content(item.html, type="html")
     entry.published(item.published_at)
@@ -128,7 +129,8 @@ class _ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships
     def extend_atom(self, entry: Any) -> Any:
         for link in entry.findall("link"):
             entry.remove(link)
-        _link(entry, rel="alternate", href=self.item.link)
+        if self.item.link:
+            _link(entry, rel="alternate", href=self.item.link)
         for enclosure in self.item.enclosures:
             facts = {"type": enclosure.media_type, "length": str(enclosure.length or "")}
             _link(entry, rel="enclosure", href=enclosure.url, **{name: value for name, value in facts.items() if value})

@@ -20,7 +20,7 @@ def render(feed: Feed) -> bytes:
     }
     items = [_given(_item(item)) for item in feed.items]  # required, even where there are none
     for item in feed.withdrawn:
-        items.append(_given(_item(item)) | {"_aggregator": {"about": item.trace, "withdrawn": True}})
+        items.append(_given(_item(item)) | {"_aggregator": _given({"about": item.trace, "withdrawn": True})})
     return json.dumps(_given(document) | {"items": items}, ensure_ascii=False).encode() + b"\n"
 
 

@@ -1,4 +1,7 @@
-"""Editions beside the topics' own feeds: which of them are not published as they are now."""
+"""Editions that are published behind topics (variants, labels, everything): which are not published as they are now.
+
+Topics' own feeds and their digests are published together, and known by `store.topics`.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -28,7 +31,7 @@ class DirtyEdition:
 
 
 def register(database: Database, names: Collection[str], now: datetime) -> None:
-    """Make the table say which editions there are."""
+    """Make the table say which of these editions there are."""
     fresh = {"created_at": now, "changes": 1, "published_changes": 0}
     with database.writing() as connection:
         connection.execute(delete(editions).where(editions.c.name.not_in(sorted(names))))
@@ -65,5 +68,5 @@ def touch(connection: Connection, names: Iterable[str]) -> None:
 
 
 def touch_all(connection: Connection) -> None:
-    """Note that all editions have changed."""
+    """Note that all editions behind topics have changed."""
     connection.execute(_CHANGE)

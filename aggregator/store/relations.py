@@ -4,18 +4,19 @@ An event is known by the first story that told of it. Later ones join it when th
 that no chain of resemblances can grow from one event into the next.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, delete, func, or_, select, tuple_, update
 
 from aggregator.models import Related, Terms
-from aggregator.store import alike
+from aggregator.store import alike, pages
 from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
+from aggregator.store.publicity import is_public
 from aggregator.store.schema import articles, relations, sources, stories, terms
 from aggregator.store.visits import topics_of, touch
 
@@ -51,40 +52,52 @@ _EVENTS = select(stories.c.id, stories.c.event, stories.c.founded_at).where(stor
 _OF_EVENTS = select(stories.c.event, stories.c.id).where(
     stories.c.event.in_(among("events")), stories.c.id != stories.c.event
 )
+_FIRST_SEEN = select(func.min(articles.c.first_seen_at)).where(articles.c.key.in_(among("stories")))
+_LATER = (
+    select(stories.c.id)
+    .join(articles, articles.c.key == stories.c.id)
+    .where(stories.c.event.in_(among("events")), articles.c.first_seen_at >= bindparam("since"))
+)
 _DOUBT = update(stories).where(stories.c.id.in_(among("stories"))).values(unrelated=True)
 _DONE = (
     update(stories)
     .where(stories.c.id == bindparam("done"), stories.c.lead == bindparam("by"))
     .values(event=bindparam("first"), unrelated=False)
 )
-_LIKELIEST = (
-    select(
-        relations,
-        func.row_number()
-        .over(partition_by=relations.c.story, order_by=(relations.c.likeness.desc(), relations.c.other))
-        .label("place"),
-    )
-    .where(relations.c.story.in_(among("stories")))
-    .subquery()
-)
-_RELATED = (
-    select(
-        _LIKELIEST.c.story.label("to"),
-        _LIKELIEST.c.other.label("story"),
-        articles.c.key.label("article"),
-        articles.c.title,
-        articles.c.link,
-        sources.c.name.label("source"),
-        articles.c.dated_at,
-        _LIKELIEST.c.likeness,
-    )
-    .join(stories, stories.c.id == _LIKELIEST.c.other)
-    .join(articles, articles.c.key == stories.c.lead)
-    .join(sources, sources.c.id == articles.c.source)
-    .where(_LIKELIEST.c.place <= bindparam("limit", type_=Integer()))
-    .order_by(_LIKELIEST.c.likeness.desc(), _LIKELIEST.c.other)
-)
 
+
+def _related(*conditions: ColumnElement[bool]) -> Any:
+    """The likeliest of those that satisfy conditions."""
+    likeliest = (
+        select(
+            relations,
+            func.row_number()
+            .over(partition_by=relations.c.story, order_by=(relations.c.likeness.desc(), relations.c.other))
+            .label("place"),
+        )
+        .where(relations.c.story.in_(among("stories")), *conditions)
+        .subquery()
+    )
+    return (
+        select(
+            likeliest.c.story.label("to"),
+            likeliest.c.other.label("story"),
+            articles.c.key.label("article"),
+            articles.c.title,
+            articles.c.link,
+            sources.c.name.label("source"),
+            articles.c.dated_at,
+            likeliest.c.likeness,
+        )
+        .join(stories, stories.c.id == likeliest.c.other)
+        .join(articles, articles.c.key == stories.c.lead)
+        .join(sources, sources.c.id == articles.c.source)
+        .where(likeliest.c.place <= bindparam("limit", type_=Integer()))
+        .order_by(likeliest.c.likeness.desc(), likeliest.c.other)
+    )
+
+
+_RELATED, _RELATED_PUBLIC = _related(), _related(is_public(relations.c.other))
 
 _OLD = select(terms.c.term, terms.c.hour, terms.c.story).where(terms.c.hour < bindparam("before"))
 _FORGET_TERMS = delete(terms).where(
@@ -132,7 +145,7 @@ def save(database: Database, found: Mapping[str, Terms]) -> None:
         lost = [other for one, other in sorted(followers) if other not in pairs.get(one, {}) and other not in found]
         for chunk in chunks(lost):
             connection.execute(_DOUBT, {"stories": chunk})
-        connection.execute(_DONE, [{"done": one, "by": found[one].article, "first": events[one]} for one in ids])
+        _join(connection, [{"done": one, "by": found[one].article, "first": events[one]} for one in ids])
         touch(connection, topics_of(connection, chain(ids, (other for _, other in before ^ after))))
 
 
@@ -142,19 +155,37 @@ def leave(database: Database, leads: Mapping[str, str]) -> None:
         rows = [{"done": story, "by": leads[story], "first": story} for story in sorted(leads)]
         with database.writing() as connection:
             forget(connection, leads)
-            connection.execute(_DONE, rows)
+            _join(connection, rows)
             touch(connection, topics_of(connection, leads))
 
 
-def of(database: Database, story_ids: Collection[str], limit: int) -> dict[str, tuple[Related, ...]]:
-    """What is related to each of these stories, the likeliest first, at most so many."""
+def of(
+    database: Database, story_ids: Collection[str], limit: int, private: Collection[str] = ()
+) -> dict[str, tuple[Related, ...]]:
+    """What is related to each of these stories, the likeliest first, at most so many; nothing that is in `private`
+    topics only."""
     found: dict[str, list[Related]] = {story: [] for story in story_ids}
+    statement, asked = (_RELATED_PUBLIC, {"private": sorted(private)}) if private else (_RELATED, {})
     with database.reading() as connection:
         for chunk in chunks(story_ids):
-            for row in connection.execute(_RELATED, {"stories": chunk, "limit": limit}):
+            for row in connection.execute(statement, {"stories": chunk, "limit": limit, **asked}):
                 facts = row.story, row.article, row.title, row.link, row.source, row.dated_at
                 found[row.to].append(Related(*facts, likeness=row.likeness / alike.UNIT**2))
     return {story: tuple(group) for story, group in found.items()}
+
+
+def _join(connection: Connection, rows: Sequence[Mapping[str, str]]) -> None:
+    """Let stories belong to events. What is shown of an event changes in what is published as over, too: there are
+    those that have another event now, and those that came after them to the one or the other."""
+    before = _events_of(connection, (row["done"] for row in rows))
+    connection.execute(_DONE, rows)
+    after = _events_of(connection, before)
+    moved = [story for story, event in after.items() if event != before[story]]
+    events = {event for story in moved for event in (before[story], after[story]) if event}
+    came = [connection.execute(_FIRST_SEEN, {"stories": chunk}).scalar_one() for chunk in chunks(moved)]
+    for chunk in chunks(events):
+        pages.touch(connection, connection.execute(_LATER, {"events": chunk, "since": min(came)}).scalars().all())
+    pages.touch(connection, moved)
 
 
 def look_again(database: Database, since: datetime, language: str | None = None) -> None:

@@ -445,7 +445,12 @@ withdrawn = Table(
 editions = Table(
     "editions",
     metadata,
-    Column("name", String(80), primary_key=True, comment="of what is published beside the topics' own feeds"),
+    Column(
+        "name",
+        String(80),
+        primary_key=True,
+        comment="of a variant, of a label's feed, or of that of everything",
+    ),
     Column("created_at", UtcDateTime, nullable=False, comment="dates a feed that has no items yet"),
     Column("changes", Integer, nullable=False, comment="counts up whenever something in it changes"),
     Column("published_changes", Integer, nullable=False, comment="the count that the published files show"),
@@ -470,6 +475,14 @@ departed = Table(  # what a feed has shown, and shows again if it comes back
     Column("bundled_at", UtcDateTime, comment="likewise"),
     Index(None, "story"),  # deleted with it
     sqlite_with_rowid=False,
+)
+_WAS_BUNDLED = departed.c.bundled_at.is_not(None)
+Index(  # what was in bundles
+    "ix_departed_topic_bundled_at",
+    departed.c.topic,
+    departed.c.bundled_at,
+    sqlite_where=_WAS_BUNDLED,
+    postgresql_where=_WAS_BUNDLED,
 )
 
 alerts = Table(

@@ -6,34 +6,30 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, case, func, select
+from sqlalchemy import Integer, bindparam, select
 
 from aggregator.store.database import Database
+from aggregator.store.publicity import is_public
 from aggregator.store.schema import memberships, stories
-from aggregator.store.topics import FOUNDER, IS_ONE_PER_EVENT, IS_SHOWN
+from aggregator.store.topics import FOUNDER, IS_LISTED, IS_ONE_PER_EVENT
 
 _MOST = bindparam("limit", type_=Integer())
 _OF_TOPIC = (
     select(memberships.c.story, memberships.c.dated_at)
-    .where(memberships.c.topic == bindparam("topic"), IS_SHOWN, memberships.c.dated_at >= bindparam("since"))
+    .where(memberships.c.topic == bindparam("topic"), IS_LISTED, memberships.c.dated_at >= bindparam("since"))
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as an index is: the others are not looked at
     .limit(_MOST)
 )
 _WITH_FOUNDERS = _OF_TOPIC.join(stories, stories.c.id == memberships.c.story).join(
     FOUNDER, FOUNDER.c.key == stories.c.id
 )
-_belonging = memberships.alias("belonging")
-_PRIVATE: Any = bindparam("private", expanding=True)
-_HAS_PUBLIC = func.max(case((_belonging.c.topic.not_in(_PRIVATE), 1), else_=0))  # nothing where there are no topics
-_LOOKED_UP = select(_HAS_PUBLIC).where(_belonging.c.story == stories.c.id).correlate(stories).scalar_subquery()
 _ALL = (
     select(stories.c.id)
     .where(stories.c.founded_at.is_not(None))
     .order_by(stories.c.founded_at.desc(), stories.c.id)
     .limit(_MOST)
 )
-# Story by story: with EXISTS, PostgreSQL reads the memberships of all stories beforehand.
-_ALL_PUBLIC = _ALL.where(func.coalesce(_LOOKED_UP, 1) == 1)
+_ALL_PUBLIC = _ALL.where(is_public(stories.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +51,8 @@ class Wanted:
 
 
 def newest(database: Database, parts: Sequence[Part], wanted: Wanted, *, past: bool = False) -> dict[str, list[str]]:
-    """Stories of some topics together, the newest first: their ids, each with those of the topics that it is in. With
-    the `past`: those, too, that no feed shows."""
+    """Stories of some topics together that have items of their own in the feeds of these, the newest first: their ids,
+    each with those topics. With the `past`: those, too, that are in bundles there, or that no feed shows."""
     found: dict[tuple[float, str], list[str]] = {}
     chosen = {"limit": wanted.limit, "lang": wanted.lang, "least": wanted.min_score, "past": past}
     with database.reading() as connection:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, select, union_all
 
 from aggregator.models import Attribution, Tag
 from aggregator.store.articles import CREDITED, among, chunks, tag_of
 from aggregator.store.database import Database
-from aggregator.store.schema import articles, memberships, sources, stories, tags
+from aggregator.store.schema import articles, departed, memberships, sources, stories, tags
 from aggregator.store.topics import FOUNDER, IS_ONE_PER_EVENT
 
 _OF_TOPIC = memberships.c.topic == bindparam("topic")
@@ -23,6 +23,8 @@ _TOLD = (
         memberships.c.entered_at,
         memberships.c.bundled_at,
         stories.c.founded_at,
+        stories.c.led_at,
+        articles.c.updated_at,
         articles.c.key,
         articles.c.title,
         articles.c.summary,
@@ -52,6 +54,15 @@ _HOURS_ON = (
     .where(_OF_TOPIC, memberships.c.page == bindparam("page"), memberships.c.bundled_at.is_not(None))
     .distinct()
 )
+_HAVE_BEEN = union_all(
+    *(
+        select(one.c.bundled_at, one.c.entered_at).where(
+            one.c.topic == bindparam("topic"), one.c.bundled_at.in_(among("hours"))
+        )
+        for one in (memberships, departed)
+    )
+).subquery()
+_LAST_BUNDLED = select(_HAVE_BEEN.c.bundled_at, func.max(_HAVE_BEEN.c.entered_at)).group_by(_HAVE_BEEN.c.bundled_at)
 _LAST = select(func.max(memberships.c.entered_at)).where(_OF_TOPIC)
 _LAST_BEFORE = _LAST.where(memberships.c.entered_at < bindparam("before"))
 _COPIES = (
@@ -87,6 +98,7 @@ class Entered:
     reasons: tuple[str, ...]
     founded_at: datetime
     entered_at: datetime
+    changed_at: datetime  # when it was last corrected, or got another lead; else when it entered
     bundled_at: datetime | None
 
 
@@ -133,6 +145,14 @@ def bundles_on(
     with database.reading() as connection:
         hours = sorted(connection.execute(_HOURS_ON, {"topic": slug, "page": page}).scalars(), reverse=True)
     return _of_hours(database, slug, hours, one_per_event)
+
+
+def last_bundled(database: Database, slug: str, hours: Collection[datetime]) -> dict[datetime, datetime]:
+    """When the last one came into the bundle of each of these hours: of all stories that are or were in it, but for
+    those that are part of other stories now."""
+    with database.reading() as connection:
+        rows = connection.execute(_LAST_BUNDLED, {"topic": slug, "hours": list(hours)}) if hours else ()
+        return {hour: at for hour, at in rows}
 
 
 def told(database: Database, some: Sequence[Entered]) -> list[Told]:
@@ -189,5 +209,6 @@ def _entered(row: Any) -> Entered:
         tuple(row.reasons),
         row.founded_at,
         row.entered_at,
+        max(filter(None, (row.entered_at, row.led_at, row.updated_at))),
         row.bundled_at,
     )

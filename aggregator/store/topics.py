@@ -69,9 +69,8 @@ _TAKEN = union_all(
     select(stories.c.item_id).where(stories.c.item_id.in_(_WANTED)),
     select(retired.c.item_id).where(retired.c.item_id.in_(_WANTED)),
 )
-IS_SHOWN = or_(memberships.c.hidden.is_(False), bindparam("past", type_=Boolean()))
-_HAS_AN_ITEM = memberships.c.hidden.is_(False) & memberships.c.bundled_at.is_(None)
-_IS_SHOWN = or_(_HAS_AN_ITEM, bindparam("past", type_=Boolean()))
+HAS_AN_ITEM = memberships.c.hidden.is_(False) & memberships.c.bundled_at.is_(None)  # of its own in the topic's feed
+IS_LISTED = or_(HAS_AN_ITEM, bindparam("past", type_=Boolean()))  # where people read, with the past; in feeds without
 _STORIES = (
     select(
         stories.c.id.label("story_id"),
@@ -85,7 +84,7 @@ _STORIES = (
     .join(stories, stories.c.id == memberships.c.story)
     .join(articles, articles.c.key == stories.c.lead)
     .join(FOUNDER, FOUNDER.c.key == stories.c.id)
-    .where(memberships.c.topic == bindparam("topic"), _IS_SHOWN)
+    .where(memberships.c.topic == bindparam("topic"), IS_LISTED)
     .order_by(memberships.c.dated_at.desc(), memberships.c.story)  # as their index is: the others are not looked at
 )
 _IS_RECENT, _MOST = memberships.c.dated_at >= bindparam("since"), bindparam("limit", type_=Integer())
@@ -329,42 +328,54 @@ def stories_in(
     limit: int,
     one_per_event: bool = False,
     related: int = 0,
+    private: Collection[str] = (),
     past: bool = False,
     after: tuple[datetime, str] | None = None,
 ) -> list[StoredStory]:
-    """A topic's stories dated `since` or later, newest first, each with so many related ones; of those about one event,
-    if wanted, only the first. With the `past`: those, too, that changed rules have found and the feed does not show,
-    and those that are in bundles there. Those `after` a story in this order, by its date and id, to go through them
-    piece by piece."""
+    """A topic's stories dated `since` or later, newest first, each with so many related ones, but none that are in
+    `private` topics only; of those about one event, if wanted, only the first. With the `past`: those, too, that
+    changed rules have found and the feed does not show, and those that are in bundles there. Those `after` a story in
+    this order, by its date and id, to go through them piece by piece."""
     statement = _ONE_PER_EVENT if one_per_event else _STORIES_IN
     asked = {"topic": slug, "since": since, "limit": limit, "past": past}
     if after is not None:
         statement, asked = statement.where(_comes_after), asked | {"time": after[0], "name": after[1]}
-    return _found(database, statement, asked, related)
+    return _found(database, statement, asked, related, private)
 
 
 def stories_on(
-    database: Database, slug: str, page: int, *, one_per_event: bool = False, related: int = 0
+    database: Database,
+    slug: str,
+    page: int,
+    *,
+    one_per_event: bool = False,
+    related: int = 0,
+    private: Collection[str] = (),
 ) -> list[StoredStory]:
     """The stories on a page of a topic's archive, newest first; as `stories_in`, whether or not the feed shows them.
     Without those in bundles."""
     statement = _ONE_PER_EVENT_ON_PAGE if one_per_event else _ON_PAGE
-    return _found(database, statement, {"topic": slug, "page": page, "past": True}, related)
+    return _found(database, statement, {"topic": slug, "page": page, "past": True}, related, private)
 
 
-def stories_by_id(database: Database, ids: Sequence[str], *, related: int = 0) -> list[StoredStory]:
-    """These stories in this order, each with so many related ones, whatever topics they are in: without score and
+def stories_by_id(
+    database: Database, ids: Sequence[str], *, related: int = 0, private: Collection[str] = ()
+) -> list[StoredStory]:
+    """These stories in this order, with related ones as `stories_in`, whatever topics they are in: without score and
     reasons. Those that are gone are not among them."""
-    found = {story.id: story for story in _found(database, _BY_ID, {"ids": list(ids)}, related)}
+    found = {story.id: story for story in _found(database, _BY_ID, {"ids": list(ids)}, related, private)}
     return [found[story] for story in ids if story in found]
 
 
-def _found(database: Database, statement: Select[Any], asked: Mapping[str, Any], related: int) -> list[StoredStory]:
+def _found(
+    database: Database, statement: Select[Any], asked: Mapping[str, Any], related: int, private: Collection[str]
+) -> list[StoredStory]:
     with database.reading() as connection:
         rows = connection.execute(statement, asked).all()
         copies_by_story = _copies(connection, [row.story_id for row in rows])
         tags_by_article = _tags(connection, [row.key for row in rows])
-    relations_by_story = relations.of(database, [row.story_id for row in rows], related) if related else {}
+    ids = [row.story_id for row in rows] if related else []
+    relations_by_story = relations.of(database, ids, related, private)
     return [
         StoredStory(
             row.story_id,
@@ -406,13 +417,16 @@ def unfilled(database: Database) -> set[str]:
         return set(connection.execute(select(topics.c.slug).where(topics.c.filled.is_(False))).scalars())
 
 
-def memberships_of(database: Database, story_ids: Collection[str]) -> dict[str, dict[str, Membership]]:
-    """The memberships of stories: by story, by topic."""
+def memberships_of(
+    database: Database, story_ids: Collection[str], *, shown: bool = False
+) -> dict[str, dict[str, Membership]]:
+    """The memberships of stories: by story, by topic; only those `shown` by the topics' feeds, if that is wanted."""
     found: dict[str, dict[str, Membership]] = {story: {} for story in story_ids}
     with database.reading() as connection:
         for chunk in chunks(story_ids):
             for row in connection.execute(_MEMBERSHIPS_OF, {"stories": chunk}):
-                found[row.story][row.topic] = membership_of(row)
+                if row.hidden is False or not shown:
+                    found[row.story][row.topic] = membership_of(row)
     return found
 
 

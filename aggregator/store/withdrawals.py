@@ -4,10 +4,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, delete, func, insert, or_, select, union_all
+from sqlalchemy import Connection, String, bindparam, case, delete, func, insert, or_, select, union_all
 
 from aggregator.models import Withdrawn
 from aggregator.store.database import Database
+from aggregator.store.publicity import is_public
 from aggregator.store.schema import articles, memberships, retired, stories, withdrawn
 
 _AMONG: Any = bindparam("ids", expanding=True)
@@ -36,6 +37,7 @@ _OF_TOPICS = (
 _LOOSE = select(retired.c.story, retired.c.loose_at.label("withdrawn_at")).where(
     retired.c.loose_at >= bindparam("since")
 )
+_IS_NAMED = is_public(stories.c.id)
 
 
 def _told(gone: Any) -> Any:
@@ -46,9 +48,7 @@ def _told(gone: Any) -> Any:
             gone.c.withdrawn_at,
             articles.c.title,
             articles.c.dated_at,
-            _lead.c.key,
-            _lead.c.link,
-            _lead.c.title.label("told_as"),
+            *(case((_IS_NAMED, one)).label(one.name) for one in (_lead.c.key, _lead.c.link, _lead.c.title)),
         )
         .select_from(gone)
         .join(retired, retired.c.story == gone.c.story)
@@ -65,18 +65,29 @@ _TOLD_OF_ALL = _told(union_all(_OF_TOPICS, _LOOSE).subquery())
 
 
 def of(
-    database: Database, slugs: Collection[str], since: datetime, *, limit: int, lang: str = "", min_score: int = 0
+    database: Database,
+    slugs: Collection[str],
+    since: datetime,
+    private: Collection[str] = (),
+    *,
+    limit: int,
+    lang: str = "",
+    min_score: int = 0,
 ) -> list[Withdrawn]:
     """What was withdrawn since then from the feeds of topics, once each, the latest first, at most so many; only what
-    was shown in this language, and with such a score."""
+    was shown in this language, and with such a score. Where a story is told that is in `private` topics only is left
+    out."""
     asked = {"slugs": list(slugs), "since": since, "most": limit, "lang": lang, "least": min_score}
+    asked["private"] = sorted(private)
     with database.reading() as connection:
         return [Withdrawn(*row) for row in connection.execute(_TOLD_OF_TOPICS, asked)]
 
 
-def of_everything(database: Database, slugs: Collection[str], since: datetime, *, limit: int) -> list[Withdrawn]:
-    """What was withdrawn since then from the feeds of these topics, or has gone and was in no topic."""
-    asked = {"slugs": list(slugs), "since": since, "most": limit, "lang": "", "least": 0}
+def of_everything(
+    database: Database, slugs: Collection[str], since: datetime, private: Collection[str], *, limit: int
+) -> list[Withdrawn]:
+    """What was withdrawn since then from the feeds of these topics, or has gone and was in no topic; as `of`."""
+    asked = {"slugs": list(slugs), "since": since, "most": limit, "lang": "", "least": 0, "private": sorted(private)}
     with database.reading() as connection:
         return [Withdrawn(*row) for row in connection.execute(_TOLD_OF_ALL, asked)]
 

@@ -86,8 +86,9 @@ def topic(
         slug,
         since=utc_now() - found.horizon,
         limit=STORIES + 1,
-        one_per_event=found.stories == "one-per-event",
+        one_per_event=found.one_per_event,
         related=compose.MOST_RELATED,
+        private=config.untold(private=private),
         past=True,
         after=cursor,
     )
@@ -132,7 +133,7 @@ def article(
         lead=dedup.lead(copies).key,
         independent=origins.independent_in(copies),
         credit=origins.credit(found, config.agencies),
-        related=stored_relations.of(database, [story], stored_relations.MOST)[story],
+        related=stored_relations.of(database, [story], stored_relations.MOST, config.private_topics)[story],
         names={key: source.title for key, source in config.sources.items()},
         trace=trace,
     )

@@ -24,6 +24,7 @@ MEMORY_BYTES = 64_000_000  # of bodies; more are read from the disk each time
 
 _ALWAYS = (("Vary", "Accept-Encoding"), ("X-Content-Type-Options", "nosniff"))
 _OF_PAGES = (("Cache-Control", f"public, max-age={PAGE_MAX_AGE_SECONDS}"), *_ALWAYS)
+_LIST = f"/{compose.LIST}"  # of which there are no selections
 _LIST_TYPE = "text/x-opml; charset=utf-8"
 _UNTOLD = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex"))
 
@@ -81,7 +82,7 @@ class Published:
         if there is none that everybody may read."""
         self._look_at_config()
         path, _, query = target.partition("?")
-        choice = editions.chosen(query) if query else None
+        choice = editions.chosen(query) if query and path != _LIST else None
         if choice is not None:
             return self._choices.get(path, {}).get(choice)
         return self._places.get(path) or self._page(path)
@@ -166,7 +167,7 @@ class Published:
 
 def _public(config: Config) -> Iterator[tuple[str, Place]]:
     headers_of_list = (("Cache-Control", f"public, max-age={MAX_AGE_SECONDS}"), *_ALWAYS)
-    yield f"/{compose.LIST}", Place(str(config.public / compose.LIST), _LIST_TYPE, headers_of_list)
+    yield _LIST, Place(str(config.public / compose.LIST), _LIST_TYPE, headers_of_list)
     for edition in (edition for edition in editions.of(config).values() if not edition.private):
         files = editions.files(edition)
         for name, url in editions.urls(edition, config.settings.base_url).items():

@@ -20,7 +20,10 @@ def upgrade() -> None:
     op.create_table(
         "editions",
         sa.Column(
-            "name", sa.String(length=80), nullable=False, comment="of what is published beside the topics' own feeds"
+            "name",
+            sa.String(length=80),
+            nullable=False,
+            comment="of a variant, of a label's feed, or of that of everything",
         ),
         sa.Column("created_at", UtcDateTime(), nullable=False, comment="dates a feed that has no items yet"),
         sa.Column("changes", sa.Integer(), nullable=False, comment="counts up whenever something in it changes"),

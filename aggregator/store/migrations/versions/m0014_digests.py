@@ -28,14 +28,15 @@ def upgrade() -> None:
         "UPDATE departed SET entered_at = (SELECT first_seen_at FROM articles WHERE articles.key = departed.story)"
     )
     op.create_index("ix_memberships_topic_entered_at", "memberships", ["topic", "entered_at"], unique=False)
-    op.create_index(
-        "ix_memberships_topic_bundled_at",
-        "memberships",
-        ["topic", "bundled_at"],
-        unique=False,
-        sqlite_where=_BUNDLED,
-        postgresql_where=_BUNDLED,
-    )
+    for table in ("memberships", "departed"):
+        op.create_index(
+            f"ix_{table}_topic_bundled_at",
+            table,
+            ["topic", "bundled_at"],
+            unique=False,
+            sqlite_where=_BUNDLED,
+            postgresql_where=_BUNDLED,
+        )
     op.create_index(
         "ix_memberships_waiting",
         "memberships",
