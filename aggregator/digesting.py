@@ -1,12 +1,12 @@
 """The digests of a topic, published when their periods end, and when something in them has changed."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from aggregator import digests, publish
 from aggregator.config import Config, Topic
-from aggregator.models import Item
 from aggregator.periods import Calendar, Period
 from aggregator.store import Database
 from aggregator.store import told as stored_told
@@ -31,33 +31,37 @@ def bring_up(dirty: DirtyTopic, topic: Topic, config: Config, database: Database
     digested_at = max(period.start for period in current)
     last = stored_told.last_entered(database, dirty.slug)
     again_at = min((period.end for period in current if last and last >= period.start), default=None)
-    if dirty.digested_at == digested_at:
-        return Digested(0, digested_at, again_at)
-    changed = sum(_publish(period, calendar, dirty, topic, config, database) for period in current)
-    return Digested(changed, digested_at, again_at)
+    ended = [one for one in current if _is_to_be_told(one, dirty.digested_at, digested_at)]
+    return Digested(_publish(ended, calendar, dirty, topic, config, database), digested_at, again_at)
+
+
+def _is_to_be_told(current: Period, before: datetime | None, now: datetime) -> bool:
+    """Whether digests have changed, or one more has ended. `before` and `now`: they tell all that entered by then;
+    where a clock was set back, all are published again."""
+    return before is None or not current.start <= before <= now
 
 
 def _publish(
-    current: Period, calendar: Calendar, dirty: DirtyTopic, topic: Topic, config: Config, database: Database
+    current: Sequence[Period],
+    calendar: Calendar,
+    dirty: DirtyTopic,
+    topic: Topic,
+    config: Config,
+    database: Database,
 ) -> int:
-    slug, kind = dirty.slug, current.kind
-    items = list(_items(current, calendar, slug, topic, config, database))
-    feed = digests.feed(kind, items, slug, topic, config.settings, dirty.created_at)
+    """Publish the digests before these periods; the number of changed files."""
+    if not current:
+        return 0
+    slug, per_event = dirty.slug, topic.stories == "one-per-event"
+    end = max(period.start for period in current)
+    entered = stored_told.entered_before(database, slug, end, one_per_event=per_event)
+    parts = digests.parted(chain.from_iterable(entered), current, calendar)
+    chosen = {one.story: one for some in parts.values() for part in some for one in digests.chosen(part.entered)}
+    told = {one.entered.story: one for one in stored_told.told(database, chosen.values(), at_length=True)}
     root = config.private if topic.private else config.public
-    return publish.publish(feed, f"{slug}.{kind}", root, private=topic.private)
-
-
-def _items(
-    current: Period, calendar: Calendar, slug: str, topic: Topic, config: Config, database: Database
-) -> Iterator[Item]:
-    """The last digests before the current period, the latest first."""
-    one_per_event, period = topic.stories == "one-per-event", current
-    for _ in range(digests.MOST_ITEMS[current.kind]):
-        last = stored_told.last_entered(database, slug, before=period.start)
-        if last is None:
-            return
-        period = calendar.holding(current.kind, last)
-        entered = stored_told.entered(database, slug, period.start, period.end, one_per_event=one_per_event)
-        if entered:
-            told = stored_told.told(database, digests.chosen(entered))
-            yield digests.item(period, entered, told, slug, topic, config.settings)
+    changed = 0
+    for kind, some in parts.items():
+        items = [digests.item(part, told, slug, topic, config.settings) for part in some]
+        feed = digests.feed(kind, items, slug, topic, config.settings, dirty.created_at)
+        changed += publish.publish(feed, f"{slug}.{kind}", root, private=topic.private)
+    return changed

@@ -146,10 +146,21 @@ def mark_published(database: Database, slug: str, page: Page, *, is_empty: bool)
             connection.execute(_CHANGE.where(_OF_TOPIC, pages.c.number == following), {"slug": slug})
 
 
-def touch(connection: Connection, stories: Iterable[str]) -> None:
+def touch(connection: Connection, stories: Collection[str]) -> None:
     """Note that the pages, and the digests, in which these stories are have changed: while the stories are in them."""
+    touch_pages(connection, stories)
+    touch_digests(connection, stories)
+
+
+def touch_pages(connection: Connection, stories: Iterable[str]) -> None:
+    """Note that the pages have changed: as where a story has one copy more, which digests do not tell."""
     for chunk in chunks(stories):
         connection.execute(_TOUCH, {"stories": chunk})
+
+
+def touch_digests(connection: Connection, stories: Iterable[str]) -> None:
+    """Note that the digests have changed."""
+    for chunk in chunks(stories):
         connection.execute(_TOUCH_DIGESTS, {"stories": chunk})
 
 
