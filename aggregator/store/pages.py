@@ -95,12 +95,13 @@ class Page:
     changes: int
 
 
-def waiting(database: Database, slug: str, now: datetime, *, limit: int) -> list[Waiting]:
+def waiting(database: Database, slug: str, now: datetime, *, limit: int, has_bundles: bool = True) -> list[Waiting]:
     """The oldest stories and bundles of a topic that are on no page, at most so many, the oldest first."""
     asked = {"slug": slug, "most": limit, "hour": hour_of(now)}
     with database.reading() as connection:
         stories = [Waiting(row.story, row.dated_at, bool(row.hidden)) for row in connection.execute(_WAITING, asked)]
-        bundles = [Waiting("", hour) for hour in connection.execute(_BUNDLES_WAITING, asked).scalars()]
+        hours = connection.execute(_BUNDLES_WAITING, asked).scalars() if has_bundles else ()
+        bundles = [Waiting("", hour) for hour in hours]
     return sorted((*stories, *bundles), key=lambda one: one.dated_at)[:limit]
 
 
