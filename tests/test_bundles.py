@@ -292,7 +292,8 @@ def test_publications_read_no_table_whole_though_most_of_it_seems_to_wait(desk: 
         for table, own in (
             (schema.articles, [{"key": one, "guid": one, "story": one, "source": "a"} for one in ids]),
             (schema.stories, [{"id": one, "lead": one, "founded_at": START - DAY} for one in ids]),
-            (schema.memberships, [{"topic": "old", "story": one, "dated_at": START - DAY} for one in ids]),
+            (schema.memberships, [{"topic": "old", "story": one, "entered_at": None} for one in ids]),
+            (schema.memberships, [{"topic": "fairs", "story": one, "entered_at": START - DAY} for one in ids[::4]]),
         ):
             waiting = {"hidden": False, "dated_at": START - DAY, "first_seen_at": START}
             row = filled(table, source="a") | {name: waiting[name] for name in waiting if name in table.c}
