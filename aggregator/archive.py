@@ -27,6 +27,7 @@ class Shown:
     since: datetime
     last: tuple[datetime, str] | None = None
     hours: Collection[datetime] = ()
+    has_bundles: bool = True  # it, or the archive
 
     def holds(self, one: Waiting) -> bool:
         if not one.story:
@@ -49,7 +50,8 @@ class Archived:
 def bring_up(slug: str, topic: Topic, shown: Shown, database: Database, now: datetime) -> Archived:
     """Seal what is to be sealed, a few pages at a time, and say which are to be published. Raises StateError."""
     size = min(max(topic.limit, SMALLEST), LARGEST)
-    waiting = pages.waiting(database, slug, now, limit=size * AT_ONCE + topic.limit)
+    most = size * AT_ONCE + topic.limit
+    waiting = pages.waiting(database, slug, now, limit=most, has_bundles=shown.has_bundles)
     has_left = not all(map(shown.holds, waiting))
     again_at = None
     if has_left:

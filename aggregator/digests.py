@@ -5,9 +5,10 @@ digest of each kind, and what comes late is in the next one. See `store.entering
 """
 
 import html
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, time
+from heapq import nlargest
 
 from aggregator import compose, editions
 from aggregator.config import Settings, Topic
@@ -30,10 +31,39 @@ def calendar(topic: Topic, settings: Settings) -> Calendar:
     return Calendar(topic.timezone or settings.timezone, time.fromisoformat(begins))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What entered in a period."""
+
+    period: Period
+    entered: list[Entered]
+
+
+def parted(entered: Iterable[Entered], current: Sequence[Period], calendar: Calendar) -> dict[str, list[Part]]:
+    """What the digests before the current periods are made of, by kind, the latest first: as many as their feeds have.
+
+    `entered` has the last ones first, and is read no further than needed.
+    """
+    found: dict[str, list[Part]] = {period.kind: [] for period in current}
+    starts = {period.kind: period.start for period in current}
+    for one in entered:
+        for kind in [kind for kind in starts if one.entered_at < starts[kind]]:
+            if len(found[kind]) == MOST_ITEMS[kind]:
+                del starts[kind]
+                continue
+            found[kind].append(Part(calendar.holding(kind, one.entered_at), []))
+            starts[kind] = found[kind][-1].period.start
+        if not starts:
+            break
+        for kind in starts:
+            if found[kind]:
+                found[kind][-1].entered.append(one)
+    return found
+
+
 def chosen(entered: Sequence[Entered]) -> list[Entered]:
     """The stories that are told: those with the best scores, the latest of them first."""
-    latest = sorted(entered, key=lambda one: (one.founded_at, one.story), reverse=True)
-    return sorted(latest, key=lambda one: -one.score)[:MOST_STORIES]
+    return nlargest(MOST_STORIES, entered, key=lambda one: (one.score, one.founded_at, one.story))
 
 
 def feed(edition: Edition, items: Sequence[Item], settings: Settings, created_at: datetime) -> Feed:
@@ -42,17 +72,11 @@ def feed(edition: Edition, items: Sequence[Item], settings: Settings, created_at
     return replace(editions.feed(edition, settings, updated_at), items=tuple(items), language="en")
 
 
-def item(
-    period: Period,
-    entered: Sequence[Entered],
-    told: Sequence[Told],
-    edition: Edition,
-    topic: Topic,
-    settings: Settings,
-) -> Item:
-    """What a period has brought: all that entered, of which some are told."""
+def item(part: Part, told: Mapping[str, Told], edition: Edition, topic: Topic, settings: Settings) -> Item:
+    """What a period has brought: all that entered, of which some are told. `told` has these, by story."""
+    period, entered = part.period, part.entered
     teller = Teller(settings.base_url, calendar(topic, settings), period.end)
-    parts = sections(told, teller)
+    parts = sections([told[one.story] for one in chosen(entered)], teller)
     page = None if edition.private else f"{settings.base_url}{edition.page}"  # that of a private one needs a token
     authority = settings.tag_authority
     stories = [one for part in parts for one in part.stories]

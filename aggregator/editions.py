@@ -111,6 +111,11 @@ def of_topic(slug: str, topic: Topic) -> Iterator[Edition]:
                 yield replace(variant, title=f"{topic.title} ({variant.told})")
 
 
+def digests(slug: str, topic: Topic) -> list[Edition]:
+    """A topic's digests."""
+    return [edition for edition in of_topic(slug, topic) if edition.digest]
+
+
 def published_with(slug: str, topic: Topic) -> list[str]:
     """The names of what is published together with a topic: its own feed and its digests."""
     return [edition.name for edition in of_topic(slug, topic) if edition.is_its_topics]

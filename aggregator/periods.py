@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,6 @@ class Calendar:
         year, week, _ = monday.isocalendar()
         label = f"week {week} of {year} ({_span(monday, monday + 6 * DAY)})"
         return Period(kind, f"{year}-W{week:02}", label, self._start(monday), self._start(monday + 7 * DAY))
-
-    def before(self, period: Period) -> Period:
-        """The period of the same kind that ends where this one begins."""
-        return self.holding(period.kind, period.start - _INSTANT)
 
     def hours(self, start: datetime) -> str:
         """The hour that begins then, as the clocks of the zone show it."""

@@ -3,10 +3,9 @@
 Repeats what the store says, so it can be cut off and done again.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from aggregator import archive, bundles, compose, digesting, editions, entering, opml, publish
 from aggregator.config import Config, Topic, yamlfile
@@ -21,6 +20,7 @@ from aggregator.store import told as stored_told
 from aggregator.store import topics as stored_topics
 from aggregator.store import withdrawals as stored_withdrawals
 from aggregator.store.pages import Page
+from aggregator.store.told import Entered
 from aggregator.store.topics import DirtyTopic, StoredStory
 from aggregator.words import digest
 
@@ -84,55 +84,93 @@ def publish_topic(
     if topic is None:
         return 0
     entering.admit(dirty.slug, topic, database, now)
-    since = now - topic.horizon
-    found = stored_topics.stories_in(database, dirty.slug, since=since, limit=topic.limit, **_manner(topic, config))
-    some = stored_told.bundles(database, dirty.slug, since, limit=bundles.MOST, one_per_event=topic.one_per_event)
-    shown = bundles.shown(found, some, topic.limit)
+    has_bundles = dirty.has_bundles or entering.is_capped(topic)
+    shown = _shown(dirty.slug, topic, config.untold(private=topic.private), database, now, has_bundles=has_bundles)
     feed = _composed(dirty, shown.stories, config, database)
     feed = _with_bundles(feed, shown, dirty, config, database, most=bundles.MOST_STORIES)
-    archived = archive.Archived()
-    if not topic.private:
-        held = archive.Shown(since, shown.last, shown.bundles.keys())
-        archived = archive.bring_up(dirty.slug, topic, held, database, now)
+    archived = _archived(dirty.slug, topic, shown, database, now, has_bundles=has_bundles)
     changed = sum(_publish_page(page, dirty, config, database) for page in archived.pages)
-    if archived.last:
-        feed = replace(feed, previous=compose.page_urls(dirty.slug, archived.last, config.settings.base_url))
-    feed = replace(feed, complete=archived.is_all)
-    untold = config.untold(private=topic.private)
-    gone = stored_withdrawals.of(database, [dirty.slug], now - WITHDRAWN, untold, limit=MOST_WITHDRAWN)
-    feed = compose.with_withdrawn(feed, gone, config.settings.base_url)
+    feed = _connected(feed, dirty.slug, archived, config, database, now)
     root = config.private if topic.private else config.public
     changed += publish.publish(feed, dirty.slug, root, private=topic.private)
     digested = digesting.bring_up(dirty, topic, config, database, now)
-    changed += digested.changed
     if not topic.private:
         names = editions.published_with(dirty.slug, topic)
-        urls = (url for name in names for url in compose.urls(name, config.settings.base_url).values())
-        tell(list(urls), config, database, now)
-    oldest = min((*(story.founded_at for story in shown.stories), *shown.bundles), default=None)
-    expires_at = oldest + topic.horizon if oldest and topic.max_age else None
+        tell(
+            [url for name in names for url in compose.urls(name, config.settings.base_url).values()],
+            config,
+            database,
+            now,
+        )
     share()
     is_left = archived.pages and stored_pages.changed(database, dirty.slug, limit=1)
-    again_at = now if is_left else archived.again_at
-    next_at = min(filter(None, (expires_at, again_at, digested.again_at)), default=None)
+    times = (_expires_at(shown, topic), now if is_left else archived.again_at, digested.again_at)
     behind = editions.behind(dirty.slug, topic)
+    next_at = min(filter(None, times), default=None)
     stored_topics.mark_published(database, dirty, next_at, behind, digested_at=digested.digested_at)
-    return changed
+    return changed + digested.changed
 
 
-def _manner(topic: Topic, config: Config) -> dict[str, Any]:
-    return {
-        "one_per_event": topic.one_per_event,
-        "related": compose.MOST_RELATED if topic.related else 0,
-        "private": config.untold(private=topic.private),
-    }
+def _shown(
+    slug: str, topic: Topic, untold: Collection[str], database: Database, now: datetime, *, has_bundles: bool
+) -> bundles.Shown:
+    """What the feed of a topic has room for. `untold`: private topics of which nothing is to be named."""
+    since, per_event = now - topic.horizon, topic.one_per_event
+    found = stored_topics.stories_in(
+        database,
+        slug,
+        since=since,
+        limit=topic.limit,
+        one_per_event=per_event,
+        related=_most_related(topic),
+        private=untold,
+    )
+    some: Mapping[datetime, Sequence[Entered]] = {}
+    if has_bundles:
+        some = stored_told.bundles(database, slug, since, limit=bundles.MOST, one_per_event=per_event)
+    return bundles.shown(found, some, topic.limit)
+
+
+def _archived(
+    slug: str, topic: Topic, shown: bundles.Shown, database: Database, now: datetime, *, has_bundles: bool
+) -> archive.Archived:
+    """The archive, in which is all that has left the feed; a private topic has none."""
+    if topic.private:
+        return archive.Archived()
+    held = archive.Shown(now - topic.horizon, shown.last, shown.bundles.keys(), has_bundles)
+    return archive.bring_up(slug, topic, held, database, now)
+
+
+def _connected(
+    feed: Feed, slug: str, archived: archive.Archived, config: Config, database: Database, now: datetime
+) -> Feed:
+    """The feed with what it says of its archive, and of what was withdrawn from it."""
+    base_url = config.settings.base_url
+    if archived.last:
+        feed = replace(feed, previous=compose.page_urls(slug, archived.last, base_url))
+    untold = config.untold(private=config.topics[slug].private)
+    gone = stored_withdrawals.of(database, [slug], now - WITHDRAWN, untold, limit=MOST_WITHDRAWN)
+    return compose.with_withdrawn(replace(feed, complete=archived.is_all), gone, base_url)
+
+
+def _expires_at(shown: bundles.Shown, topic: Topic) -> datetime | None:
+    """When the oldest item becomes too old for the feed."""
+    oldest = min((*(story.founded_at for story in shown.stories), *shown.bundles), default=None)
+    return oldest + topic.horizon if oldest and topic.max_age else None
+
+
+def _most_related(topic: Topic) -> int:
+    return compose.MOST_RELATED if topic.related else 0
 
 
 def _publish_page(page: Page, dirty: DirtyTopic, config: Config, database: Database) -> int:
     """Write a page of the archive, or take it away if there is nothing on it any more."""
-    slug, topic, base_url = dirty.slug, config.topics[dirty.slug], config.settings.base_url
-    stories = stored_topics.stories_on(database, slug, page.number, **_manner(topic, config))
-    some = stored_told.bundles_on(database, slug, page.number, one_per_event=topic.one_per_event)
+    slug, base_url, topic = dirty.slug, config.settings.base_url, config.topics[dirty.slug]
+    per_event, related, untold = topic.one_per_event, _most_related(topic), config.untold(private=topic.private)
+    stories = stored_topics.stories_on(
+        database, slug, page.number, one_per_event=per_event, related=related, private=untold
+    )
+    some = stored_told.bundles_on(database, slug, page.number, one_per_event=per_event)
     shown = bundles.Shown(stories, some, is_full=False)
     before = stored_pages.before(database, slug, page.number)
     feed = _with_bundles(_composed(dirty, stories, config, database), shown, dirty, config, database)

@@ -23,6 +23,7 @@ from aggregator.store.editions import DirtyEdition
 from aggregator.store.selections import Part, Wanted
 from aggregator.store.topics import StoredStory
 
+LARGEST_WHOLE = 2_000  # stories in the topics of an edition: of more, nobody looks whether it has all
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -64,7 +65,11 @@ def _selected(edition: Edition, config: Config, database: Database, now: datetim
     whole = [Part(slug, _BEGINNING) for slug in topics]
     wanted = Wanted(edition.limit, edition.lang, edition.min_score)
     found = selections.newest(database, parts, wanted)
-    is_all = len(found) < edition.limit and found == selections.newest(database, whole, wanted, past=True)
+    is_all = (
+        len(found) < edition.limit
+        and selections.are_small(database, edition.topics, most=LARGEST_WHOLE)
+        and found == selections.newest(database, whole, wanted, past=True)
+    )
     names_related = edition.is_variant and topics[edition.topics[0]].related
     related = compose.MOST_RELATED if names_related else 0
     return _told(found, database, is_all=is_all, related=related, private=config.untold(private=edition.private))

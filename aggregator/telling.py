@@ -45,7 +45,7 @@ class Teller:
     def whole(self, one: Told) -> str:
         """The story as an entry of a list."""
         title = f'<a href="{html.escape(self.link(one))}"><strong>{html.escape(self.title(one))}</strong></a>'
-        parts = (title, html.escape(brief(one.entered.summary)), self._facts(one))
+        parts = (title, html.escape(brief(one.summary)), self._facts(one))
         return f"<li>{'<br>'.join(filter(None, parts))}</li>"
 
     def short(self, one: Told) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from aggregator import config, publication
 from aggregator.config import Config
 from aggregator.models import Membership
-from aggregator.store import Database, schema, sources, topics, visits
+from aggregator.store import Database, articles, schema, sources, topics, visits
 from tests.test_store import CONFIGURED, article, lease_of, visited
 
 START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)  # a Monday
@@ -59,7 +59,8 @@ class Desk:
             connection.execute(schema.sources.update().values(due_at=self.now, leased_until=None))
             connection.execute(schema.hosts.delete())  # nobody waits for hosts, not even where the clock is set back
         lease = lease_of(self.database, source, self.now)
-        outcome = visited(lease, *found)
+        past = articles.copies(self.database, keys=[], links=[], text_hashes=[one.text_hash for one in found])
+        outcome = visited(lease, *found, past=tuple(past))
         outcome = replace(outcome, visit=replace(outcome.visit, started_at=self.now), due_at=self.now)
         reasons = {story.id: (Membership("fairs", story.id, score, ("because",)),) for story in outcome.stories}
         visits.save(self.database, lease, replace(outcome, memberships=reasons))

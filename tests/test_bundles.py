@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ import feedparser
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event, insert, text
 
 from aggregator import bundles, digests
-from aggregator.store import Database, entering, schema, told, topics
+from aggregator.models import Membership
+from aggregator.store import Database, entering, schema, told, topics, visits
 from aggregator.store import pages as stored_pages
 from aggregator.web import pages
 from tests.desk import DAY, HOUR, START, Desk
+from tests.test_migrations import filled
 from tests.test_relating import plan_of
-from tests.test_store import article
+from tests.test_store import article, lease_of, visited
 
 on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -288,7 +292,7 @@ def test_what_publications_ask_is_read_from_indexes(desk: Desk) -> None:
         "hours": [START],
         "at": START,
     }
-    asked |= {"start": START, "end": START, "stories": ["a", "b"]}
+    asked |= {"end": START, "behind": "", "stories": ["a", "b"]}
     with desk.database.reading() as connection:
         for statement, index in (
             (entering._IS_THERE, "ix_memberships_waiting"),
@@ -305,6 +309,68 @@ def test_what_publications_ask_is_read_from_indexes(desk: Desk) -> None:
                 connection, statement, {name: asked[name] for name in statement.compile().params if name in asked}
             )
             assert f"memberships USING INDEX {index}" in plan, plan
+
+
+def test_a_plain_topic_costs_few_statements(config_directory: Path, database: Database) -> None:
+    desk, statements = Desk(config_directory, database), list[str]()
+    desk.give("12")
+    watch(database, lambda *about: statements.append(about[2]))
+    desk.publish()
+    assert len(statements) == 14  # with news
+    topics.republish(database, ["fairs"])
+    statements.clear()
+    desk.publish()
+    assert len(statements) == 11
+    lease = lease_of(database, "b", desk.now)
+    new = article("3", "b", link=None)
+    outcome = visited(lease, new, memberships={new.key: (Membership("fairs", new.key, 65, ("because",)),)})
+    statements.clear()
+    visits.save(database, lease, outcome)
+    assert len(statements) == 11
+
+
+def test_publications_read_no_table_whole_though_most_of_it_seems_to_wait(desk: Desk) -> None:
+    database, asked = desk.database, list[tuple[Any, ...]]()
+    if database.is_sqlite:
+        return
+    topics.register(database, ["fairs", "old"], "rules", desk.now)
+    desk.give([f"{number:02}" for number in range(20)])
+    ids = [f"{number:032x}" for number in range(2**40, 2**40 + 4000)]
+    with database.writing() as connection:
+        for table, own in (
+            (schema.articles, [{"key": one, "guid": one, "story": one, "source": "a"} for one in ids]),
+            (schema.stories, [{"id": one, "lead": one, "founded_at": START - DAY} for one in ids]),
+            (schema.memberships, [{"topic": "old", "story": one, "entered_at": None} for one in ids]),
+            (schema.memberships, [{"topic": "fairs", "story": one, "entered_at": START - DAY} for one in ids[::4]]),
+        ):
+            waiting = {"hidden": False, "dated_at": START - DAY, "first_seen_at": START}
+            row = filled(table, source="a") | {name: waiting[name] for name in waiting if name in table.c}
+            connection.execute(insert(table), [row | one for one in own])
+        connection.execute(text("ANALYZE"))
+    watch(database, lambda _, cursor, statement, parameters, *others: asked.append((statement, parameters)))
+    desk.publish()
+    published = [one for one in asked if "memberships" in one[0]]
+    assert len(published) > 5
+    with database.reading() as connection:
+        for statement, parameters in published:
+            plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
+            assert "Seq Scan on memberships" not in plan, plan
+
+
+def watch(database: Database, note: Callable[..., None]) -> None:
+    """Have everything noted that is asked from now on."""
+    for engine in {database._writer, database._reader}:
+        event.listen(engine, "before_cursor_execute", note)
+
+
+def test_bundles_are_looked_for_where_there_are_caps_or_were(desk: Desk) -> None:
+    desk.give("1234")
+    desk.publish()
+    before = bundled(desk.items())
+    assert before
+    desk.say()
+    desk.republish()
+    assert bundled(desk.items()) == before
 
 
 def test_of_an_event_only_the_first_story_enters_and_takes_a_place(config_directory: Path, database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -259,6 +260,31 @@ def test_articles_are_kept_for_as_long_as_a_topic_shows_them(directory: Path) ->
     (directory / "topics.yaml").write_text("topics:\n  t: {title: T, any: [country:china], max_age: 60d, keep: 30d}\n")
     with pytest.raises(ConfigError, match=r"topics.yaml:2:\d+: `keep` must not be shorter than `max_age`, 60d$"):
         config.load(directory, short)
+
+
+@pytest.mark.parametrize(
+    ("base", "more", "kept", "place"),
+    [
+        ("digests: [daily, weekly], keep: 13d", "", "365d", "2:65"),
+        ("digests: [daily, weekly]", "keep: 1d", "365d", "3:51"),
+        ("digests: [hourly, daily, weekly]", "keep: 14d", "13d", "2:39"),
+        ("digests: [hourly, daily]", "keep: 47h", "2d", "3:51"),
+        ("limit: 9", "digests: [daily]", "47h", "3:51"),
+        ("digests: [weekly], keep: 14d", "", "13d", "3:3"),
+        ("digests: [hourly, daily]", "keep: 2d", "2d", None),
+        ("digests: [hourly]", "", "1d", None),
+    ],
+)
+def test_stories_are_kept_until_their_digests_are_over(
+    directory: Path, base: str, more: str, kept: str, place: str | None
+) -> None:
+    (directory / "topics.yaml").write_text(
+        f"topics:\n  t: {{title: T, any: [country:china], {base}}}\n  s: {{title: S, any: [country:china], extends: t, {more}}}\n"
+    )
+    with nullcontext() if place is None else pytest.raises(ConfigError) as caught:
+        config.load(directory, {"AGGREGATOR_RETENTION__ARTICLES": kept})
+    if caught is not None:
+        assert f"topics.yaml:{place}:" in str(caught.value)
 
 
 def test_several_problems_are_reported_at_once(directory: Path) -> None:

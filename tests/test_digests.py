@@ -209,6 +209,40 @@ def test_what_turns_out_to_be_of_an_event_told_before_leaves_its_digest(
         assert connection.execute(digested).scalar() is not None  # nothing is told anew where no event is another one
 
 
+def test_only_what_digests_tell_has_them_told_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    feed = digests.feed
+    monkeypatch.setattr(digests, "feed", lambda kind, *others: made.append(kind) or feed(kind, *others))
+    desk.give("1", "a")
+    desk.publish()
+    desk.now += DAY
+    desk.give("2", "a")
+    desk.publish()
+    made.clear()
+    desk.give("3", "b", title="Title 1", text_hash=article("1").text_hash)
+    desk.publish()
+    assert made == []  # one copy more of a story that is told
+    desk.now += HOUR
+    desk.publish()
+    assert made == ["hourly"]
+    desk.give("1", "a", title="Corrected", content_hash="x", first_seen_at=START)
+    desk.publish()
+    assert sorted(made) == ["daily", "hourly", "hourly", "weekly"]
+    assert titles(desk.items("fairs.daily")[0]) == ["Corrected"]
+
+
+def test_stories_are_read_in_parts_wherever_these_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for names in ("1", "2345", "678"):
+        desk.give(names)
+        desk.publish()
+        desk.now += HOUR
+    for size in (1, 2, 3, 8, 9):
+        monkeypatch.setattr(stored_told, "AT_ONCE", size)
+        parts = list(stored_told.entered_before(desk.database, "fairs", START + 2 * HOUR))
+        assert all(len(part) <= size for part in parts)
+        assert [one.title[-1] for part in parts for one in part] == [*"23451"]
+
+
 def test_days_begin_when_the_topic_says(config_directory: Path, database: Database) -> None:
     desk = Desk(config_directory, database, "digests: [daily]", "timezone: Asia/Tokyo", 'digest_at: "07:00"')
     desk.now = START.replace(hour=21, minute=59)  # 06:59 of the 24th
@@ -250,7 +284,7 @@ def test_stories_stand_under_what_tells_them_apart(desk: Desk) -> None:
     tags = {"1": "xab", "2": "xa", "3": "xbc", "4": "xc", "5": "x", "6": "xa"}
     desk.give(tags)
     desk.publish()
-    entered = stored_told.entered(desk.database, "fairs", START, START + DAY)
+    (entered,) = stored_told.entered_before(desk.database, "fairs", START + DAY)
     told = [
         Told(one, (), tuple(Tag(f"country:{letter}", letter.upper(), 50) for letter in tags[one.title[-1]]))
         for one in entered
@@ -346,4 +380,5 @@ def test_a_clock_that_is_set_back_a_little_changes_no_digest(desk: Desk) -> None
     desk.now -= timedelta(hours=2)  # it was wrong
     desk.give("4")
     desk.publish()
-    assert stored_told.last_entered(desk.database, "fairs", before=midnight + DAY) == desk.now
+    ((last, *_),) = stored_told.entered_before(desk.database, "fairs", midnight + DAY)
+    assert last.entered_at == desk.now

@@ -35,7 +35,7 @@ def test_periods_follow_each_other(calendar: Calendar, instant: datetime, kind: 
     period = calendar.holding(kind, instant)
     assert period.start <= instant < period.end
     assert calendar.holding(kind, period.start) == calendar.holding(kind, period.end - MICROSECOND) == period
-    after, before = calendar.holding(kind, period.end), calendar.before(period)
+    after, before = (calendar.holding(kind, at) for at in (period.end, period.start - MICROSECOND))
     assert (before.end, after.start) == (period.start, period.end)
     assert len({period.name, before.name, after.name}) == 3
 

@@ -19,7 +19,7 @@ from aggregator.condition import Condition
 from aggregator.config import Config
 from aggregator.errors import ConfigError, Place, Problem, StateError
 from aggregator.models import Article, Membership, Outcome, Refusal, SourceState, Visit
-from aggregator.store import Database, stock
+from aggregator.store import Database, editions, stock
 from aggregator.web.serve import application
 from tests.conftest import ROOT, Site
 from tests.test_pipeline import once, only_inbox
@@ -151,9 +151,10 @@ def test_the_stock_is_taken_on_both_databases(database: Database) -> None:
 
     stored_sources.register(database, {"a": source("a", None), "b": source("b", "example.org")}, NOW)
     stored_topics.register(database, ["energy", "desk"], "rules", NOW)
+    editions.register(database, ["_all"], NOW)
     found = stock.taken(database, NOW + timedelta(minutes=1))
     assert (found.sources, found.due, found.due_since, found.failing) == (2, 2, NOW, 0)
-    assert (found.topic_stories, found.unpublished, found.is_retagging) == ({"energy": 0, "desk": 0}, 2, True)
+    assert (found.topic_stories, found.unpublished, found.is_retagging) == ({"energy": 0, "desk": 0}, 3, True)
     assert (found.articles, found.stories, found.deliveries, found.alerts) == (0, 0, 0, {})
     assert found.database_bytes > 0
     stored_sources.claim_one(database, "a", NOW, lease=timedelta(hours=1))

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from aggregator import config, opml, runtime
+from aggregator import config, opml, runtime, selecting
 from aggregator.config import Config
 from aggregator.store import Database, schema, selections
 from aggregator.store import editions as stored_editions
@@ -407,6 +407,20 @@ async def test_selections_and_labels_have_what_has_an_item_in_the_feed(on_both: 
     merge(on_both, *own)
     for name in ("fairs", "fairs.en", "_label-asia", "_all"):
         assert [one["id"] for one in items(on_both, name) if "withdrawn" in one["_aggregator"]], name
+
+
+async def test_whether_a_feed_is_whole_is_not_looked_for_in_large_topics(
+    on_both: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(on_both, ("market", 1), ("wine", 2), ("wine", 3))
+    for most, is_said in ((3, True), (2, False)):
+        monkeypatch.setattr(selecting, "LARGEST_WHOLE", most)
+        await once(on_both)
+        with runtime.opened(config.load(on_both)) as database:
+            stored_editions.republish(database, ["_label-trade"])
+        await once(on_both)
+        tree = etree.fromstring(place(on_both, "_label-trade.atom").read_bytes())
+        assert (tree.find(COMPLETE) is not None) is is_said
 
 
 async def test_a_whole_feed_says_so_and_a_part_does_not(directory: Path) -> None:

@@ -207,6 +207,7 @@ def examine(
     loading.problems += references.too_large(file, whole)
     places = dict(_example_places(file, parsed))
     config = Config(directory, state, main, found, whole, known, markers, rules, named, places)
+    loading.problems += references.kept_too_short(file, whole, config.kept_for)
     return Examined(config, tuple(loading.problems))
 
 

@@ -6,6 +6,7 @@ likewise how the other's feed looks (`_INHERITED`), which it may change as it li
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,8 @@ from aggregator.units import written_duration
 
 MAX_RULES = 5_000  # in one topic, when all names are followed
 MAX_DEPTH = 40  # of rules in rules, where names lead
+
+PERIODS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(days=7)}  # of digests
 
 _INHERITED = (
     "stories",
@@ -103,6 +106,25 @@ def forgotten_too_soon(file: YamlFile, own: Mapping[str, Topic], whole: Mapping[
             whose = f", which it has from '{topic.extends}'" if own[slug].max_age != topic.max_age else ""
             message = f"`keep` must not be shorter than `max_age`, {written_duration(topic.max_age)}{whose}"
             yield file.problem(("topics", slug, "keep"), message)
+
+
+def kept_too_short(file: YamlFile, topics: Mapping[str, Topic], kept_for: timedelta) -> Iterator[Problem]:
+    """A problem for each topic whose digests would not have all that has entered it. `kept_for`: where a topic does not
+    say how long its stories are kept."""
+    for slug, topic in topics.items():
+        longest = max(topic.digests, key=PERIODS.__getitem__, default=None)
+        if longest is None or (topic.keep or kept_for) >= 2 * PERIODS[longest]:
+            continue
+        least = f"{2 * PERIODS[longest] // timedelta(days=1)}d"
+        if topic.keep:
+            message = f"too short for {longest} digests, which tell of whole periods: write {least} or more"
+            yield file.problem(("topics", slug, "keep"), message)
+        else:
+            message = (
+                f"for {longest} digests, which tell of whole periods, stories must be kept for {least} or more: write"
+                f" `keep: {least}` here, or more in `retention.articles` of aggregator.yaml"
+            )
+            yield file.problem(("topics", slug, "digests"), message)
 
 
 def too_large(file: YamlFile, topics: Mapping[str, Topic]) -> Iterator[Problem]:

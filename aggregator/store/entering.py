@@ -1,6 +1,6 @@
 """How stories enter a topic: once each, at a time of ours that no later one goes before."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,10 +38,11 @@ _LATEST = (
     .limit(bindparam("most", type_=Integer()))
 )
 _OF_EVENTS = {one: one.where(IS_ONE_PER_EVENT) for one in (_ENTRANTS, _THIS_HOUR, _LATEST)}
-_LAST = select(func.max(memberships.c.entered_at)).where(_OF_TOPIC)
 _IS_PLACED = select(stories.c.id).where(stories.c.id == memberships.c.story, IS_LOOKED_AT).exists()
 # Counted, not looked for: for one row PostgreSQL would read the whole table, since nearly all seem to wait.
-_IS_THERE = select(func.count()).select_from(memberships).where(_OF_TOPIC, _WAITS)
+_earlier = memberships.alias("earlier")
+_LAST = select(func.max(_earlier.c.entered_at)).where(_earlier.c.topic == bindparam("slug")).scalar_subquery()
+_IS_THERE = select(func.count(), _LAST).select_from(memberships).where(_OF_TOPIC, _WAITS)
 _IS_PLACED_THERE = _IS_THERE.where(_IS_PLACED)
 _ENTER: Any = update(memberships).where(_OF_TOPIC, _WAITS).values(entered_at=bindparam("at"))
 _ENTER_PLACED = _ENTER.where(_IS_PLACED)
@@ -85,32 +86,22 @@ def enter(
     last `latest` items were. Of stories about one event only the first is asked about. Nothing enters before what has
     entered already, though the clock may have been set back a little.
     """
-    asked = {"slug": slug, "since": since}
     is_there, let_in = (_IS_PLACED_THERE, _ENTER_PLACED) if one_per_event else (_IS_THERE, _ENTER)
     with database.reading() as connection:
-        if not connection.execute(is_there, asked).scalar():
-            return 0
+        count, last = connection.execute(is_there, {"slug": slug, "since": since}).one()
+    if not count:
+        return 0
+    at = last if last and now < last < now + SET_BACK else now
+    entry = {"slug": slug, "since": since, "at": at}
+    asked = {"slug": slug, "topic": slug, "since": since, "past": False, "hour": hour_of(at), "most": latest}
     with database.writing() as connection:
-        last = connection.execute(_LAST, {"slug": slug}).scalar()
-        at = last if last and now < last < now + SET_BACK else now
-        hour = hour_of(at)
-        bundled = _bundled(connection, slug, since, hour, latest, rest, one_per_event) if rest else ()
+        bundled = _bundled(connection, asked, rest, one_per_event) if rest else ()
         for chunk in chunks(bundled):
-            connection.execute(_BUNDLE, {**asked, "at": at, "hour": hour, "ids": chunk})
-        done = connection.execute(let_in, {**asked, "at": at})
-        return int(done.rowcount) + len(bundled)
+            connection.execute(_BUNDLE, {**entry, "hour": hour_of(at), "ids": chunk})
+        return int(connection.execute(let_in, entry).rowcount) + len(bundled)
 
 
-def _bundled(
-    connection: Connection,
-    slug: str,
-    since: datetime,
-    hour: datetime,
-    latest: int,
-    rest: Rest,
-    one_per_event: bool,
-) -> Collection[str]:
-    asked = {"slug": slug, "topic": slug, "since": since, "past": False, "hour": hour, "most": latest}
+def _bundled(connection: Connection, asked: Mapping[str, Any], rest: Rest, one_per_event: bool) -> Collection[str]:
     entrants, this_hour, last = (
         [Entrant(*row) for row in connection.execute(_OF_EVENTS[one] if one_per_event else one, asked)]
         for one in (_ENTRANTS, _THIS_HOUR, _LATEST)

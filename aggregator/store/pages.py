@@ -95,12 +95,13 @@ class Page:
     changes: int
 
 
-def waiting(database: Database, slug: str, now: datetime, *, limit: int) -> list[Waiting]:
+def waiting(database: Database, slug: str, now: datetime, *, limit: int, has_bundles: bool = True) -> list[Waiting]:
     """The oldest stories and bundles of a topic that are on no page, at most so many, the oldest first."""
     asked = {"slug": slug, "most": limit, "hour": hour_of(now)}
     with database.reading() as connection:
         stories = [Waiting(row.story, row.dated_at, bool(row.hidden)) for row in connection.execute(_WAITING, asked)]
-        bundles = [Waiting("", hour) for hour in connection.execute(_BUNDLES_WAITING, asked).scalars()]
+        hours = connection.execute(_BUNDLES_WAITING, asked).scalars() if has_bundles else ()
+        bundles = [Waiting("", hour) for hour in hours]
     return sorted((*stories, *bundles), key=lambda one: one.dated_at)[:limit]
 
 
@@ -146,10 +147,21 @@ def mark_published(database: Database, slug: str, page: Page, *, is_empty: bool)
             connection.execute(_CHANGE.where(_OF_TOPIC, pages.c.number == following), {"slug": slug})
 
 
-def touch(connection: Connection, stories: Iterable[str]) -> None:
+def touch(connection: Connection, stories: Collection[str]) -> None:
     """Note that the pages, and the digests, in which these stories are have changed: while the stories are in them."""
+    touch_pages(connection, stories)
+    touch_digests(connection, stories)
+
+
+def touch_pages(connection: Connection, stories: Iterable[str]) -> None:
+    """Note that the pages have changed: as where a story has one copy more, which digests do not tell."""
     for chunk in chunks(stories):
         connection.execute(_TOUCH, {"stories": chunk})
+
+
+def touch_digests(connection: Connection, stories: Iterable[str]) -> None:
+    """Note that the digests have changed."""
+    for chunk in chunks(stories):
         connection.execute(_TOUCH_DIGESTS, {"stories": chunk})
 
 

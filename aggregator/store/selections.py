@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import Integer, bindparam, func, select
 
 from aggregator.store.database import Database
 from aggregator.store.publicity import is_public
@@ -22,6 +22,12 @@ _OF_TOPIC = (
 )
 _WITH_FOUNDERS = _OF_TOPIC.join(stories, stories.c.id == memberships.c.story).join(
     FOUNDER, FOUNDER.c.key == stories.c.id
+)
+_COUNT = select(func.count()).select_from(
+    select(memberships.c.story)
+    .where(memberships.c.topic.in_(bindparam("topics", expanding=True)))
+    .limit(_MOST)
+    .subquery()
 )
 _ALL = (
     select(stories.c.id)
@@ -56,16 +62,24 @@ def newest(database: Database, parts: Sequence[Part], wanted: Wanted, *, past: b
     found: dict[tuple[float, str], list[str]] = {}
     chosen = {"limit": wanted.limit, "lang": wanted.lang, "least": wanted.min_score, "past": past}
     with database.reading() as connection:
-        for part in parts:  # each a walk along an index that ends soon; together they would have to be sorted
+        # Each a walk along an index, which ends when there are enough: where few stories have the score, it is as long
+        # as the topic. Together they would have to be sorted.
+        for part in parts:
             statement = _statement(part.one_per_event, bool(wanted.lang), bool(wanted.min_score))
             for story, dated_at in connection.execute(statement, {"topic": part.topic, "since": part.since, **chosen}):
                 found.setdefault((-dated_at.timestamp(), story), []).append(part.topic)
     return {key[1]: found[key] for key in sorted(found)[: wanted.limit]}
 
 
+def are_small(database: Database, topics: Collection[str], *, most: int) -> bool:
+    """Whether topics have no more stories together than so many, shown or not; no more are looked at."""
+    with database.reading() as connection:
+        return int(connection.execute(_COUNT, {"topics": sorted(topics), "limit": most + 1}).scalar_one()) <= most
+
+
 def everything(database: Database, private: Collection[str], *, limit: int) -> list[str]:
     """The ids of the newest of all stories, at most so many, the newest first; not of those that are in `private`
-    topics, shown or not, and in no others."""
+    topics, shown or not, and in no others: these are looked at all the same, until there are enough."""
     with database.reading() as connection:
         if not private:
             return list(connection.execute(_ALL, {"limit": limit}).scalars())

@@ -13,6 +13,7 @@ from aggregator.store.schema import (
     UtcDateTime,
     alerts,
     articles,
+    editions,
     hosts,
     memberships,
     sources,
@@ -34,7 +35,7 @@ class Stock:
     articles: int
     stories: int
     topic_stories: Mapping[str, int]  # by slug
-    unpublished: int  # topics that have changed since
+    unpublished: int  # topics and editions that have changed since
     is_retagging: bool  # not everything is judged by the rules that are in use
     unrelated: int  # stories whose relations are to be looked for
     deliveries: int  # subscribers to whom something is to be delivered
@@ -64,6 +65,7 @@ _OF_TOPICS = (
     .group_by(topics.c.slug)
 )
 _UNPUBLISHED = select(func.count()).where(topics.c.changes != topics.c.published_changes)
+_UNPUBLISHED_EDITIONS = select(func.count()).where(editions.c.changes != editions.c.published_changes)
 _UNRELATED = select(func.count()).select_from(stories).where(stories.c.unrelated)
 _DELIVERIES = select(func.count()).where(subscribers.c.due_at <= _NOW)
 _SUBSCRIPTIONS = select(subscriptions.c.state, func.count()).group_by(subscriptions.c.state)
@@ -86,7 +88,7 @@ def taken(database: Database, now: datetime) -> Stock:
             count(select(func.count()).select_from(articles)),
             count(select(func.count()).select_from(stories)),
             {slug: number for slug, number in connection.execute(_OF_TOPICS)},
-            count(_UNPUBLISHED),
+            count(_UNPUBLISHED) + count(_UNPUBLISHED_EDITIONS),
             not settings.value_of(connection, "rules"),
             count(_UNRELATED),
             count(_DELIVERIES),

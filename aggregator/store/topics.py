@@ -48,7 +48,13 @@ from aggregator.store.visits import membership_of, touch
 
 # What each publication asks is built here, once: to build a statement takes longer than to execute it.
 _CHANGED = or_(topics.c.changes != topics.c.published_changes, topics.c.expires_at <= bindparam("now"))
-_DIRTY = select(topics).where(_CHANGED).order_by(topics.c.slug)
+_HAS_BUNDLES = (
+    select(memberships.c.story)
+    .where(memberships.c.topic == topics.c.slug, memberships.c.bundled_at.is_not(None))
+    .correlate(topics)
+    .exists()
+)
+_DIRTY = select(topics, _HAS_BUNDLES.label("has_bundles")).where(_CHANGED).order_by(topics.c.slug)
 _IS_AS_READ = topics.c.changes == bindparam("read")
 _PUBLISHED = (
     update(topics)
@@ -183,6 +189,7 @@ class DirtyTopic:
     changes: int
     created_at: datetime
     digested_at: datetime | None = None  # its digests tell what entered before; None: they are to be published anew
+    has_bundles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +297,9 @@ def dirty(database: Database, now: datetime) -> list[DirtyTopic]:
     """Topics whose published files are not, or no longer, what the store says."""
     with database.reading() as connection:
         rows = connection.execute(_DIRTY, {"now": now})
-        return [DirtyTopic(row.slug, row.changes, row.created_at, row.digested_at) for row in rows]
+        return [
+            DirtyTopic(row.slug, row.changes, row.created_at, row.digested_at, bool(row.has_bundles)) for row in rows
+        ]
 
 
 def mark_published(
@@ -316,7 +325,9 @@ def pin(database: Database, item_ids: Mapping[str, str]) -> dict[str, str]:
     with database.writing() as connection:
         taken = set(connection.execute(_TAKEN, {"wanted": list(item_ids.values())}).scalars())
         free = {story: f"{wanted}/{story}" if wanted in taken else wanted for story, wanted in item_ids.items()}
-        connection.execute(_PIN, [{"story": story, "pinned": free[story]} for story in sorted(free)])
+        done = connection.execute(_PIN, [{"story": story, "pinned": free[story]} for story in sorted(free)])
+        if done.rowcount == len(free):
+            return free
         return {row.id: row.item_id for row in connection.execute(_PINNED, {"stories": list(item_ids)})}
 
 

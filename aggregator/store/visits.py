@@ -129,12 +129,22 @@ def save(database: Database, lease: Lease, outcome: Outcome) -> None:
             seen_at = {article.key: article.first_seen_at for article in outcome.articles}
             stored_sketches.replace(database, connection, outcome.sketches, seen_at)
         if outcome.stories:
-            pages.touch(connection, [story.id for story in outcome.stories if story.id not in new])
+            known = [story for story in outcome.stories if story.id not in new]
+            pages.touch_pages(connection, (story.id for story in known))
+            pages.touch_digests(
+                connection, (story.id for story in known if _is_told_anew(story, outcome.articles, new))
+            )
             before, after = replace_memberships(database, connection, outcome.memberships, new)
             describe_memberships(connection, (story.id for story in outcome.stories))
             others = [story.id for story in outcome.stories if story.id not in outcome.memberships]
             touch(connection, {membership.topic for membership in before | after} | topics_of(connection, others))
             editions.touch(connection, [editions.EVERYTHING])
+
+
+def _is_told_anew(story: Story, saved: Iterable[Article], new: Collection[str]) -> bool:
+    """Whether digests tell a known story in another way: another copy leads it, or one has changed."""
+    changed = {article.key for article in saved} - {*new} | {story.lead} & {*new}
+    return any(copy.key in changed for copy in story.copies)
 
 
 def save_quiet(database: Database, items: Sequence[tuple[Lease, Outcome]]) -> list[bool]:
