@@ -413,7 +413,7 @@ def test_a_directory_that_the_environment_names_is_blamed_on_the_variable(tmp_pa
         (b"a: 1\nb: x\x00\n", "2:5: the character U+0000 is not allowed in YAML"),
         (b"- a\n", "1:1: "),
         (b"a: &a [*a]", "1:4: too"),
-        (b'listen: a:1\ndatabase: "a\\x01"\n', "2:11: has the character U+0001 in it"),
+        (b'listen: a:1\nstate: "a\\x01"\n', "2:8: has the character U+0001 in it"),
         (b'listen: a:1\n"a\\0": x\n', "2:1: has the character U+0000 in it"),
     ],
     ids=["not UTF-8", "NUL", "a list", "an alias of itself", "a control in a value", "a control in a key"],

@@ -212,7 +212,7 @@ def test_what_turns_out_to_be_of_an_event_told_before_leaves_its_digest(
 def test_only_what_digests_tell_has_them_told_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     feed = digests.feed
-    monkeypatch.setattr(digests, "feed", lambda kind, *others: made.append(kind) or feed(kind, *others))
+    monkeypatch.setattr(digests, "feed", lambda edition, *others: made.append(edition.digest) or feed(edition, *others))
     desk.give("1", "a")
     desk.publish()
     desk.now += DAY
@@ -314,7 +314,7 @@ def test_files_come_and_go_with_the_key_and_are_served(desk: Desk) -> None:
     assert published.place("/feeds/fairs.yearly.atom") is None
     assert "http://127.0.0.1:8080/feeds/fairs.weekly.rss" in distribute.topics(desk.config)
     page = pages.topic(desk.config, desk.database, "fairs") or ""
-    assert page.count("/feeds/fairs.daily.atom") == 2  # for people, and for readers
+    assert page.count("/feeds/fairs.daily.atom") == 1
     assert publish.is_published("fairs.hourly", desk.config.public)
     desk.say("digests: [weekly]")
     topics_of = desk.config.topics["fairs"]
