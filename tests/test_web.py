@@ -311,7 +311,7 @@ async def test_labels_head_their_topics_and_what_goes_across_them_comes_last(con
         "Across topics",
     ]
     assert re.findall('<th scope="row">([^<]+)', front) == ["politics", "Everything"]
-    assert [front.count(f'id="{label}"') for label in ("asia", "politics")] == [1, 1]
+    assert [front.count(f'id="label-{label}"') for label in ("asia", "politics")] == [1, 1]
     assert re.findall("Also: <a[^>]*>([^<]+)", front) == ["daily and weekly digests and 5 selections"]
     with runtime.opened(found) as database:
         shown = pages.topic(found, database, "one") or ""
