@@ -135,6 +135,8 @@ def process(*arguments: str, stdout: int = subprocess.PIPE, stdin: int | None = 
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
+        # Who runs tests in the background may have them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -153,7 +155,10 @@ def test_ctrl_c_is_130_and_no_traceback(here: Path) -> None:
         os.close(reading)
         until_it_waits(running.pid)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        try:
+            _, said = running.communicate(timeout=60)
+        finally:
+            running.kill()
     os.close(writing)
     assert (running.returncode, said) == (130, "\n")
 
