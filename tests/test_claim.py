@@ -54,7 +54,7 @@ def test_without_a_distance_the_number_alone_counts(database: Database) -> None:
 def test_a_thousand_sources_of_one_host_keep_nobody_waiting(database: Database) -> None:
     sources.register(database, feeds("slow.example", 1000), NOW - LEASE)
     sources.register(database, feeds("slow.example", 1000) | feeds("quick.example", 1), NOW)
-    assert claimed(database) == ["quick.example/0000", "slow.example/0000"]
+    assert sorted(one.partition("/")[0] for one in claimed(database)) == ["quick.example", "slow.example"]
 
 
 def test_so_many_are_claimed_however_many_are_looked_at(database: Database) -> None:

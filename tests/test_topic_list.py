@@ -55,5 +55,5 @@ async def test_what_goes_across_topics_is_in_a_folder_before_them(config_directo
         "description": "Of one.",
         "category": "/asia,/rail",
     }
-    assert [one.get("htmlUrl") for one in root[0]] == [base, f"{base}#asia", f"{base}#rail"]
+    assert [one.get("htmlUrl") for one in root[0]] == [base, f"{base}#label-asia", f"{base}#label-rail"]
     assert root[0][1].get("xmlUrl") == f"{base}feeds/_label-asia.atom"

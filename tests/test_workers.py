@@ -88,6 +88,7 @@ async def test_a_publisher_that_stands_by_is_ready_and_has_nothing_waiting(
         daemon._executor.shutdown()
 
 
+@ALL  # where other tests run beside it, its web site answers too late
 def test_pollers_share_the_sources_and_all_machines_serve_the_same(workers: Fleet, web: Web) -> None:
     share_the_work(workers, web)
 

@@ -195,7 +195,7 @@ def test_no_attack_comes_through(
     monkeypatch.setattr(pages, "STORIES", len(stories))
     monkeypatch.setattr(pages.stored_articles, "get", lambda database, key: articles.get(key))
     monkeypatch.setattr(pages.stored_articles, "story_of", lambda database, key: (copy_of(articles[key], 0),))
-    monkeypatch.setattr(pages.stored_relations, "of", lambda database, ids, limit: related)
+    monkeypatch.setattr(pages.stored_relations, "of", lambda *_: related)
     monkeypatch.setattr(pages.stored_articles, "tags_of", lambda database, key: stories[key].tags)
     monkeypatch.setattr(pages.stored_topics, "stories_in", lambda *_, **__: list(stories.values()))
     database: Any = SimpleNamespace()
