@@ -34,6 +34,7 @@ class Shared:
         self._database = database
         self._own = threading.Lock()  # nobody else in this process touches the files
         self._is_behind = True  # all files are to be looked at
+        self._is_refused = False  # what lies here was rendered in a turn that was lost
 
     @contextmanager
     def rendering(self, edition: str) -> Iterator[Callable[[], None] | None]:
@@ -50,7 +51,7 @@ class Shared:
                     self._bring(known)
                     yield lambda: renditions.put(self._database, join(), edition, list(self._changed(edition, known)))
             except BaseException:
-                self._is_behind = True  # what lies here may be what nobody else has
+                self._is_behind = self._is_refused = True
                 raise
 
     def bring_up(self) -> int:
@@ -58,7 +59,7 @@ class Shared:
         with self._own:
             within, self._is_behind = None if self._is_behind else OF_LATE, True
             count = self._bring(renditions.dates(self._database, within=within))
-            self._is_behind = False
+            self._is_behind = self._is_refused = False
             return count
 
     async def follow(self) -> None:
@@ -82,12 +83,19 @@ class Shared:
             await asyncio.sleep(LOOK_SECONDS)
 
     def _bring(self, dates: dict[str, int | None]) -> int:
+        """What is newer here than anywhere stays: readers have seen it, and who rendered it died before it could be
+        shared. It is rendered again; only what was rendered in a turn that was lost is taken back."""
         wanted = {name: date for name, date in dates.items() if self._is_wanted(name)}
-        outdated = {name for name, date in wanted.items() if publish.date_of(self._path(name)) != date}
+        outdated = {name for name, date in wanted.items() if self._is_outdated(name, date)}
         for one in renditions.read(self._database, outdated):
             private = one.name.startswith("private/")
             publish.put(self._path(one.name), one.packed, one.changed_at, private=private)
         return len(outdated)
+
+    def _is_outdated(self, name: str, date: int | None) -> bool:
+        here = publish.date_of(self._path(name))
+        is_newer = here is not None and date is not None and here > date
+        return here != date and (self._is_refused or not is_newer)
 
     def _changed(self, edition: str, known: dict[str, int | None]) -> Iterator[Rendition]:
         """The files of an edition as they lie here, where all have others."""

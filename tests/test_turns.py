@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from aggregator import config, ending, publish, roles, runtime
 from aggregator.cli import main
 from aggregator.config import Topic
+from aggregator.config.topics import schema
 from aggregator.daemon import Daemon
 from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline
@@ -210,6 +211,7 @@ class Machine:
     """A state directory, with public and private topics."""
 
     def __init__(self, database: Database, state: Path, **is_private: bool) -> None:
+        schema()  # the language of topics is known from then on
         topics = {
             slug: Topic(title=slug, any=({"phrase": "x"},), private=private)  # type: ignore[arg-type]
             for slug, private in is_private.items()
@@ -302,6 +304,22 @@ def test_what_could_not_be_shared_is_taken_back(stores: Callable[[], Database], 
         raise RuntimeError
     assert one.shared.bring_up() == 1
     assert one.files()["public/feeds/a.atom"][0] == b"1"
+
+
+@SEVERAL
+def test_what_its_renderer_could_not_share_before_it_died_stays_and_is_shared_next(
+    stores: Callable[[], Database], tmp_path: Path
+) -> None:
+    """Readers have seen it: a feed that went back would lose items, and have them again."""
+    one, other = Machine(stores(), tmp_path / "one", a=False), Machine(stores(), tmp_path / "other", a=False)
+    one.render("a", atom=b"1")
+    publish.replace(publish.folder(one.config.public) / "a.atom", b"2")
+    after = Machine(stores(), tmp_path / "one", a=False)
+    assert after.shared.bring_up() == 0
+    after.render("a", atom=b"2")
+    assert other.shared.bring_up() == 1
+    assert other.files() == one.files()
+    assert other.files()["public/feeds/a.atom"][0] == b"2"
 
 
 @SEVERAL
