@@ -97,7 +97,7 @@ def workers(number: int) -> None:
         try:
             for _ in range(number):
                 team.start("poll")
-            team.until(lambda: all("sources, 1 topics" in team.said(one) for one in range(number)))
+            team.until(lambda: all("sources, 1 topic" in team.said(one) for one in range(number)))
             for what in ("news", "nothing new"):
                 began = time.perf_counter()
                 team.rows("UPDATE sources SET due_at = now(), leased_until = NULL RETURNING 1")
