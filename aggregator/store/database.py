@@ -108,6 +108,22 @@ class Database:
                 yield joined
 
     @contextmanager
+    def reading_at_once(self) -> Iterator[None]:
+        """All that this thread reads inside is one transaction: to begin each by itself costs more than most answers.
+
+        Nothing may be written inside.
+        """
+        if self._joined is not None:
+            yield
+            return
+        with self.reading() as connection:
+            self._thread.connection = connection
+            try:
+                yield
+            finally:
+                self._thread.connection = None
+
+    @contextmanager
     def in_turn(self, what: str) -> Iterator[None]:
         """One process at a time does this; all that this thread reads and writes inside is one transaction.
 
