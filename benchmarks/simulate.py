@@ -97,7 +97,7 @@ class Demand:
     news_a_day: float
     at_peak: float  # a second
     brought: Sequence[int]  # articles, by a sample of the visits of that hour
-    waits: Sequence[float]  # seconds that articles wait until their visit is due, in order
+    waits: Sequence[float]  # seconds that articles of a sample wait until their visit is due
 
 
 def rates(sources: int, articles: int) -> list[float]:
@@ -112,6 +112,7 @@ def rates(sources: int, articles: int) -> list[float]:
 
 
 def demand(sources: int, articles: int) -> Demand:
+    """By the program's schedule, once it has learned how often each source brings news."""
     days, counted = WARM_UP + DAYS, START + DAY * WARM_UP
     weight = sources / STRATA / DAYS
     by_hour: dict[int, list[int]] = {hour: [] for hour in range(24)}
@@ -128,7 +129,7 @@ def demand(sources: int, articles: int) -> Demand:
     busiest = max(by_hour.values(), key=lambda brought: sum(map(bool, brought)))
     brought = [new for hour in by_hour.values() for new in hour]
     news = sum(map(bool, brought))
-    return Demand(len(brought) * weight, news * weight, len(busiest) * weight / 3600, busiest, sorted(waits))
+    return Demand(len(brought) * weight, news * weight, len(busiest) * weight / 3600, busiest, waits)
 
 
 def _curve(at: datetime) -> float:
