@@ -33,7 +33,7 @@ from sqlalchemy.exc import (
 from aggregator import metrics
 from aggregator.errors import StateError
 
-HEAD = "0016"  # the newest migration; a test compares it with the folder
+HEAD = "0017"  # the newest migration; a test compares it with the folder
 LOG = 64_000_000  # bytes that the write-ahead log keeps at most when nobody needs more
 _PRAGMAS = (
     "auto_vacuum=INCREMENTAL",  # first: it counts only while there is no table
