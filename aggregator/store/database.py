@@ -108,15 +108,13 @@ class Database:
                 yield joined
 
     @contextmanager
-    def reading_at_once(self) -> Iterator[None]:
-        """All that this thread reads inside is one transaction: to begin each by itself costs more than most answers.
-
-        Nothing may be written inside.
-        """
-        if self._joined is not None:
+    def together(self) -> Iterator[None]:
+        """All that this thread reads and writes inside is one transaction: to begin each alone costs more than most
+        answers. On SQLite, where it costs nothing, each remains one of its own."""
+        if self.is_sqlite or self._joined is not None:
             yield
             return
-        with self.reading() as connection:
+        with self._failing_well(), self._writer.begin() as connection:
             self._thread.connection = connection
             try:
                 yield
@@ -125,22 +123,23 @@ class Database:
 
     @contextmanager
     def in_turn(self, what: str) -> Iterator[None]:
-        """One process at a time does this; all that this thread reads and writes inside is one transaction.
+        """One process at a time does this, together, and what it comes to is one transaction.
 
         On SQLite, which has one process that does all this in one thread, nothing is held.
         """
-        if self.is_sqlite or self._joined is not None:
+        if self.is_sqlite or self._turn == what:
             yield
             return
-        with self.writing() as connection:
-            connection.execute(_PATIENT)
-            connection.execute(_EVICT)
-            connection.execute(_WAIT_FOR, {"what": what})
-            self._thread.connection = connection
+        if self._joined is not None:
+            raise RuntimeError(f"the turn {what!r} is to be waited for before anything else")
+        with metrics.timed("write"), self.together():
+            for statement in (_PATIENT, _EVICT, _WAIT_FOR):
+                self._thread.connection.execute(statement, {"what": what})
+            self._thread.turn = what
             try:
                 yield
             finally:
-                self._thread.connection = None
+                self._thread.turn = None
 
     @contextmanager
     def holding(self, what: str) -> Iterator[Callable[[], Connection] | None]:
@@ -191,6 +190,10 @@ class Database:
     @property
     def _joined(self) -> Connection | None:
         return getattr(self._thread, "connection", None)
+
+    @property
+    def _turn(self) -> str | None:
+        return getattr(self._thread, "turn", None)
 
     @contextmanager
     def _failing_well(self) -> Iterator[None]:
