@@ -46,6 +46,7 @@ ALERT_SECONDS = 60  # between two looks for what an operator should know
 ALERT_REST = 20  # times as long as a look took, until the next one
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
+PUBLISH_REST_MOST = 20.0  # seconds: it may have taken long because it waited for a process that is gone
 CATCHING_UP_SECONDS = 30  # between two lines about how far changed rules have been applied
 COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
 RETRY_SECONDS = 5  # until a configuration is taken over anew that the store could not be told of
@@ -386,7 +387,8 @@ class Daemon:
             self._service.note("publication", error)
             return
         self._service.note("publication", None)
-        self._publish_at = time.monotonic() + PUBLISH_REST * (time.monotonic() - began)
+        took = time.monotonic() - began
+        self._publish_at = time.monotonic() + min(PUBLISH_REST * took, PUBLISH_REST_MOST)
         if changed:
             log.info("published: %d files changed", changed)
 

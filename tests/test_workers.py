@@ -14,7 +14,7 @@ import pytest
 
 from aggregator import config, metrics, runtime
 from aggregator.condition import Condition
-from aggregator.daemon import Daemon
+from aggregator.daemon import PUBLISH_REST_MOST, Daemon
 from aggregator.pipeline import utc_now
 from aggregator.roles import HOLD, PUBLICATION
 from aggregator.store import duties
@@ -85,6 +85,19 @@ async def test_a_publisher_that_stands_by_is_ready_and_has_nothing_waiting(
         await daemon._catch_up()
         metrics._waiting.add("china-russia", 1.0)
         assert metrics._waiting.age() == 0
+        daemon._executor.shutdown()
+
+
+async def test_a_publication_that_had_to_wait_for_long_does_not_keep_the_next_one_waiting_for_longer(
+    config_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aggregator.daemon.PUBLISH_REST", 1e9)
+    found = config.load(config_directory, {"AGGREGATOR_STATE": str(tmp_path / "state")})
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        await daemon._pipeline.in_executor(daemon._pipeline.prepare)
+        await daemon._publish()
+        assert 0 < daemon._publish_at - time.monotonic() <= PUBLISH_REST_MOST
         daemon._executor.shutdown()
 
 
