@@ -60,7 +60,7 @@ def test_eight_processes_start_on_an_empty_database_at_once(empty: str, tmp_path
         is_parent = all(os.fork() for _ in range(8))
         if is_parent:
             sys.exit(any(os.wait()[1] for _ in range(8)))
-        print(Database(sys.argv[1], Path()).upgraded_from)
+        sys.stdout.write(f"{Database(sys.argv[1], Path()).upgraded_from}\\n")  # in one piece
     """
     done = subprocess.run([sys.executable, "-c", code, empty], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ so a pool of connections such as PgBouncer may stand between.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
@@ -272,8 +273,27 @@ def _sqlite_engine(address: str, begin: str) -> Engine:
 
 
 def _postgresql_engine(url: str) -> Engine:
+    import psycopg  # takes a while, and SQLite has no use for it
+
     # Prepared statements belong to a connection, which PgBouncer gives to somebody else after each transaction.
     engine = create_engine(url, pool_pre_ping=True, pool_size=8, connect_args=_PATIENCE | {"prepare_threshold": None})
+
+    rest_until, failure = 0.0, ""
+
+    @event.listens_for(engine, "do_connect")
+    def _do_connect(dialect: Any, _record: Any, arguments: Any, given: Any) -> Any:
+        """After a try that took long in vain none is made for as long, and who comes is told at once: what one thread
+        does would stand in line, and seem to stand still."""
+        nonlocal rest_until, failure
+        began = time.monotonic()
+        if began < rest_until:
+            raise psycopg.OperationalError(failure)
+        try:
+            return dialect.connect(*arguments, **given)
+        except psycopg.OperationalError as error:
+            now = time.monotonic()
+            rest_until, failure = 2 * now - began, str(error)
+            raise
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
