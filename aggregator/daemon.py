@@ -38,7 +38,7 @@ from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
 from aggregator.ticks import Ticks
 from aggregator.watching import Watch
-from aggregator.web import serve
+from aggregator.web import health, serve
 
 TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
 DISTRIBUTE_SECONDS = 1  # between two looks for what is to be delivered
@@ -57,6 +57,7 @@ FIXED = (
     "state",
     "database",
     "listen",
+    "health_listen",
     "fetch",
     "websub.callbacks",
     *(f"parse.{key}" for key in ("processes", "cpu", "time", "memory")),
@@ -144,6 +145,10 @@ class Daemon:
             self._distributing(distribute.Distributor(self._pipeline, fetcher, callbacks)) as distributor,
             AsyncExitStack() as serving,
         ):
+            self._visits = Visits(self._pipeline, fetcher, absent=self._absent)
+            self._subscriber = Subscriber(self._pipeline, fetcher)
+            reports = {"healthz": self._service.live, "readyz": self._service.readiness}
+            gauges = Gauges(lambda: self.config, self._database, lambda: self._visits.under_way)
             if "serve" in self._roles:
                 server = serve.running(
                     lambda: self.config,
@@ -152,12 +157,12 @@ class Daemon:
                     self._stopping.is_set,
                     distributor,
                     passed_sockets(),
-                    {"healthz": self._service.live, "readyz": self._service.readiness},
-                    Gauges(lambda: self.config, self._database, lambda: self._visits.under_way),
+                    reports,
+                    gauges,
                 )
                 await serving.enter_async_context(server)
-            self._visits = Visits(self._pipeline, fetcher, absent=self._absent)
-            self._subscriber = Subscriber(self._pipeline, fetcher)
+            if address := self.config.settings.health_address:
+                await serving.enter_async_context(health.running(address, reports, gauges))
             if "poll" in self._roles:
                 ticks.every(SUBSCRIBE_SECONDS, self._subscribe, first=0)
                 ticks.every(TICK_SECONDS, self._poll, self._look_after_folders)
