@@ -105,7 +105,7 @@ class Daemon:
         self._places: tuple[Config | None, list[tuple[str, Path]]] = None, []  # folders, as a configuration has them
         self._called: set[str] = set()  # sources in whose folders something has happened
         self._polling: asyncio.Task[None] | None = None
-        self._complained_at = float("-inf")  # monotonic
+        self._complained_at: dict[str, float] = {}  # by what was said: monotonic
         self._publish_at = 0.0  # likewise
         self._catch_up_at = 0.0  # likewise
         self._visits: Visits
@@ -270,7 +270,7 @@ class Daemon:
             if await self._duties.has(SUBSCRIPTION):
                 await self._subscriber.step()
         except StateError as error:
-            log.error("no hub asked, will try again: %s", error)
+            self._complain("no hub asked, will try again: %s", error)
 
     @asynccontextmanager
     async def _distributing(self, distributor: distribute.Distributor) -> AsyncIterator[distribute.Distributor]:
@@ -288,7 +288,7 @@ class Daemon:
             if await self._duties.has(PUBLICATION):
                 await self._distributor.step()
         except StateError as error:
-            log.error("nothing delivered, will try again: %s", error)
+            self._complain("nothing delivered, will try again: %s", error)
 
     async def _alert(self) -> None:
         """Tell operators what begins and what is over; beside all else, since many sources take a while to look at."""
@@ -360,10 +360,11 @@ class Daemon:
             log.exception("a bug met while related stories were looked for; please report it")
             return 0
 
-    def _complain(self, message: str, error: StateError) -> None:
-        """Once a minute, and not on the way to the end."""
-        if time.monotonic() - self._complained_at > COMPLAINT_SECONDS and not self._stopping.is_set():
-            self._complained_at = time.monotonic()
+    def _complain(self, message: str, error: StateError | OSError) -> None:
+        """Each of them once a minute, and not on the way to the end."""
+        now = time.monotonic()
+        if now - self._complained_at.get(message, float("-inf")) > COMPLAINT_SECONDS and not self._stopping.is_set():
+            self._complained_at[message] = now
             log.error(message, error)
 
     async def _publish(self) -> None:
@@ -388,7 +389,7 @@ class Daemon:
         except (StateError, OSError) as error:
             if self._stopping.is_set():
                 return
-            log.error("nothing published, will try again: %s", error)
+            self._complain("nothing published, will try again: %s", error)
             self._service.note("publication", error)
             return
         self._service.note("publication", None)
