@@ -101,7 +101,7 @@ def init(new: Path, state: str) -> None:
 
 
 @main.command()
-@click.option("--url", help="Ask there, and not at `listen`.")
+@click.option("--url", help="Ask there, and not at `health_listen` or `listen`.")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for an answer.")
 @click.option("--ready", is_flag=True, help="Ask whether feeds are published and the store answers, too.")
 @click.pass_obj

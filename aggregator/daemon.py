@@ -38,7 +38,7 @@ from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
 from aggregator.ticks import Ticks
 from aggregator.watching import Watch
-from aggregator.web import serve
+from aggregator.web import health, serve
 
 TIDY_SECONDS = 30  # between two looks for reader processes that have nothing to do
 DISTRIBUTE_SECONDS = 1  # between two looks for what is to be delivered
@@ -46,6 +46,7 @@ ALERT_SECONDS = 60  # between two looks for what an operator should know
 ALERT_REST = 20  # times as long as a look took, until the next one
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 PUBLISH_REST = 4  # times as long as a publication took, until the next one: much news at once is published together
+PUBLISH_REST_MOST = 20.0  # seconds: it may have taken long because it waited for a process that is gone
 CATCHING_UP_SECONDS = 30  # between two lines about how far changed rules have been applied
 COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
 RETRY_SECONDS = 5  # until a configuration is taken over anew that the store could not be told of
@@ -56,6 +57,7 @@ FIXED = (
     "state",
     "database",
     "listen",
+    "health_listen",
     "fetch",
     "websub.callbacks",
     *(f"parse.{key}" for key in ("processes", "cpu", "time", "memory")),
@@ -103,7 +105,7 @@ class Daemon:
         self._places: tuple[Config | None, list[tuple[str, Path]]] = None, []  # folders, as a configuration has them
         self._called: set[str] = set()  # sources in whose folders something has happened
         self._polling: asyncio.Task[None] | None = None
-        self._complained_at = float("-inf")  # monotonic
+        self._complained_at: dict[str, float] = {}  # by what was said: monotonic
         self._publish_at = 0.0  # likewise
         self._catch_up_at = 0.0  # likewise
         self._visits: Visits
@@ -143,6 +145,10 @@ class Daemon:
             self._distributing(distribute.Distributor(self._pipeline, fetcher, callbacks)) as distributor,
             AsyncExitStack() as serving,
         ):
+            self._visits = Visits(self._pipeline, fetcher, absent=self._absent)
+            self._subscriber = Subscriber(self._pipeline, fetcher)
+            reports = {"healthz": self._service.live, "readyz": self._service.readiness}
+            gauges = Gauges(lambda: self.config, self._database, lambda: self._visits.under_way)
             if "serve" in self._roles:
                 server = serve.running(
                     lambda: self.config,
@@ -151,12 +157,12 @@ class Daemon:
                     self._stopping.is_set,
                     distributor,
                     passed_sockets(),
-                    {"healthz": self._service.live, "readyz": self._service.readiness},
-                    Gauges(lambda: self.config, self._database, lambda: self._visits.under_way),
+                    reports,
+                    gauges,
                 )
                 await serving.enter_async_context(server)
-            self._visits = Visits(self._pipeline, fetcher, absent=self._absent)
-            self._subscriber = Subscriber(self._pipeline, fetcher)
+            if address := self.config.settings.health_address:
+                await serving.enter_async_context(health.running(address, reports, gauges))
             if "poll" in self._roles:
                 ticks.every(SUBSCRIBE_SECONDS, self._subscribe, first=0)
                 ticks.every(TICK_SECONDS, self._poll, self._look_after_folders)
@@ -264,7 +270,7 @@ class Daemon:
             if await self._duties.has(SUBSCRIPTION):
                 await self._subscriber.step()
         except StateError as error:
-            log.error("no hub asked, will try again: %s", error)
+            self._complain("no hub asked, will try again: %s", error)
 
     @asynccontextmanager
     async def _distributing(self, distributor: distribute.Distributor) -> AsyncIterator[distribute.Distributor]:
@@ -282,7 +288,7 @@ class Daemon:
             if await self._duties.has(PUBLICATION):
                 await self._distributor.step()
         except StateError as error:
-            log.error("nothing delivered, will try again: %s", error)
+            self._complain("nothing delivered, will try again: %s", error)
 
     async def _alert(self) -> None:
         """Tell operators what begins and what is over; beside all else, since many sources take a while to look at."""
@@ -354,10 +360,11 @@ class Daemon:
             log.exception("a bug met while related stories were looked for; please report it")
             return 0
 
-    def _complain(self, message: str, error: StateError) -> None:
-        """Once a minute, and not on the way to the end."""
-        if time.monotonic() - self._complained_at > COMPLAINT_SECONDS and not self._stopping.is_set():
-            self._complained_at = time.monotonic()
+    def _complain(self, message: str, error: StateError | OSError) -> None:
+        """Each of them once a minute, and not on the way to the end."""
+        now = time.monotonic()
+        if now - self._complained_at.get(message, float("-inf")) > COMPLAINT_SECONDS and not self._stopping.is_set():
+            self._complained_at[message] = now
             log.error(message, error)
 
     async def _publish(self) -> None:
@@ -382,11 +389,12 @@ class Daemon:
         except (StateError, OSError) as error:
             if self._stopping.is_set():
                 return
-            log.error("nothing published, will try again: %s", error)
+            self._complain("nothing published, will try again: %s", error)
             self._service.note("publication", error)
             return
         self._service.note("publication", None)
-        self._publish_at = time.monotonic() + PUBLISH_REST * (time.monotonic() - began)
+        took = time.monotonic() - began
+        self._publish_at = time.monotonic() + min(PUBLISH_REST * took, PUBLISH_REST_MOST)
         if changed:
             log.info("published: %d files changed", changed)
 

@@ -33,8 +33,9 @@ def asked(url: str, seconds: float, page: str = "healthz") -> str:
 
 
 def own_url(directory: Path | None) -> str:
-    """Where the daemon of a configuration listens. Raises ConfigError."""
+    """Where the daemon of a configuration says how it is. Raises ConfigError."""
     from aggregator import config
     from aggregator.config.settings import own_url
 
-    return own_url(config.load_settings(config.find(directory)).listen)
+    settings = config.load_settings(config.find(directory))
+    return own_url(settings.health_listen or settings.listen)

@@ -13,14 +13,16 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import psycopg
 
 from tests import postgresql_server
+from tests.machines import Machine
 from tests.postgresql_server import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -34,9 +36,11 @@ def host(number: int) -> str:
 class Web:
     """Hosts whose feeds have an article of their own, and one that each two neighbours share."""
 
-    def __init__(self, delay: float = 0.0) -> None:
+    def __init__(self, delay: float = 0.0, address: str = "127.0.0.1") -> None:
         self.delay = delay  # seconds until an answer
+        self.address = address
         self.asked: Counter[str] = Counter()
+        self.askers: Counter[str] = Counter()  # addresses
         self.times: dict[str, list[tuple[float, float]]] = defaultdict(list)  # begin and end of each request, by host
         self.edition = 1  # more of it is more articles
         self.gate = threading.Event()  # closed: nobody is answered
@@ -57,8 +61,8 @@ class Web:
 
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with await asyncio.start_server(self._answer, "127.0.0.1", 0, backlog=512) as server:
-            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with await asyncio.start_server(self._answer, self.address, 0, backlog=512) as server:
+            self.url = f"http://{self.address}:{server.sockets[0].getsockname()[1]}"
             ready.set()
             await self._stop.wait()
 
@@ -67,6 +71,7 @@ class Web:
             head = await reader.readuntil(b"\r\n\r\n")
             name = head.split(b" ", 2)[1].decode().split("/")[2]
             self.asked[name] += 1
+            self.askers[writer.get_extra_info("peername")[0]] += 1
             began = time.monotonic()
             await asyncio.sleep(self.delay)
             while not self.gate.is_set():
@@ -175,13 +180,17 @@ class Fleet:
         lines = [f"  - url: http://{name}/feed\n" for name in hosts]
         (self.config / "sources.yaml").write_text("sources:\n" + "".join(lines))
 
-    def start(self, roles: str = "poll,publish,serve", **settings: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, roles: str = "poll,publish,serve", machine: Machine | None = None, **settings: str
+    ) -> subprocess.Popen[bytes]:
+        """A worker, on this machine unless another is named."""
         number, port = len(self.processes), free_port()
+        address = machine.address if machine else "127.0.0.1"
         given = {"DATABASE": self.database, "STATE": str(self.folder / f"state{number}"), **self._settings, **settings}
-        given["LISTEN"] = f"127.0.0.1:{port}"
+        given["LISTEN"] = f"{address}:{port}"
         given["BASE_URL"] = "http://news.example/"
         command = [sys.executable, "-m", "tests.worker_process", str(self.lease), "--config", str(self.config)]
-        with (self.folder / f"log{number}").open("wb") as log:
+        with (self.folder / f"log{number}").open("wb") as log, machine.inside() if machine else nullcontext():
             process = subprocess.Popen(
                 [*command, "run", "--only", roles],
                 cwd=ROOT,
@@ -192,7 +201,7 @@ class Fleet:
                 stderr=subprocess.STDOUT,
             )
         self.processes.append(process)
-        self.bases.append(f"http://127.0.0.1:{port}/")
+        self.bases.append(f"http://{address}:{port}/")
         return process
 
     def end(self) -> None:
@@ -237,6 +246,16 @@ class Fleet:
 
     def value(self, question: str) -> Any:
         return self.rows(question)[0][0]
+
+
+def asked(url: str) -> tuple[int, str]:
+    """Status and text of an answer, whatever it is."""
+    try:
+        with urlopen(url, timeout=10) as response:
+            return response.status, response.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
 
 
 def fetched(url: str) -> tuple[dict[str, str], bytes] | None:

@@ -8,6 +8,7 @@ import os
 import pwd
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -33,13 +34,14 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def started(programs: Path) -> Iterator[str]:
-    """URL of a server that is ended in the end, without a database's name. It does not outlive a power cut."""
+def started(programs: Path, address: str = "127.0.0.1") -> Iterator[str]:
+    """URL of a server that is ended in the end, without a database's name. It does not outlive a power cut. It lets in
+    all who are in the same network as its address."""
     with tempfile.TemporaryDirectory(prefix="aggregator-pg-", dir="/tmp") as folder:
-        yield from _serve(programs, Path(folder))
+        yield from _serve(programs, Path(folder), address)
 
 
-def _serve(programs: Path, folder: Path) -> Iterator[str]:
+def _serve(programs: Path, folder: Path, address: str) -> Iterator[str]:
     as_user: dict[str, Any] = {}
     if os.getuid() == 0:
         nobody = pwd.getpwnam("nobody")
@@ -57,16 +59,18 @@ def _serve(programs: Path, folder: Path) -> Iterator[str]:
     quiet: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, **as_user}
     init = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(init, check=True, stderr=subprocess.PIPE, **quiet)
-    command = [programs / "postgres", "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
+    with (data / "pg_hba.conf").open("a") as allowed:
+        allowed.write("host all all samenet trust\n")
+    command = [programs / "postgres", "-D", data, "-p", str(port), "-k", folder, "-c", f"listen_addresses={address}"]
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen([*command, "-c", "fsync=off"], stderr=log, **quiet) as server,
     ):
         try:
-            _wait_for(port)
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+            _wait_for(address, port)
+            yield f"postgresql+psycopg://postgres@{address}:{port}"
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # whoever is connected still is thrown out
             server.wait(30)
 
 
@@ -77,11 +81,11 @@ def _starts(command: list[Path | str], as_user: dict[str, Any]) -> bool:
         return False
 
 
-def _wait_for(port: int) -> None:
+def _wait_for(address: str, port: int) -> None:
     end = time.monotonic() + 30
     while True:
         try:
-            psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
+            psycopg.connect(host=address, port=port, user="postgres", dbname="postgres").close()
         except psycopg.OperationalError:
             if time.monotonic() > end:
                 raise

@@ -121,6 +121,9 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
         pytest.param("aggregator.yaml", "listen: a:65536\n", "1:1: listen: a port is at most 65535", id="port"),
         pytest.param("aggregator.yaml", "listen: x\n", "1:1: listen: host and port are written like", id="listen"),
         pytest.param(
+            "aggregator.yaml", "health_listen: 81\n", "1:1: health_listen: host and port are written", id="health"
+        ),
+        pytest.param(
             "aggregator.yaml", "fetch: {total: 0s}\n", "1:9: fetch.total: this duration must be longer", id="0s"
         ),
         pytest.param(

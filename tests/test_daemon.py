@@ -319,15 +319,17 @@ def test_killed_daemon_goes_on_where_it_was(config_directory: Path) -> None:
     assert json.loads(aggregator(config_directory, "status", "--json").stdout)["articles"] == 16
 
 
-def test_port_that_is_taken_is_one_line(config_directory: Path) -> None:
+@pytest.mark.parametrize("setting", ["listen", "health_listen"])
+def test_port_that_is_taken_is_one_line(setting: str, config_directory: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        ended = aggregator(config_directory, "run", AGGREGATOR_LISTEN=address)
+        given = {"AGGREGATOR_LISTEN": f"127.0.0.1:{free_port()}", f"AGGREGATOR_{setting.upper()}": address}
+        ended = aggregator(config_directory, "run", **given)
     assert ended.returncode == 1
     assert f"cannot listen on {address}" in ended.stderr
-    assert "`listen` of aggregator.yaml or in AGGREGATOR_LISTEN" in ended.stderr
+    assert f"`{setting}` of aggregator.yaml or in AGGREGATOR_{setting.upper()}" in ended.stderr
 
 
 def test_once_check_status_and_explain(config_directory: Path) -> None:

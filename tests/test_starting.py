@@ -119,6 +119,8 @@ def test_asked_where_it_listens(listen: str, url: str, config_directory: Path, m
     (config_directory / "topics.yaml").write_text("broken")  # that is not what is asked
     monkeypatch.setenv("AGGREGATOR_LISTEN", listen)
     assert health.own_url(config_directory) == url
+    monkeypatch.setenv("AGGREGATOR_HEALTH_LISTEN", "0.0.0.0:82")
+    assert health.own_url(config_directory) == "http://127.0.0.1:82/"
 
 
 def test_credentials_may_lie_beside_the_configuration(config_directory: Path) -> None:

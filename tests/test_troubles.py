@@ -238,6 +238,25 @@ async def test_what_cannot_be_written_is_a_trouble_though_it_can_be_read(
         daemon._executor.shutdown()
 
 
+async def test_trouble_that_goes_on_is_told_once_a_minute(
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails() -> None:
+        raise StateError("the database is away")
+
+    found = config.load(config_directory, {})
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        monkeypatch.setattr(daemon._pipeline, "fulfil", fails)
+        for _ in range(3):
+            await daemon._publish()
+        assert caplog.text.count("nothing published, will try again: the database is away") == 1
+        monkeypatch.setattr("aggregator.daemon.COMPLAINT_SECONDS", 0)
+        await daemon._publish()
+        assert caplog.text.count("nothing published, will try again: the database is away") == 2
+        daemon._executor.shutdown()
+
+
 async def test_a_store_that_fails_in_the_end_keeps_nothing_else_from_being_ended(
     config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,9 +1,10 @@
 """What several processes on one PostgreSQL database do one after the other, and what one does for all."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -49,6 +50,33 @@ def noted(database: Database, name: str) -> str | None:
 def note(database: Database, name: str, value: str) -> None:
     with database.writing() as connection:
         settings.put(database, connection, name, value)
+
+
+def test_a_database_that_does_not_answer_is_waited_for_by_one_and_others_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(store_database._PATIENCE, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        engine = store_database._postgresql_engine(f"postgresql+psycopg://a@127.0.0.1:{silent.getsockname()[1]}/b")
+
+        def fail() -> str:
+            with pytest.raises(OperationalError) as failure:
+                engine.connect()
+            return str(failure.value.orig)
+
+        def asked() -> int:
+            count = 0
+            with suppress(BlockingIOError):
+                while True:
+                    silent.accept()[0].close()
+                    count += 1
+            return count
+
+        said = fail()
+        assert (asked(), [fail(), fail()], asked()) == (1, [said, said], 0)
+        while not asked():  # once it has rested
+            fail()
 
 
 @SEVERAL

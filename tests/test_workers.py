@@ -14,13 +14,13 @@ import pytest
 
 from aggregator import config, metrics, runtime
 from aggregator.condition import Condition
-from aggregator.daemon import Daemon
+from aggregator.daemon import PUBLISH_REST_MOST, Daemon
 from aggregator.pipeline import utc_now
 from aggregator.roles import HOLD, PUBLICATION
 from aggregator.store import duties
 from aggregator.store.database import HEAD
 from tests import fleet, postgresql_server
-from tests.fleet import Fleet, Line, Web, fetched
+from tests.fleet import Fleet, Line, Web, asked, fetched
 from tests.postgresql_server import free_port
 
 ALL = pytest.mark.skipif(not os.environ.get("AGGREGATOR_TEST_ALL"), reason="takes minutes: ./test --all")
@@ -60,7 +60,7 @@ def test_eight_processes_start_on_an_empty_database_at_once(empty: str, tmp_path
         is_parent = all(os.fork() for _ in range(8))
         if is_parent:
             sys.exit(any(os.wait()[1] for _ in range(8)))
-        print(Database(sys.argv[1], Path()).upgraded_from)
+        sys.stdout.write(f"{Database(sys.argv[1], Path()).upgraded_from}\\n")  # in one piece
     """
     done = subprocess.run([sys.executable, "-c", code, empty], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -85,6 +85,19 @@ async def test_a_publisher_that_stands_by_is_ready_and_has_nothing_waiting(
         await daemon._catch_up()
         metrics._waiting.add("china-russia", 1.0)
         assert metrics._waiting.age() == 0
+        daemon._executor.shutdown()
+
+
+async def test_a_publication_that_had_to_wait_for_long_does_not_keep_the_next_one_waiting_for_longer(
+    config_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aggregator.daemon.PUBLISH_REST", 1e9)
+    found = config.load(config_directory, {"AGGREGATOR_STATE": str(tmp_path / "state")})
+    with runtime.opened(found) as database:
+        daemon = Daemon(found, database, lambda: found)
+        await daemon._pipeline.in_executor(daemon._pipeline.prepare)
+        await daemon._publish()
+        assert 0 < daemon._publish_at - time.monotonic() <= PUBLISH_REST_MOST
         daemon._executor.shutdown()
 
 
@@ -161,6 +174,33 @@ def test_what_a_killed_and_a_frozen_worker_had_claimed_others_do_and_the_frozen_
     assert workers.value("SELECT count(*) FROM visits") == len(hosts)
     assert workers.value("SELECT count(*) FROM articles") == 2 * len(hosts)
     assert workers.value("SELECT count(*) FROM stories") == len(hosts) + len(hosts) // 2
+
+
+def test_a_poller_says_how_it_is_where_health_listen_says_and_nothing_else(
+    tmp_path: Path, empty: str, web: Web
+) -> None:
+    server, _, name = empty.rpartition("/")
+    with ExitStack() as stack:
+        line = stack.enter_context(Line(int(server.rpartition(":")[2])).running())
+        workers = Fleet(tmp_path, empty, web)
+        stack.callback(workers.end)
+        workers.sources(fleet.host(0))
+        address = f"127.0.0.1:{free_port()}"
+        by_line = f"{server.rpartition(':')[0]}:{line.port}/{name}"
+        workers.start("poll", HEALTH_LISTEN=address, DATABASE=by_line)
+        page = f"http://{address}/"
+        workers.until(lambda: fetched(f"{page}readyz"))
+        assert asked(f"{page}readyz") == asked(f"{page}healthz") == (200, "ok\n")
+        workers.until(lambda: 'aggregator_visits_total{outcome="news"} 1.0' in asked(f"{page}metrics")[1])
+        assert {asked(page + path)[0] for path in ("", "sources", "feeds/harbour.atom", "static/style.css")} == {404}
+        assert fetched(f"{workers.bases[0]}healthz") is None
+
+        line.cut()
+        workers.until(lambda: asked(f"{page}readyz")[0] == 503)
+        assert asked(f"{page}readyz")[1].startswith("down\nstore: the database ")
+        assert asked(f"{page}healthz") == (200, "ok\n")
+        line.mend()
+        workers.until(lambda: asked(f"{page}readyz") == (200, "ok\n"))
 
 
 @ALL

@@ -27,6 +27,7 @@ EXAMPLES = {
         "state": "/var/lib/aggregator",
         "database": "postgresql+psycopg://news@db.example.org/news",
         "listen": "0.0.0.0:8080",
+        "health_listen": "127.0.0.1:9090",
         "base_url": "https://news.example.org/",
         "tag_authority": "example.org,2026",
         "former_tag_authority": "example.com,2024",

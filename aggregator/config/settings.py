@@ -18,6 +18,9 @@ _AUTHORITY = Written(
     r"^[a-z0-9][a-z0-9.-]{0,253},[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$",
     "a tag authority is a domain and a year in which it was yours, such as 'example.org,2026'",
 )
+_HOST_AND_PORT = Written(
+    r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$", "host and port are written like '127.0.0.1:8080' or '[::1]:8080'"
+)
 _LOCAL = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # all interfaces: reached by loopback
 
 
@@ -37,6 +40,11 @@ def _listen(value: str) -> str:
 def _address(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     return host, int(port)
+
+
+def _bound(listen: str) -> tuple[str, int]:
+    host, port = _address(listen)
+    return host.strip("[]"), port
 
 
 def own_url(listen: str) -> str:
@@ -199,14 +207,13 @@ class Settings(Options):
     database: Annotated[str, AfterValidator(_database)] = Field(
         "sqlite", description="sqlite, or postgresql+psycopg://user@host/name"
     )
-    listen: Annotated[
-        str,
-        Written(
-            r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$",
-            "host and port are written like '127.0.0.1:8080' or '[::1]:8080'",
-        ),
-        AfterValidator(_listen),
-    ] = Field("127.0.0.1:8080", description="Host and port of the web server.")
+    listen: Annotated[str, _HOST_AND_PORT, AfterValidator(_listen)] = Field(
+        "127.0.0.1:8080", description="Host and port of the web server."
+    )
+    health_listen: Annotated[str, _HOST_AND_PORT, AfterValidator(_listen)] | None = Field(
+        None,
+        description="Host and port for /healthz, /readyz and /metrics alone: also of a worker that does not serve.",
+    )
     base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         default_factory=lambda given: own_url(given["listen"]),
         description="What readers see; links in feeds begin with it. Else made from `listen`.",
@@ -254,8 +261,12 @@ class Settings(Options):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on."""
-        host, port = _address(self.listen)
-        return host.strip("[]"), port
+        return _bound(self.listen)
+
+    @property
+    def health_address(self) -> tuple[str, int] | None:
+        """The same of what is for those who look after the daemon, where that has one of its own."""
+        return _bound(self.health_listen) if self.health_listen else None
 
 
 SCHEMA: TypeAdapter[Settings] = TypeAdapter(Settings)

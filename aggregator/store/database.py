@@ -12,6 +12,7 @@ so a pool of connections such as PgBouncer may stand between.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
@@ -55,6 +56,14 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+# Said first on each connection. The server is to have no more patience with us: else what a process held to whom much
+# was being sent when the network went away stays held for a quarter of an hour, and its connections open for hours.
+SAID_FIRST = (
+    f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s';"
+    " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
+    " SET tcp_user_timeout = 30000;"
+    " SET jit = off"  # to compile a question takes longer than to answer any of ours
+)
 
 
 class Database:
@@ -283,13 +292,31 @@ def _sqlite_engine(address: str, begin: str) -> Engine:
 
 
 def _postgresql_engine(url: str) -> Engine:
+    import psycopg  # takes a while, and SQLite has no use for it
+
     # Prepared statements belong to a connection, which PgBouncer gives to somebody else after each transaction.
     engine = create_engine(url, pool_pre_ping=True, pool_size=8, connect_args=_PATIENCE | {"prepare_threshold": None})
 
+    rest_until, failure = 0.0, ""
+
+    @event.listens_for(engine, "do_connect")
+    def _do_connect(dialect: Any, _record: Any, arguments: Any, given: Any) -> Any:
+        """After a try that took long in vain none is made for as long, and who comes is told at once: what one thread
+        does would stand in line, and seem to stand still."""
+        nonlocal rest_until, failure
+        began = time.monotonic()
+        if began < rest_until:
+            raise psycopg.OperationalError(failure)
+        try:
+            return dialect.connect(*arguments, **given)
+        except psycopg.OperationalError as error:
+            now = time.monotonic()
+            rest_until, failure = 2 * now - began, str(error)
+            raise
+
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
-        connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
-        connection.execute("SET jit = off")  # to compile a question takes longer than to answer any of ours
+        connection.execute(SAID_FIRST)
         connection.commit()
 
     return engine

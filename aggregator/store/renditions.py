@@ -10,7 +10,7 @@ from sqlalchemy import Connection, DateTime, bindparam, delete, func, select, te
 
 from aggregator.errors import StateError
 from aggregator.store.articles import chunks
-from aggregator.store.database import Database
+from aggregator.store.database import SAID_FIRST, Database
 from aggregator.store.schema import renditions
 
 _CHANNEL = "aggregator_renditions"
@@ -80,7 +80,7 @@ async def listening(database: Database) -> AsyncIterator[Callable[[float], Await
     """
     try:
         async with await psycopg.AsyncConnection.connect(**database.for_driver, autocommit=True) as connection:
-            await connection.execute(f"LISTEN {_CHANNEL}")
+            await connection.execute(f"{SAID_FIRST}; LISTEN {_CHANNEL}")
 
             async def wait(seconds: float) -> None:
                 try:

@@ -1,22 +1,65 @@
-"""`/healthz` and `/readyz`: how the daemon is, for who looks after it. Neither asks the store."""
+"""`/healthz`, `/readyz` and `/metrics`: how the daemon is, for who looks after it. The first two do not ask the store.
 
-from collections.abc import Callable, Mapping
+They are served among all else, and alone on `health_listen`, also by a process that serves nothing else.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from aggregator import metrics
 from aggregator.condition import Condition
+from aggregator.errors import StateError
+from aggregator.gauges import Gauges
 from aggregator.web.limits import is_at_hand
 
 Reports = Mapping[str, Callable[[], Condition]]  # by the last part of the path
 
 
-def routes(reports: Reports) -> list[web.RouteDef]:
+def routes(reports: Reports, gauges: Gauges) -> list[web.RouteDef]:
     """A page for each report: 200, or 503 where it says "down". Text; JSON for `?format=json` or who accepts that.
 
     Who does not ask on this machine itself hears no more than what it is about: details name sources, topics and files.
     """
-    return [web.get(f"/{name}", _answering(report)) for name, report in reports.items()]
+
+    async def counters(request: web.Request) -> web.StreamResponse:
+        body = await gauges.page()
+        return web.Response(body=body, headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"})
+
+    pages = [web.get(f"/{name}", _answering(report)) for name, report in reports.items()]
+    return [*pages, web.get("/metrics", counters)]
+
+
+@asynccontextmanager
+async def running(address: tuple[str, int], reports: Reports, gauges: Gauges) -> AsyncIterator[None]:
+    """Serve these alone while inside. Raises StateError when the address is taken."""
+    app = web.Application()
+    app.on_response_prepare.append(nameless)
+    app.add_routes(routes(reports, gauges))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, *address).start()
+        except OSError as error:
+            raise not_listening("health_listen", address, error) from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def nameless(request: web.Request, response: web.StreamResponse) -> None:
+    """Which program answers, in which version, helps nobody but who means harm; feeds do not say it either."""
+    response.headers.popall("Server", None)
+
+
+def not_listening(setting: str, address: tuple[str, int], error: OSError) -> StateError:
+    return StateError(
+        f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error};"
+        f" name another port in `{setting}` of aggregator.yaml or in AGGREGATOR_{setting.upper()}"
+    )
 
 
 def _answering(report: Callable[[], Condition]) -> Handler:

@@ -17,7 +17,6 @@ from aggregator import compose, editions, metrics
 from aggregator.condition import Condition
 from aggregator.config import Config
 from aggregator.distribute import Distributor
-from aggregator.errors import StateError
 from aggregator.gauges import Gauges
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.store import Database
@@ -67,7 +66,6 @@ def application(
     """
     limits = limits or Limits(lambda: config().settings.serve)
     published = published or Published(config)
-    measured = gauges or Gauges(config, database, lambda: 0)
     doorkeeper = Doorkeeper(database, utc_now)
     overview, tracer, turn = Overview(database, utc_now), Tracer(database), asyncio.Semaphore(_PAGES_AT_ONCE)
 
@@ -130,14 +128,10 @@ def application(
     async def asset(request: web.Request) -> web.StreamResponse:
         return asset_answer(request)
 
-    async def counters(request: web.Request) -> web.StreamResponse:
-        body = await measured.page()
-        return web.Response(body=body, headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"})
-
     app = web.Application(
         client_max_size=1024, middlewares=[_counted, absent.middleware(frame, _HEADERS), _limited(limits)]
     )
-    app.on_response_prepare.append(_nameless)
+    app.on_response_prepare.append(health.nameless)
     app.add_routes(
         [
             web.get("/", index),
@@ -152,8 +146,7 @@ def application(
             web.get(f"/feeds/{_FILE}", feed),
             web.get(r"/feeds/{slug:[a-z0-9-]+}/archive/{number:[0-9]+}.{extension:[a-z]+}", feed),
             web.get(f"/{compose.LIST}", feed),
-            web.get("/metrics", counters),
-            *health.routes(reports),
+            *health.routes(reports, gauges or Gauges(config, database, lambda: 0)),
         ]
     )
     if pipeline is not None:
@@ -204,10 +197,7 @@ async def _listening(
             return [await front.loop.create_server(lambda: Connection(front), host, port, backlog=512)]
         return [await front.loop.create_server(lambda: Connection(front), sock=one) for one in passed]
     except OSError as error:
-        raise StateError(
-            f"cannot listen on {host}:{port}: {error.strerror or error};"
-            " name another port in `listen` of aggregator.yaml or in AGGREGATOR_LISTEN"
-        ) from error
+        raise health.not_listening("listen", (host, port), error) from error
 
 
 def answer(request: web.Request, published: Published, place: Place) -> web.Response:
@@ -237,11 +227,6 @@ def asset_answer(request: web.Request) -> web.Response:
     if conditional.takes_gzip(request.headers.get("Accept-Encoding", "")):
         return web.Response(body=found.packed, headers={**found.headers, "Content-Encoding": "gzip"})
     return web.Response(body=found.body, headers=found.headers)
-
-
-async def _nameless(request: web.Request, response: web.StreamResponse) -> None:
-    """Which program answers, in which version, helps nobody but who means harm; feeds do not say it either."""
-    response.headers.popall("Server", None)
 
 
 @web.middleware
