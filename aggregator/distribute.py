@@ -97,7 +97,7 @@ class Distributor:
         task.add_done_callback(lambda ended: self._waiting.pop(key, None))
         return True
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Drop what waits: who has asked will ask again."""
         tasks = [task for _, task in self._waiting.values()]
         for task in tasks:

@@ -5,13 +5,15 @@ them has it and says so every few seconds; when it falls silent another one take
 which does everything.
 """
 
+import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
+from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline
 from aggregator.store import duties
 
@@ -21,6 +23,8 @@ SAY_AGAIN_SECONDS = 5.0
 
 PUBLICATION = "publication"  # what is published, and what is done with stories before that
 SUBSCRIPTION = "subscription"  # asking hubs to push
+
+log = logging.getLogger(__name__)
 
 
 def chosen(text: str, *, is_sqlite: bool) -> frozenset[str]:
@@ -59,6 +63,15 @@ class Duties:
         )
         self._asked[name] = now, answer
         return answer
+
+    async def do(self, name: str, work: Callable[[], Awaitable[object]], *, otherwise: str) -> None:
+        """Do some of a duty, if it is this process's. Where that fails, `otherwise` says to operators what is not done;
+        the next call does it."""
+        try:
+            if await self.has(name):
+                await work()
+        except (StateError, OSError) as error:
+            log.error("%s, will try again: %s", otherwise, error)
 
     def leave(self) -> None:
         """Let another process go on at once. Raises StateError."""

@@ -503,8 +503,8 @@ async def test_a_bug_in_relating_keeps_nothing_from_publication(
     with runtime.opened(loaded) as database:
         daemon = Daemon(loaded, database, lambda: loaded)
         await daemon._pipeline.in_executor(daemon._pipeline.prepare)
-        await daemon._relate()
-        await daemon._publish()
+        await daemon._publishing.relate()
+        await daemon._publishing.publish()
         daemon._executor.shutdown()
         daemon._readers.close()
     assert items(config_directory, "china-russia") == []
@@ -519,7 +519,7 @@ async def test_all_that_waits_is_related_without_a_publication(
     loaded = config.load(config_directory, {})
     with runtime.opened(loaded) as database:
         daemon = Daemon(loaded, database, lambda: loaded)
-        await daemon._relate()
+        await daemon._publishing.relate()
         daemon._executor.shutdown()
         daemon._readers.close()
     assert left == [9]

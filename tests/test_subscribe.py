@@ -24,6 +24,7 @@ from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.store import Database, articles, sources, subscriptions
 from aggregator.subscribe import Subscriber
+from aggregator.web import websub
 from aggregator.web.serve import application
 
 BASE_URL = "https://news.example.org/"
@@ -183,7 +184,7 @@ async def made(
         pipeline.prepare()
         async with Fetcher(config.settings.fetch) as fetcher:
             world = World(site, config, database, fetcher, pipeline)
-            app = application(lambda: pipeline.config, database, pipeline, lambda: world.stopping)
+            app = application(lambda: pipeline.config, database, websub.routes(pipeline, lambda: world.stopping))
             async with TestClient(TestServer(app)) as client:
                 world.client = site.callback = client
                 yield world

@@ -381,5 +381,5 @@ def test_a_worker_with_some_of_the_roles_leaves_folders_alone_that_are_not_there
     (config_directory / "sources.yaml").write_text("sources: [{folder: ../a}, {folder: ../b}]\n")
     (config_directory.parent / "a").mkdir()
     found = config.load(config_directory, {})
-    assert Daemon(found, database, lambda: found, roles=["poll"])._absent() == {"folder:b"}
-    assert Daemon(found, database, lambda: found)._absent() == frozenset()
+    assert Daemon(found, database, lambda: found, roles=["poll"])._polling.absent() == {"folder:b"}
+    assert Daemon(found, database, lambda: found)._polling.absent() == frozenset()

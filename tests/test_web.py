@@ -141,10 +141,6 @@ async def test_unknown_addresses_are_404(client: TestClient, path: str) -> None:
     assert (await client.get(path)).status == 404
 
 
-async def test_health(client: TestClient) -> None:
-    assert await (await client.get("/healthz")).text() == "ok\n"
-
-
 async def test_parts_of_pages_are_kept_for_good(client: TestClient) -> None:
     text = await page(client, "/")
     names = re.findall(r'(?:href|src)="(static/[a-z]+\.[0-9a-f]{12}\.[a-z]+)"', text)
@@ -365,7 +361,7 @@ async def test_who_is_lost_is_led_on_and_machines_get_a_line(client: TestClient)
 
 
 async def test_the_folder_of_topics_is_the_front_page_and_no_answer_names_the_program(client: TestClient) -> None:
-    for path in ("/topics", "/topics/", "/", "/healthz", "/readyz", "/nothing"):
+    for path in ("/topics", "/topics/", "/", "/nothing"):
         response = await client.get(path)
         assert response.url.path == ("/" if path.startswith("/topics") else path)
         assert response.status == (404 if path == "/nothing" else 200)
