@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from aggregator.clock import Clock
@@ -14,13 +15,13 @@ from aggregator.fetch import Fetcher
 from aggregator.models import Lease
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.roles import SUBSCRIPTION, Duties
-from aggregator.runtime import TICK_SECONDS, Visits
 from aggregator.schedule import spoken
 from aggregator.service import Service
 from aggregator.store import ahead
 from aggregator.store import sources as stored_sources
 from aggregator.subscribe import Subscriber
-from aggregator.ticks import Ticks
+from aggregator.ticks import TICK_SECONDS, Ticks
+from aggregator.visiting import Visits
 from aggregator.watching import Watch
 
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
@@ -54,7 +55,6 @@ class Polling:
         self._polling: asyncio.Task[None] | None = None
         self._clock = Clock()
         self._put_back = timedelta()  # by so much, and the store has not been put right since
-        self._places: tuple[Config | None, list[tuple[str, Path]]] = None, []  # folders, as a configuration has them
 
     @property
     def under_way(self) -> int:
@@ -109,13 +109,7 @@ class Polling:
         """Sources for workers on other machines: folders that are not on this one."""
         if self._is_alone:
             return frozenset()
-        config, places = self._places
-        if config is not self._pipeline.config:  # there may be very many sources
-            config = self._pipeline.config
-            watched = ((key, source.watched()) for key, source in config.sources.items() if source.host is None)
-            places = [(key, path) for key, path in watched if path]
-            self._places = config, places
-        return frozenset(key for key, path in places if not path.exists())
+        return frozenset(key for key, path in _folders(self._pipeline.config) if not path.exists())
 
     async def end(self) -> list[Lease]:
         """Break off fetching, and finish what has begun otherwise; the claims that were held."""
@@ -133,4 +127,11 @@ class Polling:
         await self._watch.look(self._pipeline.config.sources)
 
     async def _subscribe(self) -> None:
-        await self._duties.do(SUBSCRIPTION, self._subscriber.step, otherwise="no hub asked")
+        await self._duties.do(SUBSCRIPTION, self._subscriber.step, failing="no hub asked, will try again: %s")
+
+
+@lru_cache(maxsize=1)
+def _folders(config: Config) -> list[tuple[str, Path]]:
+    """Sources on this machine, by key, and where they lie; there may be very many others."""
+    watched = ((key, source.watched()) for key, source in config.sources.items() if source.host is None)
+    return [(key, path) for key, path in watched if path]

@@ -12,9 +12,8 @@ from aggregator.errors import StateError
 from aggregator.housekeeping import keep_house
 from aggregator.pipeline import Pipeline
 from aggregator.roles import PUBLICATION, Duties
-from aggregator.runtime import TICK_SECONDS
 from aggregator.service import Service
-from aggregator.ticks import Ticks
+from aggregator.ticks import TICK_SECONDS, Ticks
 
 DISTRIBUTE_SECONDS = 1  # between two looks for what is to be delivered
 ALERT_SECONDS = 60  # between two looks for what an operator should know
@@ -53,7 +52,7 @@ class Publishing:
         ticks.every(ALERT_SECONDS, self._alert, first=0)
         ticks.every(DISTRIBUTE_SECONDS, self._distribute)
         ticks.every(HOUSEKEEPING_SECONDS, self.keep_house, first=HOUSEKEEPING_FIRST_SECONDS)
-        ticks.every(TICK_SECONDS, self.publish, self._catch_up, self.relate)
+        ticks.every(TICK_SECONDS, self.publish, self.catch_up, self.relate)
 
     async def publish(self) -> None:
         """Whatever has changed; most of the time is left for what is to be published next."""
@@ -109,7 +108,7 @@ class Publishing:
             log.exception("a bug met while related stories were looked for; please report it")
             return 0
 
-    async def _catch_up(self) -> None:
+    async def catch_up(self) -> None:
         """Apply changed rules to what is stored, in half of the time that there is, and say how far that is."""
         looked, told_at = 0, time.monotonic()
         if told_at < self._catch_up_at:
@@ -139,14 +138,14 @@ class Publishing:
 
     async def _distribute(self) -> None:
         """Deliver what was published to those who have subscribed."""
-        await self._duties.do(PUBLICATION, self._distributor.step, otherwise="nothing delivered")
+        await self._duties.do(PUBLICATION, self._distributor.step, failing="nothing delivered, will try again: %s")
 
     async def keep_house(self) -> None:
         """Remove what is too old, if that was not done today."""
         await self._duties.do(
             PUBLICATION,
             lambda: keep_house(self._pipeline, self._stopping),
-            otherwise="what is too old was not removed",
+            failing="what is too old was not removed, will try again: %s",
         )
 
     async def _alert(self) -> None:
@@ -157,6 +156,6 @@ class Publishing:
         await self._duties.do(
             PUBLICATION,
             lambda: asyncio.to_thread(self._alerting.look),
-            otherwise="nothing told to operators",
+            failing="nothing told to operators, will try again: %s",
         )
         self._alert_at = time.monotonic() + ALERT_REST * (time.monotonic() - began)

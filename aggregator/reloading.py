@@ -12,9 +12,8 @@ from aggregator.config_files import ConfigFiles
 from aggregator.errors import AggregatorError, StateError
 from aggregator.notify import notify, reloading
 from aggregator.pipeline import Pipeline
-from aggregator.runtime import TICK_SECONDS
 from aggregator.service import Service
-from aggregator.ticks import Ticks
+from aggregator.ticks import TICK_SECONDS, Ticks
 
 RETRY_SECONDS = 5  # until a configuration is taken over anew that the store could not be told of
 # Settings that are bound when the daemon starts.

@@ -64,14 +64,13 @@ class Duties:
         self._asked[name] = now, answer
         return answer
 
-    async def do(self, name: str, work: Callable[[], Awaitable[object]], *, otherwise: str) -> None:
-        """Do some of a duty, if it is this process's. Where that fails, `otherwise` says to operators what is not done;
-        the next call does it."""
+    async def do(self, name: str, work: Callable[[], Awaitable[object]], *, failing: str) -> None:
+        """Do some of a duty, if it is this process's. Where it fails, the log says it with `failing`, and why."""
         try:
             if await self.has(name):
                 await work()
         except (StateError, OSError) as error:
-            log.error("%s, will try again: %s", otherwise, error)
+            log.error(failing, error)
 
     def leave(self) -> None:
         """Let another process go on at once. Raises StateError."""

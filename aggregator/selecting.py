@@ -41,7 +41,7 @@ def publish_edition(
 ) -> int:
     """Bring the files of an edition up to date; the number of changed files. `share` lets other machines have them,
     before the edition counts as published. Raises StateError, OSError."""
-    edition = editions.named(dirty.name, config)
+    edition = editions.of(config).get(dirty.name)
     if edition is None:
         return 0
     found = _selected(edition, config, database, now)

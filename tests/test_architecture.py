@@ -77,7 +77,7 @@ LAYERS = [
     ["documents", "publication", "selecting"],
     ["ending"],
     ["pipeline"],
-    ["housekeeping"],
+    ["housekeeping", "visiting"],
     ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching", "config_files"],
     ["gauges", "overview", "roles"],
     ["preview", "firing", "drafting", "moving"],

@@ -504,11 +504,11 @@ async def test_what_is_broken_off_rests_and_is_taken_up_again(
     loaded = config.load(config_directory, {})
     with runtime.opened(loaded) as database:
         running = daemon.Daemon(loaded, database, lambda: loaded)
-        await running._catch_up()
-        await running._catch_up()
+        await running._publishing.catch_up()
+        await running._publishing.catch_up()
         assert called == [error]
-        monkeypatch.setattr(running, "_catch_up_at", 0.0)
-        await running._catch_up()
+        monkeypatch.setattr(running._publishing, "_catch_up_at", 0.0)
+        await running._publishing.catch_up()
         running._executor.shutdown()
         running._readers.close()
     assert called == [error, (2, 0), None]

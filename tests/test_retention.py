@@ -528,8 +528,8 @@ async def test_daemon_keeps_house_and_bears_a_store_that_fails(
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
-        await daemon._keep_house()
+        await daemon._publishing.keep_house()
         assert articles.count(database) == (0, 0)
         daemon._executor.shutdown()
-        await daemon._keep_house()
+        await daemon._publishing.keep_house()
     assert "what is too old was not removed, will try again" in caplog.text

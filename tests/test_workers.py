@@ -80,9 +80,9 @@ async def test_a_publisher_that_stands_by_is_ready_and_has_nothing_waiting(
         assert duties.take(database, PUBLICATION, "another", utc_now(), hold=HOLD)
         daemon._service.note("publication", OSError(28, "No space left on device"))
         assert daemon._service.readiness().is_down
-        await daemon._publish()
+        await daemon._publishing.publish()
         assert daemon._service.readiness() == Condition()
-        await daemon._catch_up()
+        await daemon._publishing.catch_up()
         metrics._waiting.add("china-russia", 1.0)
         assert metrics._waiting.age() == 0
         daemon._executor.shutdown()
