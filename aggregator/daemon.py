@@ -31,7 +31,7 @@ from aggregator.roles import ROLES, Duties
 from aggregator.runtime import executor
 from aggregator.service import Service
 from aggregator.store import Database, ahead
-from aggregator.store import sources as stored_sources
+from aggregator.store import claims as stored_claims
 from aggregator.ticks import Ticks
 from aggregator.web import health, hub, metrics, serve, websub
 
@@ -132,7 +132,7 @@ class Daemon:
 
     async def _prepare(self) -> None:
         if self._database.is_sqlite:
-            stored_sources.release_all(self._database)
+            stored_claims.release_all(self._database)
         await self._pipeline.in_executor(lambda: ahead.put_right(self._database, utc_now()))
         await self._pipeline.in_executor(lambda: self._pipeline.prepare(self._service.progress))
         garbage.settle()
@@ -175,7 +175,7 @@ class Daemon:
         await self._reloading.ended()
         await asyncio.to_thread(self._readers.close)
         await asyncio.to_thread(self._executor.shutdown, wait=True)
-        for give_back in (partial(stored_sources.release, self._database, leases), self._duties.leave):
+        for give_back in (partial(stored_claims.release, self._database, leases), self._duties.leave):
             try:
                 give_back()
             except StateError as error:

@@ -21,6 +21,7 @@ from aggregator.readers import Readers
 from aggregator.retag import Progress
 from aggregator.store import Database, ahead
 from aggregator.store import articles as stored_articles
+from aggregator.store import claims as stored_claims
 from aggregator.store import sources as stored_sources
 from aggregator.store.sources import SourceStatus
 from aggregator.visiting import Visits
@@ -88,7 +89,7 @@ async def once(
         pipeline = Pipeline(config, database, pool, readers, reload=lists_changed.set, taken=taken)
         _bring_up(pipeline)
         if database.is_sqlite:
-            stored_sources.release_all(database)
+            stored_claims.release_all(database)
         ahead.put_right(database, utc_now())
         stored_sources.make_due(database, utc_now())
         async with Fetcher(config.settings.fetch) as fetcher:
@@ -149,7 +150,7 @@ class _Round:
 
         async def visit(keys: list[str]) -> None:
             for key in keys:
-                claim = partial(stored_sources.claim_one, self._pipeline.database, key, utc_now(), lease=LEASE)
+                claim = partial(stored_claims.claim_one, self._pipeline.database, key, utc_now(), lease=LEASE)
                 lease = await self._pipeline.in_executor(partial(claim, politely=True))
                 if lease:
                     self._done(await self._pipeline.ingest(lease, self._fetcher))
@@ -169,7 +170,7 @@ class _Round:
             if await visits.some_ended(seconds=LOOK_SECONDS) or begun:
                 last_begun = utc_now()
                 continue
-            next_at = stored_sources.next_visit_at(pipeline.database, began)
+            next_at = stored_claims.next_visit_at(pipeline.database, began)
             if next_at is None or next_at - last_begun > patience or utc_now() - last_begun > patience:
                 break
             if pipeline.outage.is_on:
@@ -200,7 +201,7 @@ class _Round:
         return source is not None and source.host is None and status.due_at - utc_now() <= PATIENCE
 
     async def _visit_now(self, source: str) -> Visit | None:
-        lease = stored_sources.claim_one(self._pipeline.database, source, utc_now(), lease=LEASE)
+        lease = stored_claims.claim_one(self._pipeline.database, source, utc_now(), lease=LEASE)
         return await self._pipeline.ingest(lease, self._fetcher) if lease else None
 
 

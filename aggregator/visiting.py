@@ -9,7 +9,7 @@ from aggregator.errors import StateError
 from aggregator.fetch import Fetcher
 from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline, utc_now
-from aggregator.store import sources as stored_sources
+from aggregator.store import claims as stored_claims
 
 PROBE_SECONDS = 10.0  # between two tries while our own network is down
 UNSTORED_SECONDS = 5.0  # until a visit is tried again that could not be stored
@@ -57,7 +57,7 @@ class Visits:
             return 0
         poll = self._pipeline.config.settings.poll
         leases = await self._pipeline.in_executor(
-            lambda: stored_sources.claim(
+            lambda: stored_claims.claim(
                 self._pipeline.database,
                 utc_now(),
                 limit=room,
@@ -70,7 +70,7 @@ class Visits:
         )
         self._begun = asyncio.get_running_loop().time()
         if self._ended:  # while the claim was made
-            stored_sources.release(self._pipeline.database, leases)
+            stored_claims.release(self._pipeline.database, leases)
             return 0
         for lease in leases:
             self._start(lease)
@@ -120,7 +120,7 @@ class Visits:
         long_ago = asyncio.get_running_loop().time() - UNSTORED_SECONDS
         ready = [lease for lease, failed in self._unstored if failed < long_ago]
         if ready:
-            await self._pipeline.in_executor(lambda: stored_sources.release(self._pipeline.database, ready))
+            await self._pipeline.in_executor(lambda: stored_claims.release(self._pipeline.database, ready))
             self._unstored = [(lease, failed) for lease, failed in self._unstored if failed >= long_ago]
 
     async def _visit(self, lease: Lease, after: asyncio.Task[None] | None) -> None:

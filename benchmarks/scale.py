@@ -23,7 +23,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 
 from aggregator.pipeline import utc_now
-from aggregator.store import Database, sources
+from aggregator.store import Database, claims
 from tests import fleet, postgresql_server
 from tests.fleet import Fleet, Web, fetched
 
@@ -67,7 +67,7 @@ def claim(count: int) -> None:
         times = []
         for _ in range(CLAIMS):
             began = time.perf_counter()
-            got = sources.claim(
+            got = claims.claim(
                 database, utc_now(), limit=64, lease=timedelta(minutes=10), per_host=2, spacing=timedelta(seconds=2)
             )
             times.append((time.perf_counter() - began) * 1000)
@@ -83,7 +83,7 @@ def claim(count: int) -> None:
 def explain(count: int) -> None:
     with filled(count) as database, database.reading() as connection:
         now = utc_now()
-        statement = sources._DUE.params(now=now, due_by=now, per_host=2).limit(64)
+        statement = claims._DUE.params(now=now, due_by=now, per_host=2).limit(64)
         compiled = statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
         for row in connection.execute(text("EXPLAIN (ANALYZE, BUFFERS) " + str(compiled).replace(":", r"\:"))):
             print(row[0])

@@ -20,6 +20,7 @@ from aggregator.config import Config
 from aggregator.errors import ConfigError, Place, Problem, StateError
 from aggregator.models import Article, Membership, Outcome, Refusal, SourceState, Visit
 from aggregator.store import Database, editions, stock
+from aggregator.store import claims as stored_claims
 from aggregator.web import health
 from aggregator.web import metrics as metrics_page
 from aggregator.web.serve import application
@@ -159,7 +160,7 @@ def test_the_stock_is_taken_on_both_databases(database: Database) -> None:
     assert (found.topic_stories, found.unpublished, found.is_retagging) == ({"energy": 0, "desk": 0}, 3, True)
     assert (found.articles, found.stories, found.deliveries, found.alerts) == (0, 0, 0, {})
     assert found.database_bytes > 0
-    stored_sources.claim_one(database, "a", NOW, lease=timedelta(hours=1))
+    stored_claims.claim_one(database, "a", NOW, lease=timedelta(hours=1))
     stored_topics.note_rules(database, "rules")
     found = stock.taken(database, NOW + timedelta(minutes=1))
     assert (found.due, found.is_retagging) == (1, False)

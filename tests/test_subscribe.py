@@ -22,7 +22,7 @@ from aggregator.models import Subscription, Visit
 from aggregator.pipeline import LEASE as CLAIM
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
-from aggregator.store import Database, articles, sources, subscriptions
+from aggregator.store import Database, articles, claims, sources, subscriptions
 from aggregator.subscribe import Subscriber
 from aggregator.web import websub
 from aggregator.web.serve import application
@@ -126,7 +126,7 @@ class World:
         return found
 
     async def poll(self) -> Visit:
-        lease = sources.claim_one(self.database, self.source, self.pipeline.now(), lease=CLAIM)
+        lease = claims.claim_one(self.database, self.source, self.pipeline.now(), lease=CLAIM)
         assert lease
         visit = await self.pipeline.ingest(lease, self.fetcher)
         assert visit
@@ -448,11 +448,11 @@ async def test_light_pings_bring_no_more_than_a_visit_a_minute(subscribed: World
 
 
 async def test_push_while_the_source_is_visited_is_asked_to_come_again(subscribed: World, time: Time) -> None:
-    lease = sources.claim_one(subscribed.database, subscribed.source, time.now, lease=CLAIM)
+    lease = claims.claim_one(subscribed.database, subscribed.source, time.now, lease=CLAIM)
     assert lease
     assert await subscribed.push(rss("2")) == 503
     assert subscribed.retry_after == "30"
-    sources.release(subscribed.database, [lease])
+    claims.release(subscribed.database, [lease])
     assert await subscribed.push(rss("2")) == 204
 
 

@@ -26,7 +26,7 @@ from aggregator.config.settings import Fetch
 from aggregator.daemon import Daemon
 from aggregator.errors import FetchError, StateError
 from aggregator.fetch import Fetcher
-from aggregator.store import Database, ahead, schema, sources, topics, upkeep, visits
+from aggregator.store import Database, ahead, claims, schema, sources, topics, upkeep, visits
 from aggregator.ticks import Ticks
 from tests.test_daemon import aggregator
 from tests.test_retention import CONFIGURED
@@ -244,7 +244,7 @@ async def test_a_store_that_fails_in_the_end_keeps_nothing_else_from_being_ended
         raise StateError("the database is locked")
 
     found, left = config.load(config_directory, {}), []
-    monkeypatch.setattr(sources, "release", fails)
+    monkeypatch.setattr(claims, "release", fails)
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
         monkeypatch.setattr(daemon._duties, "leave", lambda: left.append(True))

@@ -24,7 +24,7 @@ from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.sharing import Shared
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, duties, renditions, settings, sources
+from aggregator.store import Database, articles, claims, duties, renditions, settings, sources
 from aggregator.store import database as store_database
 from tests.test_pipeline import drop
 
@@ -190,7 +190,7 @@ def test_no_more_than_so_many_of_a_host_however_many_workers_ask_at_once(stores:
         start.wait()
         for number in range(5):
             now = NOW + number * SECOND
-            got.extend(one.source for one in sources.claim(store, now, limit=9, lease=600 * SECOND, per_host=3))
+            got.extend(one.source for one in claims.claim(store, now, limit=9, lease=600 * SECOND, per_host=3))
 
     threads = [threading.Thread(target=work, args=(stores(),)) for _ in range(6)]
     for thread in threads:
@@ -203,7 +203,7 @@ def test_no_more_than_so_many_of_a_host_however_many_workers_ask_at_once(stores:
 def test_a_worker_leaves_to_others_what_is_not_there(database: Database) -> None:
     feeds = [HttpSource(url=f"https://{name}.example/feed") for name in "ab"]
     sources.register(database, {feed.key: feed for feed in feeds}, NOW)
-    claimed = sources.claim(database, NOW, limit=9, lease=SECOND, without={"a.example/feed"})
+    claimed = claims.claim(database, NOW, limit=9, lease=SECOND, without={"a.example/feed"})
     assert [lease.source for lease in claimed] == ["b.example/feed"]
 
 
@@ -355,7 +355,7 @@ def test_two_copies_that_come_to_two_workers_at_once_are_one_story(
             pipeline.prepare()
 
             def visit() -> None:
-                lease = sources.claim_one(pipeline.database, f"folder:{name}", NOW, lease=600 * SECOND)
+                lease = claims.claim_one(pipeline.database, f"folder:{name}", NOW, lease=600 * SECOND)
                 assert lease
                 assert asyncio.run(pipeline.ingest(lease, None))  # type: ignore[arg-type]
 

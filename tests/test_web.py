@@ -14,7 +14,7 @@ from yarl import URL
 from aggregator import config, dedup, runtime
 from aggregator.models import Article, Verdict
 from aggregator.store import articles as stored_articles
-from aggregator.store import topics
+from aggregator.store import contents, memberships
 from aggregator.web import pages, trace
 from aggregator.web.private import NOT_FOUND
 from aggregator.web.rendering import _templates
@@ -211,8 +211,8 @@ async def test_article_page_says_nothing_of_private_topics(config_directory: Pat
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
-        (lead,) = topics.latest(database, 1)
-        members = topics.stories_in(database, "energy", since=datetime(2020, 1, 1, tzinfo=UTC), limit=1, past=True)
+        (lead,) = contents.latest(database, 1)
+        members = contents.stories_in(database, "energy", since=datetime(2020, 1, 1, tzinfo=UTC), limit=1, past=True)
         async with TestClient(TestServer(application(lambda: found, database))) as client:
             for key in (lead, members[0].lead.key):
                 text = await (await client.get(f"/articles/{key}")).text()
@@ -273,7 +273,7 @@ async def test_title_with_markup_is_text_on_every_page(config_directory: Path) -
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
-        assert topics.counts(database)["t"][0] > 0
+        assert memberships.counts(database)["t"][0] > 0
         async with TestClient(TestServer(application(lambda: found, database))) as client:
             for page in ("/", "/topics/t"):
                 text = await (await client.get(page)).text()
