@@ -126,7 +126,8 @@ class Endings:
         if isinstance(found, SourceError):
             outcome = self._outcomes().failed(source, lease, found, now, network_is_down=self._outage.is_on)
         else:
-            outcome, rejected = self._outcomes().reached(source, lease, found, readings, now)
+            with self._database.together():
+                outcome, rejected = self._outcomes().reached(source, lease, found, readings, now)
         milliseconds = round((time.monotonic() - ending.clock) * 1000)
         return replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds)), rejected
 

@@ -71,13 +71,8 @@ AIMS = {"cold": (None, 3), "304": (2, None), "one new": (3, 15), "same body": (2
 
 @contextmanager
 def ours(folder: Path, urls: Sequence[str]) -> Iterator[tuple[Poll, Poll]]:
-    shutil.copytree(ROOT / "config", folder / "config")
-    shutil.copytree(ROOT / "seeds", folder / "seeds")
-    listed = {"sources": [{"url": url, "name": f"Feed {number}"} for number, url in enumerate(urls)]}
-    (folder / "config" / "sources.yaml").write_text(yaml.safe_dump(listed))
-    given = {"FETCH__ALLOW": "127.0.0.0/8", "POLL__SPACING": "0s", "POLL__PER_HOST": "100"}
     logging.getLogger(runtime.__name__).setLevel(logging.ERROR)  # it would name those that `start_up` keeps it from
-    loaded = configuration.load(folder / "config", {f"AGGREGATOR_{name}": value for name, value in given.items()})
+    loaded = configured(folder, urls)
     with runtime.opened(loaded) as database:
 
         def poll(_: int) -> int:
@@ -92,6 +87,18 @@ def ours(folder: Path, urls: Sequence[str]) -> Iterator[tuple[Poll, Poll]]:
             return poll(0)
 
         yield poll, start_up
+
+
+def configured(folder: Path, urls: Sequence[str], topics: str = "", **more: str) -> configuration.Config:
+    """The shipped configuration with these feeds as its sources, perhaps with other topics."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    shutil.copytree(ROOT / "seeds", folder / "seeds")
+    listed = {"sources": [{"url": url, "name": f"Feed {number}"} for number, url in enumerate(urls)]}
+    (folder / "config" / "sources.yaml").write_text(yaml.safe_dump(listed))
+    if topics:
+        (folder / "config" / "topics.yaml").write_text(topics)
+    given = {"FETCH__ALLOW": "127.0.0.0/8", "POLL__SPACING": "0s", "POLL__PER_HOST": "100", **more}
+    return configuration.load(folder / "config", {f"AGGREGATOR_{name}": value for name, value in given.items()})
 
 
 @contextmanager
@@ -216,16 +223,22 @@ def cpu() -> float:
 
 
 def children_cpu(parent: int) -> float:
-    """Of those that live, with theirs: proc_pid_stat(5), fields 4 and 14 to 17."""
-    total = 0.0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended meanwhile
-        if int(fields[1]) == parent:
-            total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + children_cpu(int(path.parent.name))
-    return total
+    """Of those that live, with theirs."""
+    pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    return sum(process_cpu(pid) for pid in pids if _stat(pid)[1:2] == [str(parent)])
+
+
+def process_cpu(pid: int) -> float:
+    """Of one that lives, with all below it: proc_pid_stat(5), fields 14 to 17."""
+    return sum(map(int, _stat(pid)[11:15])) / os.sysconf("SC_CLK_TCK") + children_cpu(pid)
+
+
+def _stat(pid: int) -> list[str]:
+    """From field 3 on; nothing when it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def profiled(poll: Poll, label: str) -> Poll:
@@ -249,13 +262,22 @@ def profiled(poll: Poll, label: str) -> Poll:
     return run
 
 
-def main(sources: int, entries: int, rounds: int, profile: bool) -> None:
-    """Start the server, let each contender poll it, print what they needed."""
+@contextmanager
+def feeds(sources: int, entries: int) -> Iterator[tuple[list[str], int]]:
+    """The addresses of so many feeds, served by a process, and how many bytes one has."""
     here, there = SPAWN.Pipe()
     server = SPAWN.Process(target=serve, args=(there, sources, entries), daemon=True)
     server.start()
     try:
-        urls, size = here.recv()
+        yield here.recv()
+    finally:
+        server.terminate()
+        server.join()
+
+
+def main(sources: int, entries: int, rounds: int, profile: bool) -> None:
+    """Start the server, let each contender poll it, print what they needed."""
+    with feeds(sources, entries) as (urls, size):
         print(f"{sources} sources of {entries} entries, {size:,} bytes each; medians of {rounds} rounds (least)")
         results: dict[str, Figures] = {name: {} for name in CONTENDERS}
         for name in ["ours"] if profile else [*CONTENDERS] * rounds:
@@ -266,9 +288,6 @@ def main(sources: int, entries: int, rounds: int, profile: bool) -> None:
             for label, pairs in mine.recv().items():
                 results[name].setdefault(label, []).extend(pairs)
             process.join()
-    finally:
-        server.terminate()
-        server.join()
     if not profile:
         report(results)
 

@@ -30,11 +30,19 @@ DAY = timedelta(days=1)
 Times = Sequence[datetime]
 
 
-def visits(times: Times, days: int, bounds: Poll | None, fixed: timedelta | None = None) -> list[datetime]:
-    """When a source with these publications is visited."""
-    chance = random.Random(1)  # noqa: S311  # scatter, not secrets
-    now, end, due_at = START, START + timedelta(days=days), START
-    rhythm, before, made = Rhythm(), START, list[datetime]()
+def visits(
+    times: Times,
+    days: int,
+    bounds: Poll | None,
+    fixed: timedelta | None = None,
+    *,
+    first: datetime = START,
+    seed: int = 1,
+) -> list[datetime]:
+    """When a source with these publications is visited, from the first time on."""
+    chance = random.Random(seed)  # noqa: S311  # scatter, not secrets
+    now, end, due_at = first, START + timedelta(days=days), first
+    rhythm, before, made = Rhythm(), first, list[datetime]()
     while now < end:
         made.append(now)
         if fixed is not None or bounds is None:
@@ -62,16 +70,16 @@ def synthetic(days: int) -> Iterator[tuple[str, list[datetime]]]:
     """Rhythms that sources have."""
     chance = random.Random(7)  # noqa: S311
     for rate in (0.1, 0.5, 2, 8, 24, 96, 288):
-        yield f"evenly, {rate:g} a day", _poisson(chance, days, lambda at, rate=rate: rate, rate)
-    yield "office hours, 24 a day", _poisson(chance, days, _office, 96)
+        yield f"evenly, {rate:g} a day", poisson(chance, days, lambda at, rate=rate: rate, rate)
+    yield "office hours, 24 a day", poisson(chance, days, _office, 96)
     yield (
         "20 at once, at six",
         [START + DAY * day + timedelta(hours=6, seconds=30 * k) for day in range(days) for k in range(20)],
     )
     yield "a digest on Mondays", [START + DAY * day + timedelta(hours=9) for day in range(0, days, 7)]
-    yield "quiet, then hot for 2 days", _poisson(chance, days, lambda at: 200 if 40 <= _day(at) < 42 else 0.5, 200)
-    yield "asleep, awake after 60 days", _poisson(chance, days, lambda at: 12 if _day(at) >= 60 else 0, 12)
-    yield "busy, dead after 30 days", _poisson(chance, days, lambda at: 48 if _day(at) < 30 else 0, 48)
+    yield "quiet, then hot for 2 days", poisson(chance, days, lambda at: 200 if 40 <= _day(at) < 42 else 0.5, 200)
+    yield "asleep, awake after 60 days", poisson(chance, days, lambda at: 12 if _day(at) >= 60 else 0, 12)
+    yield "busy, dead after 30 days", poisson(chance, days, lambda at: 48 if _day(at) < 30 else 0, 48)
 
 
 def real(paths: Sequence[Path], days: int) -> Iterator[tuple[str, list[datetime]]]:
@@ -82,7 +90,7 @@ def real(paths: Sequence[Path], days: int) -> Iterator[tuple[str, list[datetime]
         yield path.name[:32], [at for date in dates if (at := date + timedelta(weeks=weeks)) > START]
 
 
-def _poisson(chance: random.Random, days: int, rate: Callable[[datetime], float], greatest: float) -> list[datetime]:
+def poisson(chance: random.Random, days: int, rate: Callable[[datetime], float], greatest: float) -> list[datetime]:
     """Events at a rate (per day) that depends on the time, by thinning (Lewis and Shedler, 1979)."""
     at, found = START, list[datetime]()
     while (at := at + DAY * chance.expovariate(greatest)) < START + timedelta(days=days):

@@ -228,7 +228,8 @@ class Fleet:
         while True:
             try:
                 with postgresql_server.connected(server, name) as connection:
-                    return connection.execute(question.encode()).fetchall()
+                    found = connection.execute(question.encode())
+                    return found.fetchall() if found.description else []
             except psycopg.OperationalError:
                 if time.monotonic() > end:
                     raise

@@ -59,6 +59,24 @@ def test_what_was_cut_from_an_article_stays_cut_and_is_kept(
     assert furniture.cut(one, built_in()).html.strip() == "<p>One.</p>"
 
 
+def test_numbers_of_visits_are_not_used_up_by_those_of_four_bytes(
+    unmigrated_database: Callable[[], Database],
+) -> None:
+    database, last = unmigrated_database(), 2**31 - 1
+    with database.writing() as connection:
+        found = MetaData()
+        found.reflect(connection)
+        tables = {name: found.tables[name] for name in ("sources", "visits")}
+        connection.execute(tables["sources"].insert(), filled(tables["sources"], id="a", active=True))
+        visit = filled(tables["visits"], source="a", id=last)
+        connection.execute(tables["visits"].insert(), visit)
+        if not database.is_sqlite:
+            connection.execute(text("SELECT setval('visits_id_seq', :last)"), {"last": last})
+        del visit["id"]
+        connection.execute(tables["visits"].insert(), visit)
+        assert list(connection.execute(select(schema.visits.c.id)).scalars()) == [last, last + 1]
+
+
 def test_stories_of_older_versions_have_the_dates_of_their_founders(
     unmigrated_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:

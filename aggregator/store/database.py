@@ -33,7 +33,7 @@ from sqlalchemy.exc import (
 from aggregator import metrics
 from aggregator.errors import StateError
 
-HEAD = "0016"  # the newest migration; a test compares it with the folder
+HEAD = "0017"  # the newest migration; a test compares it with the folder
 LOG = 64_000_000  # bytes that the write-ahead log keeps at most when nobody needs more
 _PRAGMAS = (
     "auto_vacuum=INCREMENTAL",  # first: it counts only while there is no table
@@ -108,23 +108,38 @@ class Database:
                 yield joined
 
     @contextmanager
-    def in_turn(self, what: str) -> Iterator[None]:
-        """One process at a time does this; all that this thread reads and writes inside is one transaction.
-
-        On SQLite, which has one process that does all this in one thread, nothing is held.
-        """
+    def together(self) -> Iterator[None]:
+        """All that this thread reads and writes inside is one transaction: to begin each alone costs more than most
+        answers. On SQLite, where it costs nothing, each remains one of its own."""
         if self.is_sqlite or self._joined is not None:
             yield
             return
-        with self.writing() as connection:
-            connection.execute(_PATIENT)
-            connection.execute(_EVICT)
-            connection.execute(_WAIT_FOR, {"what": what})
+        with self._failing_well(), self._writer.begin() as connection:
             self._thread.connection = connection
             try:
                 yield
             finally:
                 self._thread.connection = None
+
+    @contextmanager
+    def in_turn(self, what: str) -> Iterator[None]:
+        """One process at a time does this, together, and what it comes to is one transaction.
+
+        On SQLite, which has one process that does all this in one thread, nothing is held.
+        """
+        if self.is_sqlite or self._turn == what:
+            yield
+            return
+        if self._joined is not None:
+            raise RuntimeError(f"the turn {what!r} is to be waited for before anything else")
+        with metrics.timed("write"), self.together():
+            for statement in (_PATIENT, _EVICT, _WAIT_FOR):
+                self._thread.connection.execute(statement, {"what": what})
+            self._thread.turn = what
+            try:
+                yield
+            finally:
+                self._thread.turn = None
 
     @contextmanager
     def holding(self, what: str) -> Iterator[Callable[[], Connection] | None]:
@@ -175,6 +190,10 @@ class Database:
     @property
     def _joined(self) -> Connection | None:
         return getattr(self._thread, "connection", None)
+
+    @property
+    def _turn(self) -> str | None:
+        return getattr(self._thread, "turn", None)
 
     @contextmanager
     def _failing_well(self) -> Iterator[None]:

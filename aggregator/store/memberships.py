@@ -73,7 +73,7 @@ def replace(
 ) -> tuple[set[Membership], set[Membership]]:
     """Write what changes of the memberships of stories: as they were, as they are. `new` stories have none yet.
 
-    `is_past`: other rules have brought them, not news. Then new ones are not shown before `topics.settle`, but for
+    `is_past`: other rules have brought them, not news. Then new ones are not shown before `settle`, but for
     those that the feed has shown before.
     """
     chunked = chunks(story for story in by_story if story not in new)

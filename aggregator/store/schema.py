@@ -181,7 +181,7 @@ subscribers = Table(
 visits = Table(
     "visits",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # millions come in a day
     Column("source", String(2100), ForeignKey("sources.id"), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("outcome", String(16), nullable=False, comment="news, unchanged or failed"),

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, select, tuple_
+from sqlalchemy import ARRAY, Connection, Integer, bindparam, delete, func, select, tuple_
 
 from aggregator.shingles import ENOUGH
 from aggregator.store.articles import chunks
-from aggregator.store.database import Database
+from aggregator.store.database import Database, dialect_insert
 from aggregator.store.schema import sketches
 
 KEPT = timedelta(days=30)  # after an article was first seen: its copies come within days
@@ -29,6 +29,11 @@ _DROP = delete(sketches).where(sketches.c.article.in_(bindparam("keys", expandin
 _ROW = tuple_(sketches.c.hash, sketches.c.article)
 _OLD = select(sketches.c.hash, sketches.c.article).where(sketches.c.day < bindparam("before"))
 _FORGET = delete(sketches).where(_ROW.in_(_OLD.limit(bindparam("limit", type_=Integer()))))
+_NAMES = [column.name for column in sketches.c]
+_ROWS = func.unnest(*(bindparam(column.name, type_=ARRAY(column.type)) for column in sketches.c)).table_valued(*_NAMES)
+_INSERT = dialect_insert(sketches, is_sqlite=False).from_select(_NAMES, select(_ROWS.render_derived()))
+# PostgreSQL plans each of many rows alone, which takes longer than to write them; so they come as columns.
+_WRITE = _INSERT.on_conflict_do_update(index_elements=["hash", "article"], set_={"day": _INSERT.excluded.day})
 
 Sketches = Mapping[str, Collection[int]]  # by the key of the article
 
@@ -65,8 +70,10 @@ def replace(database: Database, connection: Connection, by_article: Sketches, se
         if held[number] <= COMMON:  # one more tells that it is common
             held[number] += 1
             written.append({"hash": number, "article": key, "day": _day(seen_at[key])})
-    if written:
+    if written and database.is_sqlite:
         connection.execute(database.upsert(sketches, "day"), written)
+    elif written:
+        connection.execute(_WRITE, {name: [row[name] for row in written] for name in _NAMES})
 
 
 def drop(connection: Connection, keys: Iterable[str]) -> None:
