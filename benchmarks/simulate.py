@@ -30,11 +30,11 @@ sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 from schedule import START, poisson, visits  # noqa: E402
 
 from aggregator.config.settings import Poll  # noqa: E402
-from aggregator.daemon import PUBLISH_REST  # noqa: E402
+from aggregator.publishing import PUBLISH_REST  # noqa: E402
 from aggregator.relating import AT_ONCE  # noqa: E402
-from aggregator.runtime import TICK_SECONDS  # noqa: E402
 from aggregator.store import relations, retention, sketches  # noqa: E402
 from aggregator.store.visits import KEPT_VISITS  # noqa: E402
+from aggregator.ticks import TICK_SECONDS  # noqa: E402
 
 DAY = timedelta(days=1)
 POLL = Poll()
