@@ -15,8 +15,8 @@ from aggregator.digests import calendar
 from aggregator.models import Attribution, Feed, Item
 from aggregator.periods import HOUR
 from aggregator.plurals import counted
+from aggregator.store.contents import StoredStory
 from aggregator.store.told import Entered, Told
-from aggregator.store.topics import StoredStory
 from aggregator.telling import Teller
 
 _NOTHING = datetime.max.replace(tzinfo=UTC), ""

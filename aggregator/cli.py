@@ -14,8 +14,10 @@ from aggregator import __version__, logs
 from aggregator.commands import BAD_CONFIG, check_facts, config_of, examined, failing_well, progress, reading
 from aggregator.config_commands import config
 from aggregator.database_commands import db
-from aggregator.errors import AggregatorError, ConfigError
+from aggregator.errors import ConfigError
 from aggregator.plurals import counted
+from aggregator.story_commands import stories
+from aggregator.subscription_commands import discover, export, import_
 from aggregator.token_commands import token
 from aggregator.topic_commands import topics
 
@@ -275,77 +277,6 @@ def retag(directory: Path | None) -> None:
         click.echo(f"{counted(cut, 'article')} cut in another way; {counted(changed, 'file')} changed")
 
 
-main.add_command(topics)
-main.add_command(config)
-main.add_command(token)
-
-
-@main.group()
-def stories() -> None:
-    """Say which articles are copies of one article, and which copy is shown: a person's word outlives all findings.
-
-    `explain` shows the copies of a story with their keys, and why each is there. An article is named by its key, its
-    link, or its page; where several have one link, the latest is meant. Example: aggregator stories split KEY
-    """
-
-
-@stories.command()
-@click.argument("key")
-@click.pass_obj
-def split(directory: Path | None, key: str) -> None:
-    """Take the article KEY out of its story: it is no copy of any other in it. Its link or page will do for KEY.
-
-    Example: aggregator stories split 0a964a9002e893afb45895ad34c075e9
-    """
-    _wish(directory, "split", key)
-
-
-@stories.command()
-@click.argument("one")
-@click.argument("other")
-@click.pass_obj
-def merge(directory: Path | None, one: str, other: str) -> None:
-    """Make the stories of the articles ONE and OTHER one story. Each is a key, a link or the article's page.
-
-    Example: aggregator stories merge 0a964a9002e893afb45895ad34c075e9 f22e857662b03e9f9e0c3b24bd0ab7b2
-    """
-    _wish(directory, "merge", one, other)
-
-
-@stories.command()
-@click.argument("key")
-@click.pass_obj
-def lead(directory: Path | None, key: str) -> None:
-    """Let the article KEY lead its story: it is the copy that readers see. Its link or page will do for KEY.
-
-    Example: aggregator stories lead https://example.org/2026/night-trains.html
-    """
-    _wish(directory, "lead", key)
-
-
-def _wish(directory: Path | None, kind: str, article: str, other: str | None = None) -> None:
-    """Note what a person wants; the daemon does it, or, if none is running, this command."""
-    with failing_well():
-        from aggregator import explain, regroup, runtime
-        from aggregator.errors import StateError
-        from aggregator.store import stories as stored_stories
-
-        config = config_of(directory)
-        with reading(config) as database:
-            found = [one and explain.stored(one, database) for one in (article, other)]
-            article = found[0].key if found[0] else article
-            other = found[1].key if found[1] else other
-            regroup.check(database, kind, article, other)
-            stored_stories.wish(database, kind, article, other, datetime.now(UTC))
-            with ExitStack() as stack:
-                try:
-                    stack.enter_context(runtime.locked(config.state))
-                except StateError:
-                    click.echo("noted; the running daemon does it within a second or two")
-                    return
-                click.echo(f"done; {counted(runtime.fulfil(config, database), 'file')} changed")
-
-
 def _announce_worker(config: "Config") -> None:
     """Say what is worked on, where nothing is served."""
     sources, topics = counted(len(config.sources), "source"), counted(len(config.topics), "topic")
@@ -370,117 +301,5 @@ def _announce(config: "Config") -> None:
             click.echo(f"  watching {source.watched()}")
 
 
-@main.command("import")
-@click.argument("places", metavar="FILE|URL...", nargs=-1, required=True)
-@click.option(
-    "--from",
-    "reader",
-    type=click.Choice(["opml", "freshrss", "miniflux", "newsboat"]),
-    default="opml",
-    show_default=True,
-    help="Who wrote it: filters of other readers become topics.",
-)
-@click.option("--check", "only_living", is_flag=True, help="Look at each feed first; leave out those that do not work.")
-@click.option("--dry-run", is_flag=True, help="Show what would be added; change nothing.")
-@click.pass_obj
-def import_(directory: Path | None, places: tuple[str, ...], reader: str, only_living: bool, dry_run: bool) -> None:
-    """Add the feeds of a list to sources.yaml, its folders as labels, and filters of other readers to topics.yaml.
-
-    Feeds and topics that are there already are left as they are. What has no counterpart is listed with its place and
-    the reason. Examples: aggregator import subscriptions.opml; aggregator import --from newsboat urls config
-    """
-    with failing_well():
-        import asyncio
-
-        from aggregator import config as configuration
-        from aggregator import subscriptions
-        from aggregator.errors import AppendError
-        from aggregator.fetch import Fetcher
-        from aggregator.moving.moved import Moved
-
-        config = configuration.load(configuration.find(directory))
-
-        async def prepare() -> tuple[Moved, subscriptions.Plan]:
-            async with Fetcher(config.settings.fetch) as fetcher:
-                moved = await subscriptions.read(places, reader, fetcher)
-                plan = subscriptions.plan(moved.feeds, config.sources.keys())
-                if not only_living:
-                    return moved, plan
-                with progress(len(plan.add), lambda feed: None) as (done, _):
-                    return moved, await subscriptions.without_dead(plan, fetcher, done)
-
-        moved, plan = asyncio.run(prepare())
-        topics, left_out = subscriptions.topics_of(moved, plan, config)
-        for line in (*subscriptions.report(plan), *subscriptions.report_left_out(left_out)):
-            click.echo(line, err=True)
-        found = counted(len(plan.add), "feed") + (f" and {counted(len(topics), 'topic')}" if topics else "")
-        as_text = subscriptions.yaml_text(plan.add) + "".join(f"\n{text}" for _, text in topics)
-        if dry_run or not (plan.add or topics):
-            click.echo(as_text, nl=False)
-            click.echo(f"{found} would be added" if plan.add or topics else "nothing to add", err=True)
-            return
-        try:
-            paths = subscriptions.add(config.directory, plan.add, [text for _, text in topics])
-        except AppendError:
-            click.echo(as_text, nl=False)
-            raise
-        click.echo(
-            f"{found} added to {' and '.join(map(str, paths))}; a running daemon takes them over by itself, or, with"
-            " `reload: signal`, on SIGHUP"
-        )
-
-
-@main.command()
-@click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Instead of stdout.")
-@click.pass_obj
-def export(directory: Path | None, output: Path | None) -> None:
-    """Write all feeds that are read as an OPML list; labels become folders. Headers and passwords are left out.
-
-    Example: aggregator export --output subscriptions.opml
-    """
-    with failing_well():
-        from aggregator import config as configuration
-        from aggregator import subscriptions
-
-        data = subscriptions.exported(configuration.load(configuration.find(directory)))
-        if output is None:
-            click.echo(data, nl=False)
-            return
-        try:
-            output.write_bytes(data)
-        except OSError as error:
-            raise AggregatorError(f"{output}: cannot be written: {error.strerror}") from error
-
-
-@main.command()
-@click.argument("url")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.pass_obj
-def discover(directory: Path | None, url: str, as_json: bool) -> None:
-    """Find the feeds of a site: those its page names, and those at the usual paths.
-
-    Example: aggregator discover https://example.org/
-    """
-    with failing_well():
-        import asyncio
-
-        from aggregator import config as configuration
-        from aggregator import discover as discovering
-        from aggregator.fetch import Fetcher
-
-        config = configuration.load(configuration.find(directory))
-
-        async def look() -> discovering.Discovery:
-            async with Fetcher(config.settings.fetch) as fetcher:
-                return await discovering.discover(url, fetcher)
-
-        found = asyncio.run(look())
-        if as_json:
-            click.echo(json.dumps(discovering.facts(found), indent=1, ensure_ascii=False))
-        else:
-            discovering.show(found)
-        if not found.feeds:
-            sys.exit(1)
-
-
-main.add_command(db)
+for command in (topics, config, token, stories, import_, export, discover, db):
+    main.add_command(command)

@@ -9,7 +9,7 @@ from aggregator import origins, registry, tagging
 from aggregator.agencies import Agencies
 from aggregator.config import Settings, Topic
 from aggregator.models import Attribution, Category, Feed, Item, Tag, Withdrawn
-from aggregator.store.topics import StoredCopy, StoredStory
+from aggregator.store.contents import StoredCopy, StoredStory
 from aggregator.urls import written
 from aggregator.words import digest, folded
 

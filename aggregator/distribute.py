@@ -8,8 +8,10 @@ import asyncio
 import hashlib
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from aggregator import editions, hub, registry
@@ -42,7 +44,8 @@ class Topic:
     media_type: str
 
 
-def topics(config: Config) -> dict[str, Topic]:
+@lru_cache(maxsize=1)
+def topics(config: Config) -> Mapping[str, Topic]:
     """Those that may be subscribed to, by their address: all editions that are not private."""
     found = {}
     for edition in editions.of(config).values():
@@ -67,7 +70,6 @@ class Distributor:
         self._pipeline = pipeline
         self._fetcher = fetcher
         self._callbacks = callbacks
-        self._known: tuple[Config | None, dict[str, Topic]] = None, {}  # topics, of that configuration
         self._waiting: dict[str, tuple[str, asyncio.Task[None]]] = {}  # by request: its site, and what sees to it
         self._asking = asyncio.Semaphore(AT_A_TIME)
         self._forgotten_at: datetime | None = None
@@ -77,11 +79,8 @@ class Distributor:
         return self._pipeline.config.settings.websub.hub == "own"
 
     @property
-    def topics(self) -> dict[str, Topic]:
-        config = self._pipeline.config
-        if config is not self._known[0]:
-            self._known = config, topics(config)
-        return self._known[1]
+    def topics(self) -> Mapping[str, Topic]:
+        return topics(self._pipeline.config)
 
     def take(self, request: hub.Wanted) -> bool:
         """See to a request, by and by; False if too many wait already. The same one again waits once."""
@@ -97,7 +96,7 @@ class Distributor:
         task.add_done_callback(lambda ended: self._waiting.pop(key, None))
         return True
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Drop what waits: who has asked will ask again."""
         tasks = [task for _, task in self._waiting.values()]
         for task in tasks:

@@ -5,9 +5,9 @@ of its public topics once each; the feed of everything. All that an edition has 
 files, its addresses. A label is as public as its topics: where all of them are private, it has no edition.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
@@ -73,18 +73,11 @@ class Edition:
         return self.lang, str(self.min_score or "")
 
 
-def of(config: Config) -> dict[str, Edition]:
+@lru_cache(maxsize=1)
+def of(config: Config) -> Mapping[str, Edition]:
     """All editions by name: those of each topic in the order of the file, then labels, then everything."""
     found = [edition for slug, topic in config.topics.items() for edition in of_topic(slug, topic)]
     return {edition.name: edition for edition in (*found, *labels(config), *everything(config))}
-
-
-def named(name: str, config: Config) -> Edition | None:
-    """The edition of that name, if there is one."""
-    slug = name.partition(_JOINT)[0]
-    topic = config.topics.get(slug)
-    among = of_topic(slug, topic) if topic else chain(labels(config), everything(config))
-    return next((edition for edition in among if edition.name == name), None)
 
 
 def of_topic(slug: str, topic: Topic) -> Iterator[Edition]:
@@ -123,17 +116,19 @@ def published_with(slug: str, topic: Topic) -> list[str]:
 
 def labels(config: Config) -> Iterator[Edition]:
     """The feeds of labels, in the order in which public topics name them."""
-    public = {slug: topic for slug, topic in config.topics.items() if not topic.private}
-    for label in dict.fromkeys(label for topic in public.values() for label in topic.labels):
-        slugs = tuple(slug for slug, topic in public.items() if label in topic.labels)
+    by_label: dict[str, dict[str, Topic]] = {}
+    for slug, topic in config.topics.items():
+        for label in topic.labels if not topic.private else ():
+            by_label.setdefault(label, {})[slug] = topic
+    for label, topics in by_label.items():
         yield Edition(
             name=f"{_LABEL}{label}",
             id=f"label/{label}",
             title=label,
-            description=f"All of: {', '.join(public[slug].title for slug in slugs)}",
-            limit=max(public[slug].limit for slug in slugs),
+            description=f"All of: {', '.join(topic.title for topic in topics.values())}",
+            limit=max(topic.limit for topic in topics.values()),
             page=f"#{_LABEL_ID}{label}",
-            topics=slugs,
+            topics=tuple(topics),
         )
 
 

@@ -25,8 +25,8 @@ from aggregator.registry import sources
 from aggregator.sniff import describe, media_type
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import memberships as stored_memberships
 from aggregator.store import relations as stored_relations
-from aggregator.store import topics as stored_topics
 
 STANDARD_INPUT = "-"
 MAX_INPUT = 50_000_000  # bytes of it
@@ -112,7 +112,7 @@ def traces(
             story = copies[0].story or found.key
             related = stored_relations.of(database, [story], stored_relations.MOST)[story]
             judgement = judge.explain(found, slugs)
-            hidden, bundled = stored_topics.hiding(database, story), stored_topics.bundling(database, story)
+            hidden, bundled = stored_memberships.hiding(database, story), stored_memberships.bundling(database, story)
             yield Trace(f"stored, from {found.source}", found, copies, judgement, credit, related, hidden, bundled)
 
 

@@ -10,7 +10,8 @@ from aggregator.judge import Judge
 from aggregator.models import Verdict
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
-from aggregator.store import topics as stored_topics
+from aggregator.store import contents as stored_contents
+from aggregator.store import memberships as stored_memberships
 from aggregator.terminal import plain
 
 WEEKS = 8
@@ -47,9 +48,9 @@ def statistics(
     database: Database, judge: Judge, now: datetime, progress: Callable[[int], None] = lambda count: None
 ) -> dict[str, TopicStatistics]:
     """Of each topic. `progress` is told on how many stories rules have been tried."""
-    counts = stored_topics.counts(database)
-    dates = stored_topics.dates(database, now - WEEKS * timedelta(days=7))
-    keys = stored_topics.latest(database, sample_size(len(judge.topics)))
+    counts = stored_memberships.counts(database)
+    dates = stored_memberships.dates(database, now - WEEKS * timedelta(days=7))
+    keys = stored_contents.latest(database, sample_size(len(judge.topics)))
     held: dict[str, Counter[tuple[str, str]]] = {slug: Counter() for slug in judge.topics}
     asked: dict[str, Counter[tuple[str, str]]] = {slug: Counter() for slug in judge.topics}
     tried = 0

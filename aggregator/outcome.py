@@ -52,6 +52,7 @@ Readings = Sequence[tuple[Document, Reading | DocumentError]]  # of the document
 class _Read:
     """All readings of a visit together."""
 
+    found: Found
     articles: list[Article]
     rejected: list[Rejected]
     state: SourceState
@@ -59,6 +60,17 @@ class _Read:
     dropped: int
     reasons: dict[str, str]  # by the identity of each document that could not be used
     present: tuple[bytes, ...]  # hashes of the guids of entries that were not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The articles of a visit under the keys by which they are stored."""
+
+    articles: list[Article]
+    known: Mapping[str, Known]
+    buried: int  # so many are left out: retention has taken them away. Still carried, they are nothing new
+    fresh: tuple[Article, ...]  # those that are not stored as they are
+    new: list[Article]  # those of them of which nothing is stored
 
 
 class Outcomes:
@@ -82,59 +94,22 @@ class Outcomes:
 
         `present` are hashes of guids of entries that the source has beside what was read, where a part of it was sent.
         """
-        read = _together(found, readings)
-        articles = self._without_furniture(source, read.articles)
-        named = {identity.stored_guid(document.identity) for document in found.documents if document.identity}
-        found_keys = {article.key for article in articles}
-        articles, known, left_out = self._recognised(source, articles, (*read.present, *present), named, now)
-        fresh = dedup.news(articles, known)
-        folded = folding.fold(self._database, fresh, source, self._config)
-        stories = folded.stories
-        tags, memberships = self._judge(fresh, stories)
-        new = [article for article in fresh if article.key not in known]
-        visit = Visit(
-            source=source.key,
-            started_at=now,
-            outcome="news" if any(_is_news(article, known.get(article.key)) for article in fresh) else "unchanged",
-            milliseconds=0,
-            status=found.status,
-            byte_count=found.byte_count,
-            new=len(new),
-            updated=len(fresh) - len(new),
-            known=len(articles) - len(fresh) + len(read.present) + left_out,
-            skipped=read.skipped,
-            folded=_folded(new, stories),
-            rekeyed=len({article.key for article in articles} - found_keys),
-            url=found.url,
-            error="; ".join(filter(None, (_summary(read.rejected), _flooded(read.dropped) if new else None))) or None,
-        )
-        rhythm = schedule.learned(
-            read.state.rhythm,
-            now,
-            lease.due_at,
-            after_success=lease.failures == 0,
-            news=[article.published_at for article in new],
-        )
-        missed = bool(new) and not (known or read.present) and lease.state.succeeded_at is not None
-        state = replace(
-            read.state,
-            # To be looked at again next time.
-            body_hash=None if read.rejected else read.state.body_hash,
-            packed_hash=None if read.rejected else read.state.packed_hash,
-            rhythm=rhythm,
-            succeeded_at=now,
-            failing_since=None,
-        )
-        plan = self._next(source, state, found, now, missed, bool(new))
+        read = self._read(source, found, readings)
+        seen = self._recognised(source, read, present, now)
+        folded = folding.fold(self._database, seen.fresh, source, self._config)
+        tags, memberships = self._judge(seen.fresh, folded.stories)
+        state = _state(lease, read, seen, now)
+        missed = bool(seen.new) and not (seen.known or read.present) and lease.state.succeeded_at is not None
+        plan = self._next(source, state, found, now, new=bool(seen.new), missed=missed)
         memory, forgets = _memory(source, readings)
         outcome = Outcome(
-            visit,
+            _visit(source, read, seen, folded.stories, now),
             state,
             plan.due_at,
-            articles=fresh,
-            stories=stories,
+            articles=seen.fresh,
+            stories=folded.stories,
             sketches=folded.past.sketches,
-            past=folded.past if fresh else None,
+            past=folded.past if seen.fresh else None,
             tags=tags,
             memberships=memberships,
             plan=plan.reason,
@@ -174,51 +149,49 @@ class Outcomes:
         visit = Visit(lease.source, now, "failed", 0, status=status, kind=error.kind, error=legal(str(error)))
         return Outcome(visit, state, plan.due_at, failures, plan=plan.reason, rest_until=now + rest if rest else None)
 
-    def _without_furniture(self, source: Source, articles: list[Article]) -> list[Article]:
-        """The articles without what stands around them: by markers, and in files by what they have in common."""
+    def _read(self, source: Source, found: Found, readings: Readings) -> _Read:
+        """The readings together, their articles without what stands around them: by markers, and in files by what they
+        have in common."""
+        read = _together(found, readings)
         repeated: frozenset[bytes] = frozenset()
-        originals = [article.original for article in articles if article.told and article.original]
+        originals = [article.original for article in read.articles if article.told and article.original]
         if originals:
             repeated = furniture.learned([*originals, *stored_articles.originals(self._database, source.key)])
-        return [furniture.cut(article, self._config.markers, repeated) for article in articles]
+        return replace(
+            read, articles=[furniture.cut(article, self._config.markers, repeated) for article in read.articles]
+        )
 
-    def _recognised(
-        self,
-        source: Source,
-        articles: list[Article],
-        present: Collection[bytes],
-        named: Collection[str],
-        now: datetime,
-    ) -> tuple[list[Article], Mapping[str, Known], int]:
-        """The articles under the keys by which they are stored, what is known of these, and how many are left out:
-        those that retention has taken away. Still carried, they are nothing new.
-
-        `named` are guids that the source itself has given: nothing that they name goes by another one.
-        """
-        known = stored_articles.known(self._database, [article.key for article in articles])
+    def _recognised(self, source: Source, read: _Read, present: Collection[bytes], now: datetime) -> _Seen:
+        """What is new. An article may be stored by another key than its own, where its source has changed its guid."""
+        articles, database = read.articles, self._database
+        known = stored_articles.known(database, [article.key for article in articles])
         strangers = [article for article in articles if article.key not in known]
         if not strangers:
-            return articles, known, 0
-        buried = stored_retention.buried(self._database, source.key, strangers)
+            return _seen(articles, known)
+        buried = stored_retention.buried(database, source.key, strangers)
         if buried:
-            stored_retention.note_carried(self._database, set(buried.values()), now)
+            stored_retention.note_carried(database, set(buried.values()), now)
             articles = [article for article in articles if article.key not in buried]
+        # Nothing that a guid of the source's own names goes by another one.
+        named = {identity.stored_guid(one.identity) for one in read.found.documents if one.identity}
         strangers = [article for article in strangers if article.key not in buried and article.guid not in named]
         if not strangers:
-            return articles, known, len(buried)
+            return _seen(articles, known, len(buried))
+        elsewhere = (*read.present, *present)
         # A feed of one entry, too, may have moved here with all that it has.
-        mass = not (known or present) or identity.is_mass(len(strangers), len(articles) + len(present))
-        kin = stored_articles.kin(self._database, source.key, strangers, recent=mass)
+        mass = not (known or elsewhere) or identity.is_mass(len(strangers), len(articles) + len(elsewhere))
+        kin = stored_articles.kin(database, source.key, strangers, recent=mass)
         ours = [article for article in articles if article.guid in named]
         theirs = [article for article in articles if article.guid not in named]
-        articles = ours + identity.recognised(theirs, known, kin, present=present)
+        articles = ours + identity.recognised(theirs, known, kin, present=elsewhere)
         asked = {article.key for article in strangers}
         others = [article.key for article in articles if article.key not in known and article.key not in asked]
-        return articles, {**known, **stored_articles.known(self._database, others)}, len(buried)
+        return _seen(articles, {**known, **stored_articles.known(database, others)}, len(buried))
 
     def _next(
-        self, source: Source, state: SourceState, found: Found, now: datetime, missed: bool, new: bool
+        self, source: Source, state: SourceState, found: Found, now: datetime, *, new: bool, missed: bool
     ) -> schedule.Plan:
+        """When to come again. `new`: articles were found; `missed`: there may have been others, that are gone."""
         poll = self._config.settings.poll
         if found.left:
             return schedule.Plan(now, "more files than a visit takes are waiting")
@@ -277,6 +250,49 @@ def _is_news(article: Article, before: Known | None) -> bool:
     return before is None or article.updated_at != before.updated_at
 
 
+def _seen(articles: list[Article], known: Mapping[str, Known], buried: int = 0) -> _Seen:
+    fresh = dedup.news(articles, known)
+    return _Seen(articles, known, buried, fresh, [article for article in fresh if article.key not in known])
+
+
+def _visit(source: Source, read: _Read, seen: _Seen, stories: Iterable[Story], now: datetime) -> Visit:
+    fresh, new = seen.fresh, seen.new
+    return Visit(
+        source=source.key,
+        started_at=now,
+        outcome="news" if any(_is_news(article, seen.known.get(article.key)) for article in fresh) else "unchanged",
+        milliseconds=0,
+        status=read.found.status,
+        byte_count=read.found.byte_count,
+        new=len(new),
+        updated=len(fresh) - len(new),
+        known=len(seen.articles) - len(fresh) + len(read.present) + seen.buried,
+        skipped=read.skipped,
+        folded=_folded(new, stories),
+        rekeyed=len({article.key for article in seen.articles} - {article.key for article in read.articles}),
+        url=read.found.url,
+        error="; ".join(filter(None, (_summary(read.rejected), _flooded(read.dropped) if new else None))) or None,
+    )
+
+
+def _state(lease: Lease, read: _Read, seen: _Seen, now: datetime) -> SourceState:
+    """What is known of the source from now on. What was rejected is to be looked at again next time."""
+    return replace(
+        read.state,
+        body_hash=None if read.rejected else read.state.body_hash,
+        packed_hash=None if read.rejected else read.state.packed_hash,
+        rhythm=schedule.learned(
+            read.state.rhythm,
+            now,
+            lease.due_at,
+            after_success=lease.failures == 0,
+            news=[article.published_at for article in seen.new],
+        ),
+        succeeded_at=now,
+        failing_since=None,
+    )
+
+
 def _together(found: Found, readings: Readings) -> _Read:
     articles: list[Article] = []
     rejected = list(found.refused)
@@ -295,6 +311,7 @@ def _together(found: Found, readings: Readings) -> _Read:
         if reading.advice is not None:
             state = replace(state, advice=websub.resolved(reading.advice, document.url))
     return _Read(
+        found,
         articles,
         rejected,
         replace(state, advice=websub.merged(found.advice, state.advice)),

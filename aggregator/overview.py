@@ -14,8 +14,8 @@ from aggregator.config import Config
 from aggregator.show import apart, iso, table
 from aggregator.store import Database, stock
 from aggregator.store import alerts as stored_alerts
+from aggregator.store import memberships as stored_memberships
 from aggregator.store import sources as stored_sources
-from aggregator.store import topics as stored_topics
 from aggregator.terminal import plain
 
 MOST = 100  # sources that are shown one by one, unless all are wanted
@@ -31,7 +31,7 @@ def status(
 ) -> dict[str, Any]:
     """Sources, topics, queues, alerts and totals as plain values; of the sources only the `failing` ones where these
     are wanted, or where not `all_` are and there are very many."""
-    found, counts = stock.taken(database, now), stored_topics.counts(database)
+    found, counts = stock.taken(database, now), stored_memberships.counts(database)
     failing = failing or not (all_ or found.sources <= MOST)
     disk = shutil.disk_usage(config.state) if config.state.exists() else None
     told = [alert for alert in stored_alerts.latest(database, alert_feed.MOST) if alert.resolved_at is None]

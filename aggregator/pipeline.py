@@ -58,9 +58,11 @@ from aggregator.relating import Relating
 from aggregator.retag import Progress
 from aggregator.sharing import Shared
 from aggregator.store import Database
+from aggregator.store import claims as stored_claims
 from aggregator.store import editions as stored_editions
 from aggregator.store import files as stored_files
 from aggregator.store import memories as stored_memories
+from aggregator.store import settings as stored_settings
 from aggregator.store import sources as stored_sources
 from aggregator.store import stories as stored_stories
 from aggregator.store import subscriptions as stored_subscriptions
@@ -160,10 +162,10 @@ class Pipeline:
         outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
         steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
         link_rules = retag.link_rules(self.config.links)
-        if stored_topics.is_outdated(self.database, "links", link_rules):
-            stored_topics.forget(self.database, ["links"])
+        if stored_settings.is_outdated(self.database, "links", link_rules):
+            stored_settings.forget(self.database, ["links"])
             retag.compare_all(self.database, self.config.links, progress)
-            stored_topics.note(self.database, "links", link_rules)
+            stored_settings.note(self.database, "links", link_rules)
         settings = self.config.settings
         shown = [settings.base_url, settings.tag_authority, *settings.hubs, settings.timezone, settings.digest_at]
         shown += [repr(self.config.topics), repr(settings.everything)]
@@ -200,17 +202,17 @@ class Pipeline:
 
     def _folded_again(self) -> retag.Steps:
         """What `retag` asks for beside what newer rules do: copies and relations of late are looked for anew."""
-        if stored_topics.is_outdated(self.database, "folds", ""):
+        if stored_settings.is_outdated(self.database, "folds", ""):
             return
         regroup.fold_recent(self.database, self.judge, self._clock())
         self._relating.forget(self._clock())
-        stored_topics.note(self.database, "folds", "done")
+        stored_settings.note(self.database, "folds", "done")
         yield 0, 0
 
     def retag(self, progress: Progress) -> int:
         """Prepare, and apply all rules though they have not changed; the number of articles that are cut in another
         way. If that is broken off, the next start does it."""
-        stored_topics.forget(self.database, ["rules", "furniture", "folds"])
+        stored_settings.forget(self.database, ["rules", "furniture", "folds"])
         self.prepare()
         changed = 0
         while step := self.catch_up():
@@ -273,7 +275,7 @@ class Pipeline:
         """One visit, from source to store. A failure is recorded at the source; None when lease or source was lost."""
         source = self.config.sources.get(lease.source)
         if source is None:
-            await self.in_executor(lambda: stored_sources.release(self.database, [lease]))
+            await self.in_executor(lambda: stored_claims.release(self.database, [lease]))
             return None  # it left the configuration after it was claimed
         started, clock = self._clock(), time.monotonic()
         try:
@@ -323,7 +325,7 @@ class Pipeline:
     ) -> bool:
         understood = False
         if source is not None and readings:
-            lease = stored_sources.claim_one(self.database, source.key, now, lease=LEASE)
+            lease = stored_claims.claim_one(self.database, source.key, now, lease=LEASE)
             if lease is None:
                 return False
             try:
@@ -332,7 +334,7 @@ class Pipeline:
             except LeaseLost:
                 return False
             except Exception as error:
-                stored_sources.release(self.database, [lease])
+                stored_claims.release(self.database, [lease])
                 if isinstance(error, StateError):
                     raise
                 bug(source, error)
@@ -354,7 +356,7 @@ class Pipeline:
         present = [guid for _, guid in memory.entries] if memory else []
         outcome, rejected = self._outcomes.reached(source, lease, found, readings, now, present)
         if rejected or not (outcome.visit.new or outcome.visit.updated or outcome.visit.known):
-            stored_sources.release(self.database, [lease])
+            stored_claims.release(self.database, [lease])
             return False
         state = replace(lease.state, rhythm=outcome.state.rhythm)
         if outcome.visit.updated:

@@ -11,7 +11,7 @@ from aggregator.models import Article, Membership, Story
 from aggregator.plurals import counted
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
-from aggregator.store import topics as stored_topics
+from aggregator.store import memberships as stored_memberships
 from aggregator.terminal import plain
 
 BATCH = 200  # stories
@@ -48,7 +48,7 @@ def diff(database: Database, judge: Judge, since: datetime, progress: Callable[[
     while batch := stored_articles.stories(database, after=last, limit=BATCH, since=since):
         stories = [dedup.story(name, copies) for name, copies in batch.items()]
         leads = stored_articles.by_keys(database, [story.lead for story in stories])
-        known = stored_topics.memberships_of(database, batch.keys())
+        known = stored_memberships.of(database, batch.keys())
         for story in stories:
             _compare(found, story, leads[story.lead], known[story.id], judge)
         last = stories[-1].id

@@ -14,14 +14,17 @@ from aggregator.errors import ConfigError
 from aggregator.models import Feed, Subscriber
 from aggregator.opml import Outline
 from aggregator.store import Database
+from aggregator.store import contents as stored_contents
 from aggregator.store import pages as stored_pages
+from aggregator.store import settings as stored_settings
 from aggregator.store import subscribers as stored_subscribers
 from aggregator.store import told as stored_told
 from aggregator.store import topics as stored_topics
 from aggregator.store import withdrawals as stored_withdrawals
+from aggregator.store.contents import StoredStory
 from aggregator.store.pages import Page
 from aggregator.store.told import Entered
-from aggregator.store.topics import DirtyTopic, StoredStory
+from aggregator.store.topics import DirtyTopic
 from aggregator.words import digest
 
 WITHDRAWN = timedelta(days=14)  # so long a feed says what was withdrawn from it
@@ -34,7 +37,7 @@ def check_authority(config: Config, database: Database) -> None:
     """Refuse another `tag_authority` than that by which feeds were named before: readers would take each for a new one.
     Raises ConfigError, StateError."""
     settings = config.settings
-    known = stored_topics.noted(database, "tag_authority")
+    known = stored_settings.noted(database, "tag_authority")
     if known not in (None, settings.tag_authority, settings.former_tag_authority):
         file = yamlfile.load(config.directory / "aggregator.yaml")
         message = (
@@ -44,7 +47,7 @@ def check_authority(config: Config, database: Database) -> None:
         )
         raise ConfigError([file.problem(("tag_authority",), message)])
     if known != settings.tag_authority:
-        stored_topics.note(database, "tag_authority", settings.tag_authority)
+        stored_settings.note(database, "tag_authority", settings.tag_authority)
 
 
 def publish_list(config: Config) -> bool:
@@ -116,7 +119,7 @@ def _shown(
 ) -> bundles.Shown:
     """What the feed of a topic has room for. `untold`: private topics of which nothing is to be named."""
     since, per_event = now - topic.horizon, topic.one_per_event
-    found = stored_topics.stories_in(
+    found = stored_contents.stories_in(
         database,
         slug,
         since=since,
@@ -167,7 +170,7 @@ def _publish_page(page: Page, dirty: DirtyTopic, config: Config, database: Datab
     """Write a page of the archive, or take it away if there is nothing on it any more."""
     slug, base_url, topic = dirty.slug, config.settings.base_url, config.topics[dirty.slug]
     per_event, related, untold = topic.one_per_event, _most_related(topic), config.untold(private=topic.private)
-    stories = stored_topics.stories_on(
+    stories = stored_contents.stories_on(
         database, slug, page.number, one_per_event=per_event, related=related, private=untold
     )
     some = stored_told.bundles_on(database, slug, page.number, one_per_event=per_event)
@@ -211,7 +214,7 @@ def pinned(stories: Collection[StoredStory], config: Config, database: Database)
     item_ids = {story.id: story.item_id for story in stories if story.item_id}
     authority = config.settings.tag_authority
     unpinned = {story.id: compose.item_id(authority, story.copies) for story in stories if story.id not in item_ids}
-    return item_ids | stored_topics.pin(database, unpinned) if unpinned else item_ids
+    return item_ids | stored_contents.pin(database, unpinned) if unpinned else item_ids
 
 
 def tell(urls: Collection[str], config: Config, database: Database, now: datetime) -> None:

@@ -20,8 +20,10 @@ from aggregator.models import Article
 from aggregator.plurals import counted
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import judgements as stored_judgements
+from aggregator.store import memberships as stored_memberships
+from aggregator.store import settings as stored_settings
 from aggregator.store import topics as stored_topics
-from aggregator.store import visits as stored_visits
 from aggregator.words import digest
 
 BATCH = 50  # articles, or stories, in one transaction: others wait for a fraction of a second
@@ -41,12 +43,12 @@ def steps(database: Database, judge: Judge, config: Config, now: datetime, *, is
     flood a feed: see `backfill` of topics.
     """
     rules, voices = digest([__version__, repr(config.markers)]), voice_rules(config.agencies, config.links)
-    is_cut = not stored_topics.is_outdated(database, "furniture", rules)
-    is_heard = is_cut and not stored_topics.is_outdated(database, "voices", voices)
+    is_cut = not stored_settings.is_outdated(database, "furniture", rules)
+    is_heard = is_cut and not stored_settings.is_outdated(database, "voices", voices)
     done = {"furniture": is_cut, "voices": is_heard, "rules": is_judged and is_heard}
     outdated = {name for name, is_done in done.items() if not is_done}
     if outdated:
-        stored_topics.forget(database, outdated)
+        stored_settings.forget(database, outdated)
     return _steps(database, judge, config, now, outdated, {"furniture": rules, "voices": voices})
 
 
@@ -61,7 +63,7 @@ def _steps(
         yield from judge_all(database, judge, now)
         new = stored_topics.unfilled(database)
         most = {slug: topic.limit if slug in new else topic.backfill for slug, topic in config.topics.items()}
-        for slug, count in stored_topics.settle(database, most).items():
+        for slug, count in stored_memberships.settle(database, most).items():
             log.info("%s: now in the feed: %s", slug, counted(count, "older story", "older stories"))
         stored_topics.note_rules(database, judge.rules_hash, **rules)
 
@@ -81,7 +83,7 @@ def cut_all(database: Database, markers: Markers) -> Steps:
         found = _of_each(batch, shortened)
         pairs = [(found[before.key], before) for before in batch if before.key in found]
         others = [(article, before) for article, before in pairs if article != before]
-        stored_visits.save_cuts(database, others)
+        stored_judgements.save_cuts(database, others)
         last = batch[-1].key
         yield len(batch), len(others)
 
@@ -96,7 +98,7 @@ def hear_all(database: Database, agencies: Agencies, rules: Rules) -> Steps:
     """Ask of all articles anew who speaks in them. Stories have to be judged after that."""
     last = ""
     while batch := stored_articles.walked(database, after=last, limit=BATCH):
-        stored_visits.save_voices(database, _of_each(batch, lambda one: origins.spoken(one, agencies, rules)))
+        stored_judgements.save_voices(database, _of_each(batch, lambda one: origins.spoken(one, agencies, rules)))
         last = batch[-1].key
         yield 0, 0
 
@@ -111,7 +113,7 @@ def compare_all(database: Database, rules: Rules, progress: Progress) -> None:
     last = ""
     while batch := stored_articles.links(database, after=last, limit=5 * BATCH):
         found = {key: (dedup.compared(link, rules), before) for key, link, before in batch}
-        stored_visits.save_links(database, {key: page for key, (page, before) in found.items() if page != before})
+        stored_judgements.save_links(database, {key: page for key, (page, before) in found.items() if page != before})
         last = batch[-1][0]
         progress(0)  # nobody counts these
 
@@ -123,7 +125,7 @@ def judge_all(database: Database, judge: Judge, now: datetime) -> Steps:
     while batch := stored_articles.newest_stories(database, last, BATCH):
         stories = [dedup.story(name, copies) for (_, name), copies in batch]
         judgements = _judgements(database, judge, [story.lead for story in stories])
-        stored_visits.save_judgement(
+        stored_judgements.save(
             database,
             {key: judgement.all_tags for key, judgement in judgements.items()},
             {story.id: judgements[story.lead].memberships(story) for story in stories if story.lead in judgements},
@@ -136,7 +138,7 @@ def judge_all(database: Database, judge: Judge, now: datetime) -> Steps:
         for start in range(0, len(others), BATCH):
             judgements = _judgements(database, judge, others[start : start + BATCH])
             tags = {key: judgement.all_tags for key, judgement in judgements.items()}
-            stored_visits.save_judgement(database, tags, {}, {}, now)
+            stored_judgements.save(database, tags, {}, {}, now)
             yield 0, 0
 
 

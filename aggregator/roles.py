@@ -9,9 +9,10 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
+from aggregator.errors import StateError
 from aggregator.pipeline import Pipeline
 from aggregator.store import duties
 
@@ -41,8 +42,10 @@ def chosen(text: str, *, is_sqlite: bool) -> frozenset[str]:
 class Duties:
     """The duties of this process."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, complain: Callable[[str, StateError | OSError], None]) -> None:
+        """`complain` says what is not done, and why."""
         self._pipeline = pipeline
+        self._complain = complain
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._asked: dict[str, tuple[float, bool]] = {}  # when, monotonic, and what the answer was
 
@@ -59,6 +62,14 @@ class Duties:
         )
         self._asked[name] = now, answer
         return answer
+
+    async def do(self, name: str, work: Callable[[], Awaitable[object]], *, failing: str) -> None:
+        """Do some of a duty, if it is this process's. Where it fails, that is told with `failing`."""
+        try:
+            if await self.has(name):
+                await work()
+        except (StateError, OSError) as error:
+            self._complain(failing, error)
 
     def leave(self) -> None:
         """Let another process go on at once. Raises StateError."""

@@ -1,13 +1,13 @@
-"""What a command needs to work on a state directory: the lock, the store, the pipeline, and the way through a visit."""
+"""What commands do on a state directory: the lock, the store, one round of visits."""
 
 import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,23 +15,22 @@ from aggregator.config import Config
 from aggregator.errors import ConfigError, StateError
 from aggregator.fetch import Fetcher
 from aggregator.housekeeping import keep_house
-from aggregator.models import Lease, Visit
+from aggregator.models import Visit
 from aggregator.pipeline import LEASE, Pipeline, Taken, utc_now
 from aggregator.readers import Readers
 from aggregator.retag import Progress
 from aggregator.store import Database, ahead
 from aggregator.store import articles as stored_articles
+from aggregator.store import claims as stored_claims
 from aggregator.store import sources as stored_sources
+from aggregator.store.sources import SourceStatus
+from aggregator.visiting import Visits
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.5  # between two looks for due sources
+LOOK_SECONDS = 0.5  # between two looks of `once` for due sources
 ONCE_ROUNDS = 5  # more visits of a folder by `once` while files in it are still being written
 PATIENCE = timedelta(seconds=5)  # of `once` with such files, and with hosts that must not be visited again at once
-PROBE_SECONDS = 10.0  # between two tries while our own network is down
-UNSTORED_SECONDS = 5.0  # until a visit is tried again that could not be stored
-SLOW_SECONDS = 5.0  # a visit that takes longer counts as slow
-SLOW_FACTOR = 4  # so many times the configured number may be under way when most of them are slow
 
 
 @contextmanager
@@ -72,123 +71,6 @@ def executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="work")
 
 
-class Visits:
-    """The visits under way: so many at a time, and so many of one host."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        fetcher: Fetcher,
-        done: Callable[[Visit | None], None] | None = None,
-        absent: Callable[[], Collection[str]] = lambda: (),
-    ) -> None:
-        """`done` is told of each visit that has ended; `absent` are sources for other workers."""
-        self._pipeline = pipeline
-        self._absent = absent
-        self._fetcher = fetcher
-        self._done = done or (lambda visit: None)
-        self._running: dict[asyncio.Task[None], tuple[Lease, float]] = {}
-        self._ended = False
-        self._begun = 0.0  # when the last claim was made
-        self._claiming = asyncio.Lock()
-        self._unstored: list[tuple[Lease, float]] = []  # what could not be stored, and when that was
-
-    @property
-    def under_way(self) -> int:
-        """How many visits go on at this moment."""
-        return len(self._running)
-
-    async def start_due(self, due_by: datetime | None = None) -> int:
-        """Begin visits of sources that are due, or were by then, as many as there is room for; the number begun."""
-        async with self._claiming:
-            return await self._start_due(due_by)
-
-    async def _start_due(self, due_by: datetime | None) -> int:
-        await self._give_back()
-        room = self._room()
-        if room <= 0 or self._ended:
-            return 0
-        poll = self._pipeline.config.settings.poll
-        leases = await self._pipeline.in_executor(
-            lambda: stored_sources.claim(
-                self._pipeline.database,
-                utc_now(),
-                limit=room,
-                lease=LEASE,
-                per_host=poll.per_host,
-                spacing=poll.spacing,
-                due_by=due_by,
-                without=self._absent(),
-            )
-        )
-        self._begun = asyncio.get_running_loop().time()
-        if self._ended:  # while the claim was made
-            stored_sources.release(self._pipeline.database, leases)
-            return 0
-        for lease in leases:
-            self._start(lease)
-        return len(leases)
-
-    def _start(self, lease: Lease) -> None:
-        """Begin a visit, when the one before has ended; none where that has outlived its lease: on a network mount that
-        has gone it hangs, and the next one would, too, with a thread each."""
-        before = next(((task, old) for task, (old, _) in self._running.items() if old.source == lease.source), None)
-        if before and before[1].until <= utc_now():
-            log.warning("%s: the visit before is under way still: is the machine it comes from there?", lease.source)
-            return
-        task = asyncio.create_task(self._visit(lease, after=before and before[0]))
-        self._running[task] = lease, asyncio.get_running_loop().time()
-        task.add_done_callback(lambda ended: self._running.pop(ended, None))
-
-    async def some_ended(self, seconds: float) -> bool:
-        """Wait until a visit has ended, or for so long; whether any are under way still."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return bool(self._running)
-
-    async def break_off(self) -> list[Lease]:
-        """Stop fetching for good; what is being stored is finished by the executor. The claims that were held."""
-        self._ended = True
-        leases = [lease for lease, _ in (*self._running.values(), *self._unstored)]
-        tasks = list(self._running)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return leases
-
-    def _room(self) -> int:
-        """A visit that takes long gives its place to another one: slow servers must not hold up the others.
-
-        While our own network is down, one visit at a time finds out whether it is back.
-        """
-        concurrency = self._pipeline.config.settings.poll.concurrency
-        now = asyncio.get_running_loop().time()
-        if self._pipeline.outage.is_on:
-            return 0 if self._running or now - self._begun < PROBE_SECONDS else 1
-        quick = sum(now - begun < SLOW_SECONDS for _, begun in self._running.values())
-        return min(concurrency - quick, concurrency * SLOW_FACTOR - len(self._running))
-
-    async def _give_back(self) -> None:
-        """Let go of sources whose visits could not be stored a while ago: the database may work again."""
-        long_ago = asyncio.get_running_loop().time() - UNSTORED_SECONDS
-        ready = [lease for lease, failed in self._unstored if failed < long_ago]
-        if ready:
-            await self._pipeline.in_executor(lambda: stored_sources.release(self._pipeline.database, ready))
-            self._unstored = [(lease, failed) for lease, failed in self._unstored if failed >= long_ago]
-
-    async def _visit(self, lease: Lease, after: asyncio.Task[None] | None) -> None:
-        """Make a visit, `after` another of the same source that is stored already and about to end."""
-        if after:
-            await asyncio.wait([after])
-        try:
-            self._done(await self._pipeline.ingest(lease, self._fetcher))
-        except StateError as error:
-            self._unstored.append((lease, asyncio.get_running_loop().time()))
-            log.error("visit of %s not stored, it is tried again in a while: %s", lease.source, error)
-        except Exception:  # whatever it is, the other visits go on
-            log.exception("visit of %s failed, it is tried again when its lease ends", lease.source)
-
-
 async def once(
     config: Config,
     database: Database,
@@ -205,39 +87,20 @@ async def once(
     with executor() as pool, Readers(config.settings.parse) as readers:
         lists_changed = asyncio.Event()
         pipeline = Pipeline(config, database, pool, readers, reload=lists_changed.set, taken=taken)
-        pipeline.prepare()
-        while pipeline.catch_up():
-            pass
-        pipeline.fulfil()
+        _bring_up(pipeline)
         if database.is_sqlite:
-            stored_sources.release_all(database)
+            stored_claims.release_all(database)
         ahead.put_right(database, utc_now())
         stored_sources.make_due(database, utc_now())
         async with Fetcher(config.settings.fetch) as fetcher:
+            one_round = _Round(pipeline, fetcher, done)
             if reload:
-                await _visit_lists(pipeline, fetcher, done)
-            if reload and lists_changed.is_set():
-                await _adopt(pipeline, reload)
-            visits = Visits(pipeline, fetcher, done)
-            patience = max(PATIENCE, config.settings.poll.spacing)
-            began = last_begun = utc_now()
-            left = len(pipeline.config.sources)  # each is visited once, whatever becomes of its claim
-            while left > 0:
-                begun = 0 if pipeline.outage.is_on else await visits.start_due(due_by=began)
-                left -= begun
-                if await visits.some_ended(seconds=TICK_SECONDS) or begun:
-                    last_begun = utc_now()
-                    continue
-                next_at = stored_sources.next_visit_at(database, began)
-                if next_at is None or next_at - last_begun > patience or utc_now() - last_begun > patience:
-                    break
-                if pipeline.outage.is_on:
-                    break
-                await asyncio.sleep(max((next_at - utc_now()).total_seconds(), 0.05))
-            while await visits.some_ended(seconds=TICK_SECONDS):
-                pass
-            await _visit_unsettled(pipeline, fetcher, done)
-            _report_left_out(database)
+                await one_round.visit_lists()
+                if lists_changed.is_set():
+                    await _adopt(pipeline, reload)
+            await one_round.visit_all()
+            await one_round.visit_unsettled()
+        _report_left_out(database)
         await keep_house(pipeline)
         return pipeline.publish()
 
@@ -258,58 +121,88 @@ def fulfil(config: Config, database: Database) -> int:
     """Do what people wish of stories, and publish; the number of changed files."""
     with executor() as pool, Readers(config.settings.parse) as readers:
         pipeline = Pipeline(config, database, pool, readers)
-        pipeline.prepare()
-        while pipeline.catch_up():
-            pass
-        pipeline.fulfil()
+        _bring_up(pipeline)
         return pipeline.publish()
 
 
-async def _visit_lists(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:
-    """Visit the lists of sources, one after the other on each host."""
-    by_host: dict[str, list[str]] = {}
-    for key, source in pipeline.config.sources.items():
-        if source.IS_LIST:
-            by_host.setdefault(source.host or key, []).append(key)
-
-    async def visit(keys: list[str]) -> None:
-        for key in keys:
-            lease = await pipeline.in_executor(
-                partial(stored_sources.claim_one, pipeline.database, key, utc_now(), lease=LEASE, politely=True)
-            )
-            if lease:
-                done(await pipeline.ingest(lease, fetcher))
-
-    await asyncio.gather(*(visit(keys) for keys in by_host.values()))
+def _bring_up(pipeline: Pipeline) -> None:
+    """Apply changed rules to all that is stored, and what people wish of stories."""
+    pipeline.prepare()
+    while pipeline.catch_up():
+        pass
+    pipeline.fulfil()
 
 
-async def _visit_unsettled(pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:
-    """Visit places on this machine again: those with more files than a visit takes, until all are taken; those in which
-    something was still being written, but not for ever."""
-    rounds = 0
-    while rounds < ONCE_ROUNDS:
-        soon = [
-            status
-            for status in stored_sources.statuses(pipeline.database)
-            if status.id in pipeline.config.sources
-            and pipeline.config.sources[status.id].host is None
-            and status.due_at - utc_now() <= PATIENCE
-        ]
-        if not soon:
-            return
-        ready = [status for status in soon if status.due_at <= utc_now()]
-        if not ready:
-            await asyncio.sleep(max((max(status.due_at for status in soon) - utc_now()).total_seconds(), 0))
-        visits = [await _visit_now(pipeline, fetcher, status.id) for status in ready or soon]
-        for visit in visits:
-            done(visit)
-        if not ready or not any(visits):
-            rounds += 1
+class _Round:
+    """One round of visits, of which `done` is told."""
 
+    def __init__(self, pipeline: Pipeline, fetcher: Fetcher, done: Callable[[Visit | None], None]) -> None:
+        self._pipeline = pipeline
+        self._fetcher = fetcher
+        self._done = done
 
-async def _visit_now(pipeline: Pipeline, fetcher: Fetcher, source: str) -> Visit | None:
-    lease = stored_sources.claim_one(pipeline.database, source, utc_now(), lease=LEASE)
-    return await pipeline.ingest(lease, fetcher) if lease else None
+    async def visit_lists(self) -> None:
+        """Visit the lists of sources, one after the other on each host."""
+        by_host: dict[str, list[str]] = {}
+        for key, source in self._pipeline.config.sources.items():
+            if source.IS_LIST:
+                by_host.setdefault(source.host or key, []).append(key)
+
+        async def visit(keys: list[str]) -> None:
+            for key in keys:
+                claim = partial(stored_claims.claim_one, self._pipeline.database, key, utc_now(), lease=LEASE)
+                lease = await self._pipeline.in_executor(partial(claim, politely=True))
+                if lease:
+                    self._done(await self._pipeline.ingest(lease, self._fetcher))
+
+        await asyncio.gather(*(visit(keys) for keys in by_host.values()))
+
+    async def visit_all(self) -> None:
+        """Visit each source once, whatever becomes of its claim; those of hosts that want a pause, within patience."""
+        pipeline = self._pipeline
+        visits = Visits(pipeline, self._fetcher, self._done)
+        patience = max(PATIENCE, pipeline.config.settings.poll.spacing)
+        began = last_begun = utc_now()
+        left = len(pipeline.config.sources)
+        while left > 0:
+            begun = 0 if pipeline.outage.is_on else await visits.start_due(due_by=began)
+            left -= begun
+            if await visits.some_ended(seconds=LOOK_SECONDS) or begun:
+                last_begun = utc_now()
+                continue
+            next_at = stored_claims.next_visit_at(pipeline.database, began)
+            if next_at is None or next_at - last_begun > patience or utc_now() - last_begun > patience:
+                break
+            if pipeline.outage.is_on:
+                break
+            await asyncio.sleep(max((next_at - utc_now()).total_seconds(), 0.05))
+        while await visits.some_ended(seconds=LOOK_SECONDS):
+            pass
+
+    async def visit_unsettled(self) -> None:
+        """Visit places on this machine again: those with more files than a visit takes, until all are taken; those in
+        which something was still being written, but not for ever."""
+        rounds = 0
+        while rounds < ONCE_ROUNDS:
+            soon = [status for status in stored_sources.statuses(self._pipeline.database) if self._is_unsettled(status)]
+            if not soon:
+                return
+            ready = [status for status in soon if status.due_at <= utc_now()]
+            if not ready:
+                await asyncio.sleep(max((max(status.due_at for status in soon) - utc_now()).total_seconds(), 0))
+            visits = [await self._visit_now(status.id) for status in ready or soon]
+            for visit in visits:
+                self._done(visit)
+            if not ready or not any(visits):
+                rounds += 1
+
+    def _is_unsettled(self, status: SourceStatus) -> bool:
+        source = self._pipeline.config.sources.get(status.id)
+        return source is not None and source.host is None and status.due_at - utc_now() <= PATIENCE
+
+    async def _visit_now(self, source: str) -> Visit | None:
+        lease = stored_claims.claim_one(self._pipeline.database, source, utc_now(), lease=LEASE)
+        return await self._pipeline.ingest(lease, self._fetcher) if lease else None
 
 
 def _report_left_out(database: Database) -> None:

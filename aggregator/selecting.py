@@ -16,12 +16,13 @@ from aggregator.editions import Edition
 from aggregator.models import Category, Feed, Membership, Withdrawn
 from aggregator.publication import MOST_WITHDRAWN, WITHDRAWN
 from aggregator.store import Database, selections
+from aggregator.store import contents as stored_contents
 from aggregator.store import editions as stored_editions
-from aggregator.store import topics as stored_topics
+from aggregator.store import memberships as stored_memberships
 from aggregator.store import withdrawals as stored_withdrawals
+from aggregator.store.contents import StoredStory
 from aggregator.store.editions import DirtyEdition
 from aggregator.store.selections import Part, Wanted
-from aggregator.store.topics import StoredStory
 
 LARGEST_WHOLE = 2_000  # stories in the topics of an edition: of more, nobody looks whether it has all
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
@@ -41,7 +42,7 @@ def publish_edition(
 ) -> int:
     """Bring the files of an edition up to date; the number of changed files. `share` lets other machines have them,
     before the edition counts as published. Raises StateError, OSError."""
-    edition = editions.named(dirty.name, config)
+    edition = editions.of(config).get(dirty.name)
     if edition is None:
         return 0
     found = _selected(edition, config, database, now)
@@ -90,9 +91,9 @@ def _told(
     private: Collection[str] = (),
 ) -> Selected:
     """Stories with what is known of them, by the topics among which those are to be named whose feeds show them."""
-    known = stored_topics.memberships_of(database, found.keys(), shown=True)
+    known = stored_memberships.of(database, found.keys(), shown=True)
     told = {story: [known[story][slug] for slug in slugs if slug in known[story]] for story, slugs in found.items()}
-    stories = stored_topics.stories_by_id(database, list(found), related=related, private=private)
+    stories = stored_contents.stories_by_id(database, list(found), related=related, private=private)
     return Selected(stories, told, is_all)
 
 

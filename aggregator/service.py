@@ -22,6 +22,7 @@ from aggregator.store.sources import Summary
 STATUS_SECONDS = 5.0  # between two lines of STATUS
 EXTEND_SECONDS = 10.0  # between two words to systemd that the start takes longer
 EXTENSION_MICROSECONDS = 120_000_000  # from such a word on
+COMPLAINT_SECONDS = 60  # between two lines about the same trouble with the store
 PARTS = ("visits", "publication", "store")  # who has to be heard of again and again, where this process does it
 PATIENCE_SECONDS = 90.0  # with each of them, where systemd names no other time
 
@@ -68,7 +69,8 @@ class Service:
         self._under_way = under_way
         self._overdue = overdue
         self._extended = float("-inf")  # monotonic
-        self._complained = False
+        self._complained = False  # of what keeps the watchdog from being fed
+        self._complained_at: dict[str, float] = {}  # by what was said: monotonic
         self._stopping = stopping
         self._has_published = False
         self.troubles: dict[str, str] = {}  # by part of the work: what keeps it from being done
@@ -98,6 +100,13 @@ class Service:
             return
         self.troubles.pop(part, None)
         self._has_published |= part == "publication"
+
+    def complain(self, message: str, error: StateError | OSError) -> None:
+        """Say what is not done, and why: each of these once a minute, and not on the way to the end."""
+        now = time.monotonic()
+        if now - self._complained_at.get(message, float("-inf")) > COMPLAINT_SECONDS and not self._stopping():
+            self._complained_at[message] = now
+            log.error(message, error)
 
     def _note_store(self, part: str, error: StateError | None) -> None:
         """The store is in trouble from the first part of the work that it has failed until the last one gets on: who

@@ -126,7 +126,7 @@ class Shared:
         config, private = self._config(), name.startswith("private/")
         if _edition(name) == alert_feed.SLUG:
             return config.settings.operator_feed == ("private" if private else "public")
-        edition = editions.named(_edition(name), config)
+        edition = editions.of(config).get(_edition(name))
         return edition is not None and edition.private == private
 
     @property

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+TICK_SECONDS = 0.5  # what is done as soon as possible is done so often
 LOOK_SECONDS = 0.5  # between two looks whether a clock that was put back keeps anything waiting
 
 Job = Callable[[], Awaitable[None]]

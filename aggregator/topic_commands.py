@@ -145,12 +145,11 @@ def _stored_texts(config: "Config") -> list[str]:
     """Titles and texts of the latest stories; none where nothing is stored yet."""
     from aggregator.errors import StateError
     from aggregator.firing import SAMPLE
-    from aggregator.store import articles
-    from aggregator.store import topics as stored_topics
+    from aggregator.store import articles, contents
 
     try:
         with reading(config) as database:
-            found = articles.texts(database, stored_topics.latest(database, SAMPLE))
+            found = articles.texts(database, contents.latest(database, SAMPLE))
     except StateError:
         return []
     return [f"{title} {text}" for _, _, title, text in found.values()]

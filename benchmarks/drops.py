@@ -30,6 +30,7 @@ from aggregator import runtime  # noqa: E402
 from aggregator.daemon import Daemon  # noqa: E402
 from aggregator.models import Lease  # noqa: E402
 from aggregator.pipeline import utc_now  # noqa: E402
+from aggregator.visiting import Visits  # noqa: E402
 
 IDLE_SECONDS = 12
 WORDS = "China Russia oil gas market talks minister signed border price agreed steel rail port summit the of in".split()
@@ -45,14 +46,14 @@ async def main(files: int, sources: int, size: int) -> None:
 
 async def measure(folder: Path, files: int, sources: int, size: int) -> None:
     delays: list[float] = []
-    visit = runtime.Visits._visit
+    visit = Visits._visit
 
-    async def timed(self: runtime.Visits, lease: Lease, after: asyncio.Task[None] | None) -> None:
+    async def timed(self: Visits, lease: Lease, after: asyncio.Task[None] | None) -> None:
         if lease.source.startswith("http") or "127.0" in lease.source:
             delays.append((utc_now() - lease.due_at).total_seconds())
         await visit(self, lease, after)
 
-    runtime.Visits._visit = timed  # type: ignore[method-assign]
+    Visits._visit = timed  # type: ignore[method-assign]
     async with TestServer(site(), host="0.0.0.0") as server:  # noqa: S104
         found = configured(folder, server.port or 0, sources)
         inbox = found.state / "inbox"

@@ -28,7 +28,7 @@ from aggregator.judge import Judge  # noqa: E402
 from aggregator.models import Article, Document, Entry, Found, Markup, Reading  # noqa: E402
 from aggregator.outcome import Outcomes  # noqa: E402
 from aggregator.sources.http import HttpSource  # noqa: E402
-from aggregator.store import Database, sources, topics, visits  # noqa: E402
+from aggregator.store import Database, claims, sources, topics, visits  # noqa: E402
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -100,7 +100,7 @@ def main(stored: int, new: int, size: int, copies: float, formulas: float, profi
         for turn, key in zip(range(rounds), itertools.cycle(places), strict=False):
             now = START + timedelta(minutes=20 * turn)
             found = [article(texts.next(), key, next(numbers), now) for _ in range(new)]
-            lease = sources.claim_one(database, key, now, lease=LEASE)
+            lease = claims.claim_one(database, key, now, lease=LEASE)
             assert lease
             document = Document(b"", name="feed")
             reading = Reading(tuple(found))

@@ -30,8 +30,8 @@ from aggregator import housekeeping, runtime
 from aggregator.config import Config
 from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
-from aggregator.store import Database, retention, sources
-from aggregator.store.visits import touch
+from aggregator.store import Database, claims, retention
+from aggregator.store.topics import touch
 from tests import fleet, postgresql_server
 from tests.fleet import Fleet, Web, fetched
 
@@ -85,7 +85,7 @@ def claim(count: int) -> None:
         times = []
         for _ in range(CLAIMS):
             began = time.perf_counter()
-            got = sources.claim(
+            got = claims.claim(
                 database, utc_now(), limit=64, lease=timedelta(minutes=10), per_host=2, spacing=timedelta(seconds=2)
             )
             times.append((time.perf_counter() - began) * 1000)
@@ -101,7 +101,7 @@ def claim(count: int) -> None:
 def explain(count: int) -> None:
     with filled(count) as database, database.reading() as connection:
         now = utc_now()
-        statement = sources._DUE.params(now=now, due_by=now, per_host=2).limit(64)
+        statement = claims._DUE.params(now=now, due_by=now, per_host=2).limit(64)
         compiled = statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
         for row in connection.execute(text("EXPLAIN (ANALYZE, BUFFERS) " + str(compiled).replace(":", r"\:"))):
             print(row[0])

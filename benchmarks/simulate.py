@@ -30,11 +30,11 @@ sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 from schedule import START, poisson, visits  # noqa: E402
 
 from aggregator.config.settings import Poll  # noqa: E402
-from aggregator.daemon import PUBLISH_REST  # noqa: E402
+from aggregator.publishing import PUBLISH_REST, PUBLISH_REST_MOST  # noqa: E402
 from aggregator.relating import AT_ONCE  # noqa: E402
-from aggregator.runtime import TICK_SECONDS  # noqa: E402
 from aggregator.store import relations, retention, sketches  # noqa: E402
 from aggregator.store.visits import KEPT_VISITS  # noqa: E402
+from aggregator.ticks import TICK_SECONDS  # noqa: E402
 
 DAY = timedelta(days=1)
 POLL = Poll()
@@ -226,7 +226,8 @@ class Workers:
         news, self._unpublished = self._unpublished, []
         seconds = PUBLICATION * TOPICS * (1 - exp(-len(news) / TOPICS))  # those that some of the news is in
         self.published += (self._now + seconds - due_at for due_at in news)
-        self._after(max(seconds * (1 + PUBLISH_REST), TICK_SECONDS), self._publish)
+        rest = min(seconds * PUBLISH_REST, PUBLISH_REST_MOST)
+        self._after(max(seconds + rest, TICK_SECONDS), self._publish)
 
 
 def enough(planned: Sequence[Visit]) -> tuple[str, Workers]:

@@ -37,9 +37,16 @@ from aggregator import config as configuration  # noqa: E402
 from aggregator import folding, housekeeping  # noqa: E402
 from aggregator.models import Membership, Outcome, SourceState, Visit  # noqa: E402
 from aggregator.relating import Relating  # noqa: E402
-from aggregator.store import Database, relations, retention, sketches, topics, visits  # noqa: E402
+from aggregator.store import (  # noqa: E402
+    Database,
+    contents,
+    relations,
+    retention,
+    sketches,
+    visits,
+)
 from aggregator.store import articles as stored_articles  # noqa: E402
-from aggregator.store import sources as stored_sources  # noqa: E402
+from aggregator.store import claims as stored_claims  # noqa: E402
 from tests import postgresql_server  # noqa: E402
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -67,7 +74,7 @@ class Measured:
     def visit(self, size: int, source_name: str) -> None:
         """A visit that brings so many new articles, in seconds per article."""
         source = configured()[source_name]
-        lease = stored_sources.claim_one(self.database, source.key, NOW, lease=LEASE)
+        lease = stored_claims.claim_one(self.database, source.key, NOW, lease=LEASE)
         assert lease, source
         numbers = range(self.number, self.number + size)
         articles = [replace(self.press.article(number), source=source.key) for number in numbers]
@@ -106,7 +113,7 @@ class Measured:
         for one_per_event in (False, True):
             began = time.perf_counter()
             since = NOW - timedelta(days=400)
-            topics.stories_in(self.database, "large", since=since, limit=PUBLISHED, one_per_event=one_per_event)
+            contents.stories_in(self.database, "large", since=since, limit=PUBLISHED, one_per_event=one_per_event)
             self.times[PUBLISHED, "one per event" if one_per_event else "publish"].append(time.perf_counter() - began)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from aggregator import config, publication
 from aggregator.config import Config
 from aggregator.models import Membership
-from aggregator.store import Database, articles, schema, sources, topics, visits
+from aggregator.store import Database, articles, judgements, schema, sources, topics, visits
 from tests.test_store import CONFIGURED, article, lease_of, visited
 
 START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)  # a Monday
@@ -68,7 +68,7 @@ class Desk:
     def judge(self, story: str, *memberships: tuple[str, int]) -> None:
         """Let other rules say to which topics a story belongs, each with a score."""
         found = tuple(Membership(slug, story, score, ("because",)) for slug, score in memberships)
-        visits.save_judgement(self.database, {}, {story: found}, {}, self.now)
+        judgements.save(self.database, {}, {story: found}, {}, self.now)
 
     def publish(self) -> int:
         """Publish what is due; the number of changed files."""

@@ -21,6 +21,7 @@ from aggregator.readers import Readers
 from aggregator.sharing import Shared
 from aggregator.store import Database
 from aggregator.store import alerts as stored_alerts
+from aggregator.store import claims as stored_claims
 from aggregator.store import sources as stored_sources
 from aggregator.store import visits as stored_visits
 from aggregator.web.serve import application
@@ -265,7 +266,7 @@ def source(key: str, host: str | None = "example.org") -> Any:
 
 
 def visited(database: Database, key: str, at: datetime, failures: int = 0, **fields: Any) -> None:
-    lease = stored_sources.claim_one(database, key, at, lease=HOUR)
+    lease = stored_claims.claim_one(database, key, at, lease=HOUR)
     assert lease
     rhythm = Rhythm(at, 14.0, 168.0)
     state = SourceState(rhythm=rhythm, failing_since=NOW - DAY if failures else None)

@@ -33,6 +33,7 @@ LAYERS = [
         "plurals",
         "masking",
         "terminal",
+        "garbage",
     ],
     ["logs", "condition"],
     ["links", "agencies", "shingles", "spelling", "capitals"],
@@ -76,16 +77,24 @@ LAYERS = [
     ["documents", "publication", "selecting"],
     ["ending"],
     ["pipeline"],
-    ["housekeeping"],
+    ["housekeeping", "visiting"],
     ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching", "config_files"],
     ["gauges", "overview", "roles"],
     ["preview", "firing", "drafting", "moving"],
     ["web", "subscriptions", "service", "starting", "health"],
     ["alerting"],
     ["ticks"],
+    ["polling", "publishing", "reloading"],
     ["daemon"],
     ["commands"],
-    ["config_commands", "topic_commands", "token_commands", "database_commands"],
+    [
+        "config_commands",
+        "topic_commands",
+        "story_commands",
+        "subscription_commands",
+        "token_commands",
+        "database_commands",
+    ],
     ["cli"],
 ]
 PURE = [
@@ -232,5 +241,5 @@ def test_stages_have_no_clock_and_no_outside_world(path: Path) -> None:
 
 def test_compose_takes_values_from_the_store_and_asks_it_nothing() -> None:
     found = {name for name in imports(PACKAGE / "compose.py") if name.startswith("aggregator.store")}
-    assert found == {"aggregator.store.topics"}
+    assert found == {"aggregator.store.contents"}
     assert "Database" not in (PACKAGE / "compose.py").read_text()

@@ -20,6 +20,7 @@ from aggregator.pipeline import Pipeline, utc_now
 from aggregator.readers import Readers
 from aggregator.store import Database, schema
 from aggregator.store import articles as stored_articles
+from aggregator.store import memberships as stored_memberships
 from aggregator.store import stories as stored_stories
 from aggregator.store import topics as stored_topics
 from aggregator.web import pages
@@ -222,15 +223,21 @@ async def test_rules_reverted_while_they_are_applied_are_applied_again(
         assert pipeline.catch_up() is None
 
 
-async def test_a_topic_that_was_gone_for_a_moment_has_its_stories_again(config_directory: Path) -> None:
-    inbox = only_inbox(config_directory)
+async def with_a_topic_and_without(directory: Path) -> tuple[config.Config, config.Config]:
+    """Two configurations, the first with a topic that has two stories."""
+    inbox = only_inbox(directory)
     more = "  markets:\n    title: Markets\n    any: [{phrase: market}]\n"
-    write(config_directory, "harvest", more=more)
+    write(directory, "harvest", more=more)
     give(inbox, "market", 1, 2)
-    await once(config_directory)
-    before = config.load(config_directory, {})
-    write(config_directory, "harvest")
-    after = config.load(config_directory, {})
+    await once(directory)
+    before = config.load(directory, {})
+    write(directory, "harvest")
+    after = config.load(directory, {})
+    return before, after
+
+
+async def test_a_topic_that_was_gone_for_a_moment_has_its_stories_again(config_directory: Path) -> None:
+    before, after = await with_a_topic_and_without(config_directory)
     with piped(before) as pipeline:
         pipeline.prepare()
         pipeline.adopt(after)
@@ -243,14 +250,7 @@ async def test_a_topic_that_was_gone_for_a_moment_has_its_stories_again(config_d
 async def test_a_refused_reload_leaves_the_store_as_it_was(
     config_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inbox = only_inbox(config_directory)
-    more = "  markets:\n    title: Markets\n    any: [{phrase: market}]\n"
-    write(config_directory, "harvest", more=more)
-    give(inbox, "market", 1, 2)
-    await once(config_directory)
-    before = config.load(config_directory, {})
-    write(config_directory, "harvest")
-    after = config.load(config_directory, {})
+    before, after = await with_a_topic_and_without(config_directory)
     with piped(before) as pipeline:
         pipeline.prepare()
         for broken in ("aggregator.publish.withdraw", "aggregator.store.topics.touch_all_if"):  # before, and behind
@@ -260,7 +260,7 @@ async def test_a_refused_reload_leaves_the_store_as_it_was(
             assert pipeline.config is before
             all_done(pipeline)
             assert len(memberships(pipeline.database)) == 2
-            assert stored_topics.counts(pipeline.database).keys() == before.topics.keys()
+            assert stored_memberships.counts(pipeline.database).keys() == before.topics.keys()
 
 
 def failing(error: type[BaseException], times: int = 1) -> Callable[..., None]:
@@ -419,9 +419,9 @@ async def test_the_newest_stories_are_those_that_were_founded_last(copied: Path)
     await once(copied)
     assert shown(copied) == ["A market is closed"]
     with opened(copied) as pipeline:
-        found = stored_topics.dates(pipeline.database, datetime(2026, 11, 2, tzinfo=UTC))
+        found = stored_memberships.dates(pipeline.database, datetime(2026, 11, 2, tzinfo=UTC))
         assert [date.day for date in found["fairs"]] == [3]
-        number, newest = stored_topics.counts(pipeline.database)["fairs"]
+        number, newest = stored_memberships.counts(pipeline.database)["fairs"]
         assert number == 2
         assert newest and newest.day == 3
         page = pages.topic(pipeline.config, pipeline.database, "fairs") or ""
@@ -504,11 +504,11 @@ async def test_what_is_broken_off_rests_and_is_taken_up_again(
     loaded = config.load(config_directory, {})
     with runtime.opened(loaded) as database:
         running = daemon.Daemon(loaded, database, lambda: loaded)
-        await running._catch_up()
-        await running._catch_up()
+        await running._publishing.catch_up()
+        await running._publishing.catch_up()
         assert called == [error]
-        monkeypatch.setattr(running, "_catch_up_at", 0.0)
-        await running._catch_up()
+        monkeypatch.setattr(running._publishing, "_catch_up_at", 0.0)
+        await running._publishing.catch_up()
         running._executor.shutdown()
         running._readers.close()
     assert called == [error, (2, 0), None]

@@ -12,7 +12,7 @@ import filling
 import simulate
 from invented import Press
 
-from aggregator.store import Database, articles, topics
+from aggregator.store import Database, articles, contents
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def test_a_store_is_filled_with_the_latest_articles_and_with_their_like_before_t
     filling.fill("sqlite", tmp_path, 300, press)
     database = Database("sqlite", tmp_path)
     assert articles.count(database)[0] == 300
-    shown = topics.stories_in(database, "large", since=NOW - timedelta(days=9), limit=99)
+    shown = contents.stories_in(database, "large", since=NOW - timedelta(days=9), limit=99)
     assert len(shown) == 6
     assert len({story.founded_at for story in shown}) == 6
     database.close()

@@ -17,7 +17,7 @@ from sqlalchemy import event, insert, text
 
 from aggregator import bundles, digests
 from aggregator.models import Membership
-from aggregator.store import Database, entering, schema, told, topics, visits
+from aggregator.store import Database, entering, memberships, schema, told, topics, visits
 from aggregator.store import pages as stored_pages
 from aggregator.web import pages
 from tests.desk import DAY, HOUR, START, Desk
@@ -81,8 +81,8 @@ def test_what_is_over_the_cap_is_in_one_item(desk: Desk) -> None:
 def test_the_store_says_which_stories_are_in_bundles(desk: Desk) -> None:
     desk.give("123")
     desk.publish()
-    assert topics.bundling(desk.database, article("1").key) == frozenset()
-    assert topics.bundling(desk.database, article("3").key) == {"fairs"}
+    assert memberships.bundling(desk.database, article("1").key) == frozenset()
+    assert memberships.bundling(desk.database, article("3").key) == {"fairs"}
 
 
 def test_it_changes_while_its_hour_lasts_and_the_next_hour_has_room(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from aggregator.models import Advice, Outcome, Rhythm, SourceState, Visit
 from aggregator.registry import Source
 from aggregator.sources.folder import FolderSource
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, sources, visits
+from aggregator.store import Database, claims, sources, visits
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -25,7 +25,7 @@ def feeds(host: str, count: int) -> dict[str, Source]:
 def claimed(
     store: Database, now: datetime = NOW, *, limit: int = 64, per_host: int = 2, spacing: timedelta = 2 * SECOND
 ) -> list[str]:
-    leases = sources.claim(store, now, limit=limit, lease=LEASE, per_host=per_host, spacing=spacing)
+    leases = claims.claim(store, now, limit=limit, lease=LEASE, per_host=per_host, spacing=spacing)
     return [lease.source for lease in leases]
 
 
@@ -33,7 +33,7 @@ def test_visits_to_one_domain_keep_their_distance(database: Database) -> None:
     sources.register(database, feeds("a.example.org", 2) | feeds("b.example.org", 2), NOW)
     assert claimed(database) == ["a.example.org/0000"]
     assert claimed(database, NOW + SECOND) == []
-    assert sources.next_visit_at(database, NOW) == NOW + 2 * SECOND
+    assert claims.next_visit_at(database, NOW) == NOW + 2 * SECOND
     assert claimed(database, NOW + 2 * SECOND) == ["a.example.org/0001"]
 
 
@@ -75,7 +75,7 @@ def test_places_on_this_machine_need_no_distance(database: Database, tmp_path: o
 
 def test_a_host_that_had_enough_is_left_alone_with_all_its_sources(database: Database) -> None:
     sources.register(database, feeds("a.example.org", 1) | feeds("b.example.org", 1) | feeds("example.com", 1), NOW)
-    (lease, _) = sources.claim(database, NOW, limit=9, lease=LEASE)
+    (lease, _) = claims.claim(database, NOW, limit=9, lease=LEASE)
     failed = Visit(lease.source, NOW, "failed", 5, status=429, kind="busy", error="429")
     rest_until = NOW + timedelta(hours=1)
     visits.save(database, lease, Outcome(failed, lease.state, rest_until, 1, rest_until=rest_until))
@@ -115,25 +115,25 @@ def test_two_workers_never_go_to_one_host_together(new_database: Callable[[], Da
 
 def test_one_source_may_be_claimed_out_of_turn(database: Database) -> None:
     sources.register(database, feeds("example.org", 2), NOW + timedelta(hours=1))
-    lease = sources.claim_one(database, "example.org/0001", NOW, lease=LEASE)
+    lease = claims.claim_one(database, "example.org/0001", NOW, lease=LEASE)
     assert lease and lease.source == "example.org/0001"
-    assert sources.claim_one(database, "example.org/0001", NOW, lease=LEASE) is None
-    assert sources.claim_one(database, "example.org/9999", NOW, lease=LEASE) is None
+    assert claims.claim_one(database, "example.org/0001", NOW, lease=LEASE) is None
+    assert claims.claim_one(database, "example.org/9999", NOW, lease=LEASE) is None
 
 
 def test_politely_nobody_is_claimed_whose_host_rests(database: Database) -> None:
     sources.register(database, feeds("example.org", 2), NOW)
-    (lease,) = sources.claim(database, NOW, limit=1, lease=LEASE)
+    (lease,) = claims.claim(database, NOW, limit=1, lease=LEASE)
     visit = Visit(lease.source, NOW, "failed", 5, status=429, kind="busy", error="429")
     rest_until = NOW + timedelta(minutes=10)
     visits.save(database, lease, Outcome(visit, lease.state, rest_until, 1, rest_until=rest_until))
-    assert sources.claim_one(database, lease.source, NOW, lease=LEASE, politely=True) is None
-    assert sources.claim_one(database, lease.source, rest_until, lease=LEASE, politely=True)
+    assert claims.claim_one(database, lease.source, NOW, lease=LEASE, politely=True) is None
+    assert claims.claim_one(database, lease.source, rest_until, lease=LEASE, politely=True)
 
 
 def test_what_a_source_remembers_comes_back_as_it_was(database: Database) -> None:
     sources.register(database, feeds("example.org", 1), NOW)
-    (lease,) = sources.claim(database, NOW, limit=1, lease=LEASE)
+    (lease,) = claims.claim(database, NOW, limit=1, lease=LEASE)
     state = SourceState(
         etag="e",
         last_modified="l",
@@ -151,7 +151,7 @@ def test_what_a_source_remembers_comes_back_as_it_was(database: Database) -> Non
     visits.save(database, lease, Outcome(visit, state, NOW + LEASE, plan="because"))
     (status,) = sources.statuses(database, "example.org/0000", visits_each=30)
     assert (status.state, status.plan, status.visits) == (state, "because", (visit,))
-    (again,) = sources.claim(database, NOW + LEASE, limit=1, lease=LEASE)
+    (again,) = claims.claim(database, NOW + LEASE, limit=1, lease=LEASE)
     assert (again.state, again.due_at) == (state, NOW + LEASE)
 
 
@@ -166,7 +166,7 @@ def test_one_source_is_found_by_id_and_name(database: Database, only: str) -> No
 def test_what_failed_in_an_outage_is_due_when_it_is_over(database: Database) -> None:
     sources.register(database, feeds("a.example", 1) | feeds("b.example", 1) | feeds("c.example", 1), NOW)
     began = {"a.example/0000": NOW, "b.example/0000": NOW - timedelta(days=1), "c.example/0000": None}
-    for lease in sources.claim(database, NOW, limit=9, lease=LEASE):
+    for lease in claims.claim(database, NOW, limit=9, lease=LEASE):
         visit = Visit(lease.source, NOW, "failed", 5, kind="dns", error="not found")
         state = SourceState(failing_since=began[lease.source])
         visits.save(database, lease, Outcome(visit, state, NOW + timedelta(hours=5), 1))
@@ -177,7 +177,7 @@ def test_what_failed_in_an_outage_is_due_when_it_is_over(database: Database) -> 
 def test_waits_that_a_wrong_clock_began_end(database: Database) -> None:
     ahead = NOW + timedelta(days=400)
     sources.register(database, feeds("example.org", 1), ahead)
-    assert sources.claim_one(database, "example.org/0000", ahead, lease=LEASE)
+    assert claims.claim_one(database, "example.org/0000", ahead, lease=LEASE)
     sources.limit_waits(database, NOW, timedelta(days=60), timedelta(hours=1), LEASE * 2)
     assert claimed(database) == ["example.org/0000"]
 
@@ -185,7 +185,7 @@ def test_waits_that_a_wrong_clock_began_end(database: Database) -> None:
 def test_all_are_made_due_but_those_whose_host_is_at_rest(database: Database) -> None:
     later = NOW + timedelta(hours=5)
     sources.register(database, feeds("example.org", 1) | feeds("example.com", 1), NOW)
-    for lease in sources.claim(database, NOW, limit=9, lease=LEASE):
+    for lease in claims.claim(database, NOW, limit=9, lease=LEASE):
         rest_until = NOW + timedelta(hours=1) if lease.source.startswith("example.org") else None
         visit = Visit(lease.source, NOW, "failed", 5, status=429, kind="busy", error="429")
         visits.save(database, lease, Outcome(visit, lease.state, later, 1, plan="why", rest_until=rest_until))

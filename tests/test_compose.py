@@ -13,7 +13,7 @@ from aggregator.clean import clean
 from aggregator.config import Settings, Topic
 from aggregator.config.topics import schema
 from aggregator.models import Attribution, Category, Entry, Feed, Markup, Tag
-from aggregator.store.topics import StoredCopy, StoredStory
+from aggregator.store.contents import StoredCopy, StoredStory
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(base_url="https://news.example/", tag_authority="news.example,2026")

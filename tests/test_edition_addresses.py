@@ -15,8 +15,6 @@ from yarl import URL
 from aggregator import config, runtime
 from aggregator.cli import main
 from aggregator.config import Config
-from aggregator.pipeline import Pipeline
-from aggregator.readers import Readers
 from aggregator.web import serve
 from aggregator.web.private import NOT_FOUND
 from aggregator.web.published import Published
@@ -49,10 +47,9 @@ async def server(config_directory: Path) -> AsyncIterator[Server]:
     text = path.read_text().replace("  energy:\n", f"  energy:\n{VARIANTS}")
     path.write_text(text.replace("  us-china:\n", f"  us-china:\n    private: true\n{VARIANTS}"))
     found = config.load(config_directory, {"AGGREGATOR_LISTEN": f"127.0.0.1:{free_port()}"})
-    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+    with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
-        pipeline = Pipeline(found, database, pool, readers)
-        running = serve.running(lambda: found, database, pipeline, lambda: False)
+        running = serve.running(lambda: found, database)
         async with running, ClientSession(auto_decompress=False) as session:
             yield Server(found, session)
 

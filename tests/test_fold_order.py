@@ -25,7 +25,7 @@ from aggregator.models import Article, Document, Entry, Found, Item, Markup, Rea
 from aggregator.outcome import Outcomes
 from aggregator.sources.folder import FolderSource
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, schema, sources, topics, visits
+from aggregator.store import Database, articles, claims, contents, schema, sources, topics, visits
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -92,7 +92,7 @@ class World:
         """A visit of the source of all these articles, which were not seen before."""
         self.now += MINUTE
         (key,) = {one.source for one in found}
-        lease = sources.claim_one(self.database, key, self.now, lease=LEASE)
+        lease = claims.claim_one(self.database, key, self.now, lease=LEASE)
         assert lease
         document = Document(b"", "feed")
         reading = Reading(tuple(replace(one, first_seen_at=self.now) for one in found))
@@ -120,10 +120,10 @@ class World:
 
     def items(self) -> dict[str, Item]:
         """What the topic's feed would say now, by item id, newest first; ids are pinned."""
-        found = topics.stories_in(self.database, TOPIC, since=NOW - FEED, limit=99)
+        found = contents.stories_in(self.database, TOPIC, since=NOW - FEED, limit=99)
         authority = self.config.settings.tag_authority
         wanted = {story.id: compose.item_id(authority, story.copies) for story in found if not story.item_id}
-        pinned = topics.pin(self.database, wanted) if wanted else {}
+        pinned = contents.pin(self.database, wanted) if wanted else {}
         ids = pinned | {story.id: story.item_id for story in found if story.item_id}
         feed = compose.compose(
             TOPIC, self.config.topics[TOPIC], found, ids, self.config.settings, NOW, self.config.agencies

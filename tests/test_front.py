@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from aggregator import config, publish, runtime
+from aggregator.condition import Condition
 from aggregator.config import Config
-from aggregator.pipeline import Pipeline
-from aggregator.readers import Readers
-from aggregator.web import front, published, serve
+from aggregator.web import front, health, published, serve
 from aggregator.web.limits import Limits
 from tests.postgresql_server import free_port
 
@@ -74,9 +73,8 @@ async def connect(found: Config) -> AsyncIterator[Connect]:
 
     for file in ("energy.atom", "energy.rss"):
         publish.replace(publish.folder(found.public) / file, b"<feed>" + b"words " * 100 + file.encode())
-    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
-        pipeline = Pipeline(found, database, pool, readers)
-        async with serve.running(lambda: found, database, pipeline, lambda: False):
+    with runtime.opened(found) as database:
+        async with serve.running(lambda: found, database, health.routes({"healthz": Condition})):
             yield opened
             for writer in writers:
                 writer.close()

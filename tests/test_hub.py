@@ -28,6 +28,7 @@ from aggregator.parsers import jsonfeed
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.store import Database, subscribers
+from aggregator.web import hub as hub_page
 from aggregator.web.serve import application
 
 BASE = "https://news.example.org/"
@@ -143,11 +144,11 @@ async def world(config_directory: Path, database: Database, environment: dict[st
         async with Fetcher(found.settings.fetch) as fetcher, Fetcher(distribute.outbound(found.settings)) as callbacks:
             distributor = Distributor(pipeline, fetcher, callbacks)
             made = World(found, database, pipeline, distributor)
-            app = application(lambda: found, database, pipeline, distributor=distributor)
+            app = application(lambda: found, database, hub_page.routes(distributor))
             async with TestClient(TestServer(app)) as client:
                 made.client = client
                 yield made
-            await distributor.close()
+            await distributor.aclose()
 
 
 async def test_subscriber_is_asked_and_gets_the_whole_feed_from_then_on(world: World, callback: Callback) -> None:

@@ -26,7 +26,7 @@ from aggregator.models import (
     Tag,
     Withdrawn,
 )
-from aggregator.store.topics import StoredCopy, StoredStory
+from aggregator.store.contents import StoredCopy, StoredStory
 from tests import test_republish as republish
 from tests.test_republish import CASES, COLLECTIONS, CONFIG, NOW, ODD, ROOT, SLUG, faults
 

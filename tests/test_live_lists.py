@@ -17,7 +17,7 @@ from aggregator.models import SourceState, Visit
 from aggregator.opml import Outline
 from aggregator.pipeline import LEASE, Pipeline
 from aggregator.readers import Readers
-from aggregator.store import sources
+from aggregator.store import claims, sources
 from tests.test_daemon import daemon
 from tests.test_pipeline import ABOUT_BOTH, rss
 
@@ -254,12 +254,12 @@ async def test_source_that_leaves_after_it_was_claimed_is_given_back(config_dire
         pipeline = Pipeline(before, database, pool, readers)
         pipeline.prepare()
         now = runtime.utc_now()
-        (lease,) = sources.claim(database, now, limit=9, lease=LEASE)
+        (lease,) = claims.claim(database, now, limit=9, lease=LEASE)
         pipeline.adopt(config.load(config_directory, {}))
         async with Fetcher(before.settings.fetch) as fetcher:
             assert await pipeline.ingest(lease, fetcher) is None
         pipeline.adopt(before)
-        assert [again.source for again in sources.claim(database, now, limit=9, lease=LEASE)] == [lease.source]
+        assert [again.source for again in claims.claim(database, now, limit=9, lease=LEASE)] == [lease.source]
 
 
 async def test_only_a_change_asks_for_a_reload(config_directory: Path, site: Site) -> None:

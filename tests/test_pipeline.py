@@ -25,7 +25,7 @@ from aggregator.errors import ReaderLost, StateError
 from aggregator.models import Document, Reading, Visit
 from aggregator.readers import Readers
 from aggregator.sources import _look
-from aggregator.store import articles, sources, topics
+from aggregator.store import articles, contents, sources
 from tests.conftest import Site
 
 SEED = Path(__file__).parent.parent.parent / "shared" / "seed" / "article.txt"
@@ -559,7 +559,7 @@ async def test_explain_names_every_stage(config_directory: Path) -> None:
     await once(config_directory)
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
-        (story, *_) = topics.stories_in(database, "us-china", since=explain.utc_now().replace(year=2000), limit=9)
+        (story, *_) = contents.stories_in(database, "us-china", since=explain.utc_now().replace(year=2000), limit=9)
         (trace,) = explain.traces(story.lead.key, found, database)
         text = "\n".join(explain.lines(trace, found))
         assert articles.count(database)[0] == 16

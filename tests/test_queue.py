@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import config, runtime
-from aggregator.models import Visit
 from tests.durability.judge import contents
 from tests.test_daemon import daemon
+from tests.test_pipeline import once
 
 ROOT = Path(__file__).parent.parent
 LONG_AGO = 1_790_000_000
@@ -108,11 +107,3 @@ async def test_what_cannot_be_moved_is_an_error_of_the_source(config_directory: 
     (visit,) = await once(config_directory)
     assert (visit.new, visit.error) == (1, None)
     assert contents(inbox / "done").keys() == {"a.txt"}
-
-
-async def once(directory: Path) -> list[Visit]:
-    found = config.load(directory, {})
-    visits: list[Visit] = []
-    with runtime.opened(found) as database:
-        await runtime.once(found, database, lambda visit: visits.append(visit) if visit else None)
-    return visits

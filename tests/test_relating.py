@@ -22,7 +22,9 @@ from aggregator.store import (
     Database,
     alike,
     articles,
+    contents,
     frequencies,
+    judgements,
     relations,
     retention,
     schema,
@@ -88,7 +90,7 @@ def everything(store: Database) -> list[list[tuple[object, ...]]]:
 
 
 def shown(store: Database, *, one_per_event: bool) -> set[str]:
-    found = topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=99, one_per_event=one_per_event)
+    found = contents.stories_in(store, "one", since=NOW - timedelta(days=9), limit=99, one_per_event=one_per_event)
     return {story.id.lstrip("0") for story in found}
 
 
@@ -217,7 +219,7 @@ def test_what_is_in_private_topics_only_is_left_out_where_that_is_wanted(store: 
 
     def named(*slugs: str, limit: int = 1) -> set[str]:
         found = tuple(Membership(slug, key("2"), 1, ()) for slug in slugs)
-        visits.save_judgement(store, {}, {key("2"): found}, {}, NOW)
+        judgements.save(store, {}, {key("2"): found}, {}, NOW)
         return {one.story.lstrip("0") for one in relations.of(store, [key("1")], limit, {"desk"})[key("1")]}
 
     assert named("desk") == {"3"}  # and it takes no other's place
@@ -287,8 +289,8 @@ def test_what_is_asked_most_is_read_from_indexes_alone(store: Database) -> None:
             plan = plan_of(connection, in_one, {"limit": 9})
             assert "ix_articles_language_first_seen_at" in plan and "TEMP B-TREE" not in plan
             given = {"topic": "one", "since": NOW, "limit": 9, "past": False}
-            assert "ix_memberships_topic_dated_at" in plan_of(connection, topics._STORIES_IN, given)
-            plan = plan_of(connection, topics._ONE_PER_EVENT, given)
+            assert "ix_memberships_topic_dated_at" in plan_of(connection, contents._STORIES_IN, given)
+            plan = plan_of(connection, contents._ONE_PER_EVENT, given)
             assert "SEARCH others USING INDEX ix_stories_event" in plan
             assert "SEARCH theirs USING" in plan and "(topic=? AND story=?)" in plan
         else:
@@ -484,10 +486,10 @@ def test_a_bug_met_in_one_story_costs_its_relations_and_no_others(
 def test_story_with_another_lead_or_another_text_of_it_is_looked_at_anew(store: Database) -> None:
     give(store, "1", "2", "3")
     save(store, {"1": STORM, "2": STORM, "3": STORM})
-    visits.save_judgement(store, {}, {}, {key("1"): key("2"), key("3"): key("3")}, NOW)
+    judgements.save(store, {}, {}, {key("1"): key("2"), key("3"): key("3")}, NOW)
     assert [one.story for one in relations.waiting(store, 9)] == [key("1")]
     (whole,) = articles.by_keys(store, [key("3")]).values()
-    visits.save_cuts(store, [(replace(whole, text="Less.", content_hash="other"), whole)])
+    judgements.save_cuts(store, [(replace(whole, text="Less.", content_hash="other"), whole)])
     assert {one.story for one in relations.waiting(store, 9)} == {key("1"), key("3")}
 
 
@@ -503,8 +505,8 @@ async def test_a_bug_in_relating_keeps_nothing_from_publication(
     with runtime.opened(loaded) as database:
         daemon = Daemon(loaded, database, lambda: loaded)
         await daemon._pipeline.in_executor(daemon._pipeline.prepare)
-        await daemon._relate()
-        await daemon._publish()
+        await daemon._publishing.relate()
+        await daemon._publishing.publish()
         daemon._executor.shutdown()
         daemon._readers.close()
     assert items(config_directory, "china-russia") == []
@@ -519,7 +521,7 @@ async def test_all_that_waits_is_related_without_a_publication(
     loaded = config.load(config_directory, {})
     with runtime.opened(loaded) as database:
         daemon = Daemon(loaded, database, lambda: loaded)
-        await daemon._relate()
+        await daemon._publishing.relate()
         daemon._executor.shutdown()
         daemon._readers.close()
     assert left == [9]

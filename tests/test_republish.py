@@ -18,7 +18,7 @@ from aggregator.errors import DocumentError
 from aggregator.judge import Judge
 from aggregator.models import Article, Attribution, Category, Document, Feed
 from aggregator.reading import Request
-from aggregator.store.topics import StoredCopy, StoredStory
+from aggregator.store.contents import StoredCopy, StoredStory
 
 ROOT = Path(__file__).parent.parent
 CASES = ROOT.parent / "shared" / "cases" / "reliability"

@@ -18,7 +18,7 @@ from aggregator.models import Rhythm, SourceState
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, retention, schema, sources, topics, visits
+from aggregator.store import Database, articles, contents, retention, schema, sources, topics, visits
 from tests.test_pipeline import ABOUT_BOTH, Site, items, once, rss
 from tests.test_store import CONFIGURED, LATER, NOW, article, lease_of, visited
 
@@ -94,12 +94,12 @@ def test_story_with_a_young_copy_stays_whole(store: Database) -> None:
 def test_topic_that_loses_a_story_is_published_anew_and_the_others_keep_their_ids(store: Database) -> None:
     give(store, "a", "1", seen_at=OLD)
     give(store, "a", "2", seen_at=NOW)
-    topics.pin(store, {key("1"): "tag:1", key("2"): "tag:2"})
+    contents.pin(store, {key("1"): "tag:1", key("2"): "tag:2"})
     for topic in topics.dirty(store, NOW):
         topics.mark_published(store, topic, None)
     remove(store)
     assert [topic.slug for topic in topics.dirty(store, NOW)] == ["one"]
-    (left,) = topics.stories_in(store, "one", since=OLD - YEAR, limit=9)
+    (left,) = contents.stories_in(store, "one", since=OLD - YEAR, limit=9)
     assert (left.id, left.item_id) == (key("2"), "tag:2")
 
 
@@ -528,8 +528,8 @@ async def test_daemon_keeps_house_and_bears_a_store_that_fails(
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
-        await daemon._keep_house()
+        await daemon._publishing.keep_house()
         assert articles.count(database) == (0, 0)
         daemon._executor.shutdown()
-        await daemon._keep_house()
+        await daemon._publishing.keep_house()
     assert "what is too old was not removed, will try again" in caplog.text

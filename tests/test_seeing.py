@@ -20,6 +20,9 @@ from aggregator.config import Config
 from aggregator.errors import ConfigError, Place, Problem, StateError
 from aggregator.models import Article, Membership, Outcome, Refusal, SourceState, Visit
 from aggregator.store import Database, editions, stock
+from aggregator.store import claims as stored_claims
+from aggregator.web import health
+from aggregator.web import metrics as metrics_page
 from aggregator.web.serve import application
 from tests.conftest import ROOT, Site
 from tests.test_pipeline import once, only_inbox
@@ -157,7 +160,7 @@ def test_the_stock_is_taken_on_both_databases(database: Database) -> None:
     assert (found.topic_stories, found.unpublished, found.is_retagging) == ({"energy": 0, "desk": 0}, 3, True)
     assert (found.articles, found.stories, found.deliveries, found.alerts) == (0, 0, 0, {})
     assert found.database_bytes > 0
-    stored_sources.claim_one(database, "a", NOW, lease=timedelta(hours=1))
+    stored_claims.claim_one(database, "a", NOW, lease=timedelta(hours=1))
     stored_topics.note_rules(database, "rules")
     found = stock.taken(database, NOW + timedelta(minutes=1))
     assert (found.due, found.is_retagging) == (1, False)
@@ -170,7 +173,8 @@ async def served(config_directory: Path) -> AsyncIterator[tuple[TestClient, Conf
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
-        async with TestClient(TestServer(application(lambda: found, database))) as client:
+        routes = metrics_page.routes(gauges.Gauges(lambda: found, database, lambda: 0))
+        async with TestClient(TestServer(application(lambda: found, database, routes))) as client:
             yield client, found, database
 
 
@@ -275,7 +279,7 @@ async def test_health_is_said_as_text_and_as_json(config_directory: Path) -> Non
     }
     with runtime.opened(found) as database:
         database.close()  # nobody asks it
-        async with TestClient(TestServer(application(lambda: found, database, reports=reports))) as client:
+        async with TestClient(TestServer(application(lambda: found, database, health.routes(reports)))) as client:
             bad, good = await client.get("/healthz"), await client.get("/readyz")
             assert (bad.status, good.status) == (503, 200)
             text = await bad.text()
@@ -302,7 +306,7 @@ async def test_strangers_hear_no_more_than_what_it_is_about(config_directory: Pa
     found = config.load(config_directory, {})
     reports = {"healthz": made.live, "readyz": made.readiness}
     with runtime.opened(found) as database:
-        async with TestClient(TestServer(application(lambda: found, database, reports=reports))) as client:
+        async with TestClient(TestServer(application(lambda: found, database, health.routes(reports)))) as client:
             own = await (await client.get("/readyz")).text()
             assert "topics.yaml" in own and "secret-desk" in own and "db.internal" in own
             for headers in ({"X-Forwarded-For": "192.0.2.1"}, {"Host": "news.example.org"}):

@@ -15,6 +15,7 @@ from aggregator import condition, notify, service
 from aggregator.errors import ConfigError, Place, Problem, StateError
 from aggregator.models import Refusal
 from aggregator.store import Database
+from aggregator.store import claims as stored_claims
 from aggregator.store import sources as stored_sources
 from aggregator.store.sources import Summary
 
@@ -50,7 +51,7 @@ def test_summary_counts_what_is_configured(database: Database) -> None:
     stored_sources.register(database, {"a": source("a", None), "b": source("b", "example.org")}, NOW)
     assert stored_sources.summary(database) == Summary(2, 0, NOW)
     for key in "ab":
-        assert stored_sources.claim_one(database, key, NOW, lease=timedelta(minutes=1))
+        assert stored_claims.claim_one(database, key, NOW, lease=timedelta(minutes=1))
     assert stored_sources.summary(database) == Summary(2, 0, None)
     stored_sources.register(database, {}, NOW)
     assert stored_sources.summary(database) == Summary(0, 0, None)

@@ -11,7 +11,7 @@ from rich.console import Console
 from aggregator import overview, show
 from aggregator.models import Outcome, SourceState, Subscription, Visit
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, sources, subscriptions, visits
+from aggregator.store import Database, claims, sources, subscriptions, visits
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 ERROR = "https://example.org/" + "very-long/" * 12 + "feed.xml: 404\x1b[2J Not Found"
@@ -104,7 +104,7 @@ def test_an_error_of_an_earlier_visit_is_not_forgotten() -> None:
 def test_one_source_with_its_visits_and_the_reason_of_the_next(database: Database) -> None:
     source = HttpSource(url="https://example.org/feed", name="World")
     sources.register(database, {source.key: source}, NOW)
-    (lease,) = sources.claim(database, NOW, limit=1, lease=timedelta(minutes=10))
+    (lease,) = claims.claim(database, NOW, limit=1, lease=timedelta(minutes=10))
     visit = Visit(source.key, NOW, "failed", 12, status=429, kind="busy", error="asks for fewer visits")
     state = SourceState(etag='"1"', failing_since=NOW - timedelta(days=15))
     rest = NOW + timedelta(hours=1)
@@ -178,7 +178,7 @@ def test_a_terminal_gets_tables_that_no_name_can_bend() -> None:
 def test_of_very_many_sources_those_that_fail_are_shown(database: Database, tmp_path: Path) -> None:
     many = {f"{n:03}": HttpSource(url=f"https://example.org/{n}", id=f"{n:03}") for n in range(overview.MOST + 1)}
     sources.register(database, {source.key: source for source in many.values()}, NOW)
-    lease = sources.claim_one(database, "007", NOW, lease=timedelta(minutes=10))
+    lease = claims.claim_one(database, "007", NOW, lease=timedelta(minutes=10))
     assert lease
     visit = Visit("007", NOW, "failed", 12, kind="connect", error="refused")
     visits.save(database, lease, Outcome(visit, SourceState(failing_since=NOW), NOW + timedelta(hours=1), 1))

@@ -29,7 +29,21 @@ from aggregator.models import (
     Visit,
 )
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, files, memories, retention, schema, sources, topics, visits
+from aggregator.store import (
+    Database,
+    articles,
+    claims,
+    contents,
+    files,
+    judgements,
+    memberships,
+    memories,
+    retention,
+    schema,
+    sources,
+    topics,
+    visits,
+)
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -90,24 +104,24 @@ def visited(lease: Lease, *found: Article, past: tuple[Any, ...] = (), **changes
 
 
 def lease_of(store: Database, source: str = "a", now: datetime = NOW) -> Lease:
-    claimed = sources.claim(store, now, limit=9, lease=LEASE)
-    sources.release(store, [lease for lease in claimed if lease.source != source])
+    claimed = claims.claim(store, now, limit=9, lease=LEASE)
+    claims.release(store, [lease for lease in claimed if lease.source != source])
     return next(lease for lease in claimed if lease.source == source)
 
 
 def test_due_source_is_claimed_once_until_its_lease_ends(store: Database) -> None:
-    assert [lease.source for lease in sources.claim(store, NOW, limit=2, lease=LEASE)] == ["a", "b"]
-    assert [lease.source for lease in sources.claim(store, NOW, limit=2, lease=LEASE)] == ["c"]
-    assert sources.claim(store, NOW, limit=2, lease=LEASE) == []
-    assert len(sources.claim(store, NOW + LEASE, limit=9, lease=LEASE)) == 3
+    assert [lease.source for lease in claims.claim(store, NOW, limit=2, lease=LEASE)] == ["a", "b"]
+    assert [lease.source for lease in claims.claim(store, NOW, limit=2, lease=LEASE)] == ["c"]
+    assert claims.claim(store, NOW, limit=2, lease=LEASE) == []
+    assert len(claims.claim(store, NOW + LEASE, limit=9, lease=LEASE)) == 3
 
 
 def test_released_source_is_due_again(store: Database) -> None:
-    claimed = sources.claim(store, NOW, limit=9, lease=LEASE)
-    sources.release(store, claimed[:1])
-    assert [lease.source for lease in sources.claim(store, NOW, limit=9, lease=LEASE)] == ["a"]
-    sources.release_all(store)
-    assert len(sources.claim(store, NOW, limit=9, lease=LEASE)) == 3
+    claimed = claims.claim(store, NOW, limit=9, lease=LEASE)
+    claims.release(store, claimed[:1])
+    assert [lease.source for lease in claims.claim(store, NOW, limit=9, lease=LEASE)] == ["a"]
+    claims.release_all(store)
+    assert len(claims.claim(store, NOW, limit=9, lease=LEASE)) == 3
 
 
 def test_removed_source_is_not_visited_and_comes_back_with_its_state(store: Database) -> None:
@@ -157,7 +171,7 @@ def test_saving_again_changes_nothing(store: Database) -> None:
     again = lease_of(store, "a", LATER)
     visits.save(store, again, outcome)
     assert articles.count(store) == (1, 1)
-    assert len(topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=9)) == 1
+    assert len(contents.stories_in(store, "one", since=NOW - timedelta(days=9), limit=9)) == 1
 
 
 def test_changed_article_keeps_its_first_sight(store: Database) -> None:
@@ -180,7 +194,7 @@ def test_what_is_cut_from_stored_articles_can_change(store: Database) -> None:
     assert articles.originals(store, "b") == []
     whole = replace(one, title="Whole", cuts=(), html="<p>All</p>", text="All", content_hash="new", text_hash="tn")
     raced = replace(other, title="Lost")
-    visits.save_cuts(store, [(whole, one), (raced, replace(other, content_hash="changed meanwhile"))])
+    judgements.save_cuts(store, [(whole, one), (raced, replace(other, content_hash="changed meanwhile"))])
     assert articles.get(store, one.key) == whole
     assert articles.get(store, other.key) == other
     assert slug in {topic.slug for topic in topics.dirty(store, NOW)}
@@ -242,8 +256,8 @@ def unchanged(lease: Lease, **changes: Any) -> tuple[Lease, Outcome]:
 
 
 def test_quiet_visits_are_saved_together_but_for_lost_ones(store: Database) -> None:
-    lost, *others = sources.claim(store, NOW, limit=9, lease=LEASE)
-    (taken,) = sources.claim(store, NOW + LEASE, limit=1, lease=LEASE)  # by somebody else, before the others end
+    lost, *others = claims.claim(store, NOW, limit=9, lease=LEASE)
+    (taken,) = claims.claim(store, NOW + LEASE, limit=1, lease=LEASE)  # by somebody else, before the others end
     assert taken.source == lost.source
     items = [unchanged(lease, memory=MEMORY, rest_until=LATER) for lease in (others[1], lost, others[0])]
     assert visits.save_quiet(store, items) == [True, False, True]
@@ -283,7 +297,7 @@ def test_quiet_visit_may_forget_and_leaves_what_is_not_said(store: Database) -> 
 
 def test_the_longest_rest_of_a_host_counts(store: Database) -> None:
     until = [LATER, LATER + LEASE, LATER]
-    leases = sources.claim(store, NOW, limit=9, lease=LEASE)
+    leases = claims.claim(store, NOW, limit=9, lease=LEASE)
     sources.register(store, CONFIGURED | {name: HttpSource(url=f"https://{name}.a.example/") for name in "bc"}, NOW)
     assert all(visits.save_quiet(store, [unchanged(one, rest_until=at) for one, at in zip(leases, until, strict=True)]))
     assert {status.free_at for status in sources.statuses(store)} == {LATER + LEASE}
@@ -299,7 +313,7 @@ def test_story_that_leaves_a_topic_changes_both(store: Database) -> None:
     outcome = replace(outcome, memberships={story: (Membership("two", story, 9, ()),)}, tags={changed.key: ()})
     visits.save(store, lease, outcome)
     assert [topic.slug for topic in topics.dirty(store, NOW)] == ["one", "two"]
-    assert topics.counts(store) == {"one": (0, None), "two": (1, NOW - timedelta(days=1))}
+    assert memberships.counts(store) == {"one": (0, None), "two": (1, NOW - timedelta(days=1))}
     assert articles.tags_of(store, changed.key) == []
 
 
@@ -333,20 +347,20 @@ def test_change_during_publication_stays_to_be_published(store: Database) -> Non
 def test_item_id_is_pinned_once(store: Database) -> None:
     visits.save(store, lease := lease_of(store), visited(lease, article()))
     key = "1".zfill(32)
-    assert topics.pin(store, {key: "tag:first"}) == {key: "tag:first"}
-    assert topics.pin(store, {key: "tag:second"}) == {key: "tag:first"}
+    assert contents.pin(store, {key: "tag:first"}) == {key: "tag:first"}
+    assert contents.pin(store, {key: "tag:second"}) == {key: "tag:first"}
 
 
 def test_stories_come_newest_first_within_bounds(store: Database) -> None:
     dates = [NOW - timedelta(days=days) for days in (3, 1, 2)]
     found = [article(str(n), link=None, published_at=date) for n, date in enumerate(dates)]
     visits.save(store, lease := lease_of(store), visited(lease, *found))
-    stories = topics.stories_in(store, "one", since=NOW - timedelta(days=2), limit=9)
+    stories = contents.stories_in(store, "one", since=NOW - timedelta(days=2), limit=9)
     assert [story.lead.guid for story in stories] == ["1", "2"]
     assert stories[0].copies[0].attribution.name == "A"
     assert stories[0].reasons == ("because",)
-    assert len(topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=1)) == 1
-    assert topics.counts(store) == {"one": (3, dates[1]), "two": (0, None)}
+    assert len(contents.stories_in(store, "one", since=NOW - timedelta(days=9), limit=1)) == 1
+    assert memberships.counts(store) == {"one": (3, dates[1]), "two": (0, None)}
 
 
 def test_topic_that_is_gone_takes_its_memberships_along(store: Database) -> None:
@@ -354,7 +368,7 @@ def test_topic_that_is_gone_takes_its_memberships_along(store: Database) -> None
     assert topics.register(store, ["two"], "rules", NOW) is True
     topics.note_rules(store, "rules")
     assert topics.register(store, ["one", "two"], "rules", NOW) is False
-    assert topics.counts(store)["one"] == (0, None)
+    assert memberships.counts(store)["one"] == (0, None)
 
 
 def test_only_the_last_visits_are_kept(store: Database) -> None:
@@ -387,7 +401,7 @@ def test_time_without_zone_is_refused(store: Database) -> None:
 
 def test_stories_are_dated_when_they_are_founded_and_never_again(store: Database) -> None:
     def newest() -> list[str]:
-        return [story.id for story in topics.stories_in(store, "one", since=NOW - timedelta(days=9), limit=9)]
+        return [story.id for story in contents.stories_in(store, "one", since=NOW - timedelta(days=9), limit=9)]
 
     lease = lease_of(store)
     one, two = (article(name, link=None, published_at=NOW - timedelta(days=int(name))) for name in "12")
@@ -400,5 +414,5 @@ def test_stories_are_dated_when_they_are_founded_and_never_again(store: Database
     with store.reading() as connection:
         dates = connection.execute(select(schema.memberships.c.story, schema.memberships.c.dated_at)).all()
     assert {tuple(row) for row in dates} == {(one.key, one.dated_at), (two.key, two.dated_at)}
-    visits.save_judgement(store, {}, {}, {two.key: one.key}, NOW)
+    judgements.save(store, {}, {}, {two.key: one.key}, NOW)
     assert newest() == [one.key, two.key]

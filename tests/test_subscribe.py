@@ -22,8 +22,9 @@ from aggregator.models import Subscription, Visit
 from aggregator.pipeline import LEASE as CLAIM
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
-from aggregator.store import Database, articles, sources, subscriptions
+from aggregator.store import Database, articles, claims, sources, subscriptions
 from aggregator.subscribe import Subscriber
+from aggregator.web import websub
 from aggregator.web.serve import application
 
 BASE_URL = "https://news.example.org/"
@@ -125,7 +126,7 @@ class World:
         return found
 
     async def poll(self) -> Visit:
-        lease = sources.claim_one(self.database, self.source, self.pipeline.now(), lease=CLAIM)
+        lease = claims.claim_one(self.database, self.source, self.pipeline.now(), lease=CLAIM)
         assert lease
         visit = await self.pipeline.ingest(lease, self.fetcher)
         assert visit
@@ -183,7 +184,7 @@ async def made(
         pipeline.prepare()
         async with Fetcher(config.settings.fetch) as fetcher:
             world = World(site, config, database, fetcher, pipeline)
-            app = application(lambda: pipeline.config, database, pipeline, lambda: world.stopping)
+            app = application(lambda: pipeline.config, database, websub.routes(pipeline, lambda: world.stopping))
             async with TestClient(TestServer(app)) as client:
                 world.client = site.callback = client
                 yield world
@@ -447,11 +448,11 @@ async def test_light_pings_bring_no_more_than_a_visit_a_minute(subscribed: World
 
 
 async def test_push_while_the_source_is_visited_is_asked_to_come_again(subscribed: World, time: Time) -> None:
-    lease = sources.claim_one(subscribed.database, subscribed.source, time.now, lease=CLAIM)
+    lease = claims.claim_one(subscribed.database, subscribed.source, time.now, lease=CLAIM)
     assert lease
     assert await subscribed.push(rss("2")) == 503
     assert subscribed.retry_after == "30"
-    sources.release(subscribed.database, [lease])
+    claims.release(subscribed.database, [lease])
     assert await subscribed.push(rss("2")) == 204
 
 

@@ -17,8 +17,6 @@ from aggregator import config, runtime, tokens
 from aggregator.cli import main
 from aggregator.config import Config
 from aggregator.models import Token
-from aggregator.pipeline import Pipeline
-from aggregator.readers import Readers
 from aggregator.store import Database
 from aggregator.store import tokens as stored_tokens
 from aggregator.web import serve
@@ -134,12 +132,11 @@ async def test_last_use_is_noted_once_an_hour(
 
 async def test_token_is_in_no_log(config_directory: Path, found: Config, caplog: pytest.LogCaptureFixture) -> None:
     found = config.load(config_directory, {"AGGREGATOR_LISTEN": f"127.0.0.1:{free_port()}"})
-    with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
+    with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
         token = added(found)
-        pipeline = Pipeline(found, database, pool, readers)
         with caplog.at_level(logging.DEBUG):
-            async with serve.running(lambda: found, database, pipeline, lambda: False), ClientSession() as session:
+            async with serve.running(lambda: found, database), ClientSession() as session:
                 base = f"http://{found.settings.listen}/feeds/private/{token}"
                 paths = ("energy.atom", "energy.exe", "us-china.atom", "energy.atom?x=1")
                 answers = [await session.get(f"{base}/{path}") for path in paths]

@@ -15,7 +15,7 @@ from aggregator.cli import main
 from aggregator.firing import Rule, chart
 from aggregator.judge import Judge
 from aggregator.models import Article
-from aggregator.store import topics as stored_topics
+from aggregator.store import memberships as stored_memberships
 from tests.test_pipeline import drop, once, only_inbox
 
 NOW = datetime.now(UTC)
@@ -73,7 +73,7 @@ async def test_diff_shows_what_enters_and_leaves_each_topic_and_why(config_direc
     assert f"  - {NOW:%Y-%m-%d} China beat Russia at chess (folder:inbox)" in text
     loaded = config.load(config_directory, {})
     with runtime.opened(loaded) as database:  # nothing was changed
-        assert stored_topics.counts(database)["china-russia"][0] == 2
+        assert stored_memberships.counts(database)["china-russia"][0] == 2
     assert (config_directory / "topics.yaml").read_bytes() == before
 
 

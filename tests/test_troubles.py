@@ -26,7 +26,8 @@ from aggregator.config.settings import Fetch
 from aggregator.daemon import Daemon
 from aggregator.errors import FetchError, StateError
 from aggregator.fetch import Fetcher
-from aggregator.store import Database, ahead, schema, sources, topics, upkeep, visits
+from aggregator.store import Database, ahead, claims, schema, sources, topics, upkeep, visits
+from aggregator.ticks import Ticks
 from tests.test_daemon import aggregator
 from tests.test_retention import CONFIGURED
 from tests.test_store import NOW, lease_of, visited
@@ -85,14 +86,14 @@ async def test_daemon_says_that_the_clock_jumped_and_lets_nobody_wait(
 ) -> None:
     found = config.load(config_directory, {})
     off = timedelta()
-    monkeypatch.setattr("aggregator.daemon.utc_now", lambda: datetime.now(UTC) + off)
+    monkeypatch.setattr("aggregator.polling.utc_now", lambda: datetime.now(UTC) + off)
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
-        await daemon._look_at_clock()
+        await daemon._polling.look_at_clock()
         off = YEARS
-        await daemon._look_at_clock()
+        await daemon._polling.look_at_clock()
         off = timedelta()
-        await daemon._look_at_clock()
+        await daemon._polling.look_at_clock()
         daemon._executor.shutdown()
     assert "the clock was put forward by 3650 d" in caplog.text
     assert "the clock was put back by 3650 d: 0 sources are due" in caplog.text
@@ -130,7 +131,7 @@ async def test_database_that_another_program_locks_is_waited_for(
             for _ in range(3):
                 with pytest.raises(StateError, match="database is locked"):
                     await daemon._pipeline.in_executor(lambda: sources.make_due(database, NOW))
-                await daemon._keep_house()
+                await daemon._publishing.keep_house()
             other.execute("ROLLBACK")
         await daemon._pipeline.in_executor(lambda: sources.make_due(database, NOW))
         daemon._executor.shutdown()
@@ -155,10 +156,9 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 async def reloaded(daemon: Daemon) -> None:
-    daemon._has_started = True
-    daemon._reload_soon()
-    assert daemon._reloading
-    await daemon._reloading
+    daemon._reloading.begin(Ticks())
+    daemon._reloading.soon()
+    await daemon._reloading.ended()
     daemon._executor.shutdown()
 
 
@@ -182,7 +182,7 @@ async def test_a_configuration_that_the_store_cannot_be_told_of_is_no_bad_one(
     config_directory: Path, told: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aggregator.store.database._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
-    monkeypatch.setattr("aggregator.daemon.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("aggregator.reloading.RETRY_SECONDS", 0.01)
     found = config.load(config_directory, {})
     tries = []
     with (
@@ -208,8 +208,9 @@ async def test_a_reload_waits_for_the_end_of_the_start(config_directory: Path, t
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
-        daemon._reload_soon()
-        assert (daemon._reloading, told()) == (None, [])
+        daemon._reloading.soon()
+        await daemon._reloading.ended()
+        assert told() == []
         await reloaded(daemon)
     assert told() == ["RELOADING=1", "READY=1"]
 
@@ -221,20 +222,18 @@ async def test_what_cannot_be_written_is_a_trouble_though_it_can_be_read(
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
-        async with Fetcher(found.settings.fetch) as fetcher:
-            daemon._visits = runtime.Visits(daemon._pipeline, fetcher)
-            with closing(sqlite3.connect(database.place, isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                await daemon._poll()
-                daemon._service.note("store", None)  # it was read
-                since = daemon._service.store_trouble
-                assert since and "visits: " in daemon._service.readiness().text()
-                await daemon._poll()
-                assert daemon._service.store_trouble
-                assert daemon._service.store_trouble[0] == since[0] < daemon._service.store_trouble[1]
-                other.execute("ROLLBACK")
-            await daemon._poll()
-            assert "visits" not in daemon._service.readiness().text()
+        with closing(sqlite3.connect(database.place, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await daemon._polling.poll()
+            daemon._service.note("store", None)  # it was read
+            since = daemon._service.store_trouble
+            assert since and "visits: " in daemon._service.readiness().text()
+            await daemon._polling.poll()
+            assert daemon._service.store_trouble
+            assert daemon._service.store_trouble[0] == since[0] < daemon._service.store_trouble[1]
+            other.execute("ROLLBACK")
+        await daemon._polling.poll()
+        assert "visits" not in daemon._service.readiness().text()
         daemon._executor.shutdown()
 
 
@@ -249,10 +248,10 @@ async def test_trouble_that_goes_on_is_told_once_a_minute(
         daemon = Daemon(found, database, lambda: found)
         monkeypatch.setattr(daemon._pipeline, "fulfil", fails)
         for _ in range(3):
-            await daemon._publish()
+            await daemon._publishing.publish()
         assert caplog.text.count("nothing published, will try again: the database is away") == 1
-        monkeypatch.setattr("aggregator.daemon.COMPLAINT_SECONDS", 0)
-        await daemon._publish()
+        monkeypatch.setattr("aggregator.service.COMPLAINT_SECONDS", 0)
+        await daemon._publishing.publish()
         assert caplog.text.count("nothing published, will try again: the database is away") == 2
         daemon._executor.shutdown()
 
@@ -264,13 +263,11 @@ async def test_a_store_that_fails_in_the_end_keeps_nothing_else_from_being_ended
         raise StateError("the database is locked")
 
     found, left = config.load(config_directory, {}), []
-    monkeypatch.setattr(sources, "release", fails)
+    monkeypatch.setattr(claims, "release", fails)
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
-        async with Fetcher(found.settings.fetch) as fetcher:
-            daemon._visits = runtime.Visits(daemon._pipeline, fetcher)
-            monkeypatch.setattr(daemon._duties, "leave", lambda: left.append(True))
-            await daemon._end()
+        monkeypatch.setattr(daemon._duties, "leave", lambda: left.append(True))
+        await daemon._end()
     assert left == [True]
     assert "not given back" in caplog.text
 

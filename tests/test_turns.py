@@ -25,7 +25,7 @@ from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.sharing import Shared
 from aggregator.sources.http import HttpSource
-from aggregator.store import Database, articles, duties, renditions, settings, sources
+from aggregator.store import Database, articles, claims, duties, renditions, settings, sources
 from aggregator.store import database as store_database
 from tests.test_pipeline import drop
 
@@ -218,7 +218,7 @@ def test_no_more_than_so_many_of_a_host_however_many_workers_ask_at_once(stores:
         start.wait()
         for number in range(5):
             now = NOW + number * SECOND
-            got.extend(one.source for one in sources.claim(store, now, limit=9, lease=600 * SECOND, per_host=3))
+            got.extend(one.source for one in claims.claim(store, now, limit=9, lease=600 * SECOND, per_host=3))
 
     threads = [threading.Thread(target=work, args=(stores(),)) for _ in range(6)]
     for thread in threads:
@@ -231,7 +231,7 @@ def test_no_more_than_so_many_of_a_host_however_many_workers_ask_at_once(stores:
 def test_a_worker_leaves_to_others_what_is_not_there(database: Database) -> None:
     feeds = [HttpSource(url=f"https://{name}.example/feed") for name in "ab"]
     sources.register(database, {feed.key: feed for feed in feeds}, NOW)
-    claimed = sources.claim(database, NOW, limit=9, lease=SECOND, without={"a.example/feed"})
+    claimed = claims.claim(database, NOW, limit=9, lease=SECOND, without={"a.example/feed"})
     assert [lease.source for lease in claimed] == ["b.example/feed"]
 
 
@@ -383,7 +383,7 @@ def test_two_copies_that_come_to_two_workers_at_once_are_one_story(
             pipeline.prepare()
 
             def visit() -> None:
-                lease = sources.claim_one(pipeline.database, f"folder:{name}", NOW, lease=600 * SECOND)
+                lease = claims.claim_one(pipeline.database, f"folder:{name}", NOW, lease=600 * SECOND)
                 assert lease
                 assert asyncio.run(pipeline.ingest(lease, None))  # type: ignore[arg-type]
 
@@ -409,5 +409,5 @@ def test_a_worker_with_some_of_the_roles_leaves_folders_alone_that_are_not_there
     (config_directory / "sources.yaml").write_text("sources: [{folder: ../a}, {folder: ../b}]\n")
     (config_directory.parent / "a").mkdir()
     found = config.load(config_directory, {})
-    assert Daemon(found, database, lambda: found, roles=["poll"])._absent() == {"folder:b"}
-    assert Daemon(found, database, lambda: found)._absent() == frozenset()
+    assert Daemon(found, database, lambda: found, roles=["poll"])._polling.absent() == {"folder:b"}
+    assert Daemon(found, database, lambda: found)._polling.absent() == frozenset()

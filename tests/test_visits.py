@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aggregator import config, runtime
+from aggregator import config, runtime, visiting
 from aggregator.fetch import Fetcher
 from aggregator.models import Found, Lease, Outcome, Visit
 from aggregator.pipeline import Pipeline, utc_now
@@ -33,7 +33,7 @@ async def _hanging(request: web.Request) -> web.Response:
 
 async def test_slow_hosts_give_their_places_to_others(config_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve servers that never answer and twelve that do, four places: all that answer are read first."""
-    monkeypatch.setattr(runtime, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(visiting, "SLOW_SECONDS", 0.1)
     app = web.Application()
     app.router.add_get("/slow", _hanging)
     app.router.add_get("/zquick", _quick)
@@ -49,7 +49,7 @@ async def test_slow_hosts_give_their_places_to_others(config_directory: Path, mo
         pipeline = Pipeline(found, database, pool, readers)
         pipeline.prepare()
         async with Fetcher(found.settings.fetch) as fetcher:
-            visits = runtime.Visits(pipeline, fetcher, lambda visit: ended.append(visit) if visit else None)
+            visits = visiting.Visits(pipeline, fetcher, lambda visit: ended.append(visit) if visit else None)
             async with asyncio.timeout(15):
                 while len(ended) < 12:
                     await visits.start_due()
@@ -80,7 +80,7 @@ async def test_a_visit_that_is_wanted_while_the_one_before_comes_to_its_end_is_m
         pipeline = Pipeline(found, database, pool, readers)
         pipeline.prepare()
         async with Fetcher(found.settings.fetch) as fetcher:
-            visits = runtime.Visits(pipeline, fetcher)
+            visits = visiting.Visits(pipeline, fetcher)
             async with asyncio.timeout(15):
                 await visits.start_due()
                 while made < 1:
@@ -108,13 +108,13 @@ async def test_a_folder_that_hangs_is_not_visited_twice_at_a_time(
         raise AssertionError
 
     monkeypatch.setattr(FolderSource, "visit", hanging)
-    monkeypatch.setattr(runtime, "LEASE", timedelta(milliseconds=1))
+    monkeypatch.setattr(visiting, "LEASE", timedelta(milliseconds=1))
     found = config.load(config_directory, {})
     with runtime.opened(found) as database, runtime.executor() as pool, Readers(found.settings.parse) as readers:
         pipeline = Pipeline(found, database, pool, readers)
         pipeline.prepare()
         async with Fetcher(found.settings.fetch) as fetcher:
-            visits = runtime.Visits(pipeline, fetcher)
+            visits = visiting.Visits(pipeline, fetcher)
             claimed = 0
             for _ in range(3):
                 claimed += await visits.start_due()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aggregator.store import Database, conditions, schema, volumes
+from aggregator.store import Database, conditions, contents, schema, volumes
 from aggregator.web.overview import Overview, first_day
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -69,7 +69,6 @@ def test_sources_have_days_in_utc(database: Database) -> None:
 
 
 def test_a_topic_is_gone_through_piece_by_piece(database: Database) -> None:
-    from aggregator.store import topics
 
     fill(database)
     put(database, schema.stories, [{"id": "b2", "lead": "b", "founded_at": LATE}])
@@ -78,7 +77,9 @@ def test_a_topic_is_gone_through_piece_by_piece(database: Database) -> None:
     put(database, schema.memberships, [same])  # at the same time as another
     seen: list[str] = []
     after = None
-    while some := topics.stories_in(database, "full", since=NOW - timedelta(days=90), limit=2, past=True, after=after):
+    while some := contents.stories_in(
+        database, "full", since=NOW - timedelta(days=90), limit=2, past=True, after=after
+    ):
         seen += [story.id for story in some]
         after = (some[-1].founded_at, some[-1].id)
     assert seen == ["a", "b", "b2", "c", "d"]

@@ -14,7 +14,7 @@ from yarl import URL
 from aggregator import config, dedup, runtime
 from aggregator.models import Article, Verdict
 from aggregator.store import articles as stored_articles
-from aggregator.store import topics
+from aggregator.store import contents, memberships
 from aggregator.web import pages, trace
 from aggregator.web.private import NOT_FOUND
 from aggregator.web.rendering import _templates
@@ -141,10 +141,6 @@ async def test_unknown_addresses_are_404(client: TestClient, path: str) -> None:
     assert (await client.get(path)).status == 404
 
 
-async def test_health(client: TestClient) -> None:
-    assert await (await client.get("/healthz")).text() == "ok\n"
-
-
 async def test_parts_of_pages_are_kept_for_good(client: TestClient) -> None:
     text = await page(client, "/")
     names = re.findall(r'(?:href|src)="(static/[a-z]+\.[0-9a-f]{12}\.[a-z]+)"', text)
@@ -215,8 +211,8 @@ async def test_article_page_says_nothing_of_private_topics(config_directory: Pat
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
-        (lead,) = topics.latest(database, 1)
-        members = topics.stories_in(database, "energy", since=datetime(2020, 1, 1, tzinfo=UTC), limit=1, past=True)
+        (lead,) = contents.latest(database, 1)
+        members = contents.stories_in(database, "energy", since=datetime(2020, 1, 1, tzinfo=UTC), limit=1, past=True)
         async with TestClient(TestServer(application(lambda: found, database))) as client:
             for key in (lead, members[0].lead.key):
                 text = await (await client.get(f"/articles/{key}")).text()
@@ -277,7 +273,7 @@ async def test_title_with_markup_is_text_on_every_page(config_directory: Path) -
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
         await runtime.once(found, database, lambda visit: None)
-        assert topics.counts(database)["t"][0] > 0
+        assert memberships.counts(database)["t"][0] > 0
         async with TestClient(TestServer(application(lambda: found, database))) as client:
             for page in ("/", "/topics/t"):
                 text = await (await client.get(page)).text()
@@ -365,7 +361,7 @@ async def test_who_is_lost_is_led_on_and_machines_get_a_line(client: TestClient)
 
 
 async def test_the_folder_of_topics_is_the_front_page_and_no_answer_names_the_program(client: TestClient) -> None:
-    for path in ("/topics", "/topics/", "/", "/healthz", "/readyz", "/nothing"):
+    for path in ("/topics", "/topics/", "/", "/nothing"):
         response = await client.get(path)
         assert response.url.path == ("/" if path.startswith("/topics") else path)
         assert response.status == (404 if path == "/nothing" else 200)

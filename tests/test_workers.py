@@ -14,8 +14,9 @@ import pytest
 
 from aggregator import config, metrics, runtime
 from aggregator.condition import Condition
-from aggregator.daemon import PUBLISH_REST_MOST, Daemon
+from aggregator.daemon import Daemon
 from aggregator.pipeline import utc_now
+from aggregator.publishing import PUBLISH_REST_MOST
 from aggregator.roles import HOLD, PUBLICATION
 from aggregator.store import duties
 from aggregator.store.database import HEAD
@@ -80,9 +81,9 @@ async def test_a_publisher_that_stands_by_is_ready_and_has_nothing_waiting(
         assert duties.take(database, PUBLICATION, "another", utc_now(), hold=HOLD)
         daemon._service.note("publication", OSError(28, "No space left on device"))
         assert daemon._service.readiness().is_down
-        await daemon._publish()
+        await daemon._publishing.publish()
         assert daemon._service.readiness() == Condition()
-        await daemon._catch_up()
+        await daemon._publishing.catch_up()
         metrics._waiting.add("china-russia", 1.0)
         assert metrics._waiting.age() == 0
         daemon._executor.shutdown()
@@ -91,13 +92,13 @@ async def test_a_publisher_that_stands_by_is_ready_and_has_nothing_waiting(
 async def test_a_publication_that_had_to_wait_for_long_does_not_keep_the_next_one_waiting_for_longer(
     config_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aggregator.daemon.PUBLISH_REST", 1e9)
+    monkeypatch.setattr("aggregator.publishing.PUBLISH_REST", 1e9)
     found = config.load(config_directory, {"AGGREGATOR_STATE": str(tmp_path / "state")})
     with runtime.opened(found) as database:
         daemon = Daemon(found, database, lambda: found)
         await daemon._pipeline.in_executor(daemon._pipeline.prepare)
-        await daemon._publish()
-        assert 0 < daemon._publish_at - time.monotonic() <= PUBLISH_REST_MOST
+        await daemon._publishing.publish()
+        assert 0 < daemon._publishing._publish_at - time.monotonic() <= PUBLISH_REST_MOST
         daemon._executor.shutdown()
 
 

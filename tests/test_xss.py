@@ -33,7 +33,7 @@ from aggregator.models import (
     Tag,
     Verdict,
 )
-from aggregator.store.topics import StoredCopy, StoredStory
+from aggregator.store.contents import StoredCopy, StoredStory
 from aggregator.store.volumes import Latest, Volume
 from aggregator.web import pages
 from aggregator.web.trace import Answer, Trace

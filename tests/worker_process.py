@@ -3,9 +3,9 @@
 import sys
 from datetime import timedelta
 
-from aggregator import pipeline, runtime
+from aggregator import pipeline, visiting
 from aggregator.cli import main
 
 if __name__ == "__main__":
-    pipeline.LEASE = runtime.LEASE = timedelta(seconds=float(sys.argv.pop(1)))
+    pipeline.LEASE = visiting.LEASE = timedelta(seconds=float(sys.argv.pop(1)))
     main()

@@ -57,9 +57,10 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Config:
-    """A configuration that has been checked as a whole."""
+    """A configuration that has been checked as a whole. Each is one of its own, so that what is made of it can be kept
+    with it."""
 
     directory: Path
     state: Path

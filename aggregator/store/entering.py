@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Integer, bindparam, func, select, update
 from aggregator.periods import hour_of
 from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
+from aggregator.store.events import FOUNDER, IS_LOOKED_AT, IS_ONE_PER_EVENT
 from aggregator.store.schema import WAITS_TO_ENTER, UtcDateTime, articles, memberships, stories
-from aggregator.store.topics import FOUNDER, IS_LOOKED_AT, IS_ONE_PER_EVENT
 
 SET_BACK = timedelta(hours=1)  # a clock that is set back further was wrong: what it said then is passed over
 

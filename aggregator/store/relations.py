@@ -16,9 +16,10 @@ from aggregator.models import Related, Terms
 from aggregator.store import alike, pages
 from aggregator.store.articles import among, chunks
 from aggregator.store.database import Database
+from aggregator.store.memberships import topics_of
 from aggregator.store.publicity import is_public
 from aggregator.store.schema import articles, relations, sources, stories, terms
-from aggregator.store.visits import topics_of, touch
+from aggregator.store.topics import touch
 
 MOST = 20  # relations that are written of a story: the likeliest
 KEPT = timedelta(

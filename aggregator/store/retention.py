@@ -28,7 +28,7 @@ from aggregator.store.schema import (
     tombstones,
 )
 from aggregator.store.settings import is_due, note_done, put, value_of
-from aggregator.store.visits import touch
+from aggregator.store.topics import touch
 from aggregator.words import folded
 
 CARRIED = timedelta(days=30)  # a tombstone is moved forward no sooner: most visits write nothing

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, func, select
 
+from aggregator.store.contents import IS_LISTED
 from aggregator.store.database import Database
+from aggregator.store.events import FOUNDER, IS_ONE_PER_EVENT
 from aggregator.store.publicity import is_public
 from aggregator.store.schema import memberships, stories
-from aggregator.store.topics import FOUNDER, IS_LISTED, IS_ONE_PER_EVENT
 
 _MOST = bindparam("limit", type_=Integer())
 _OF_TOPIC = (

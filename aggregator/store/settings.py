@@ -1,5 +1,6 @@
 """What the store remembers of itself: by which rules it was judged, when something was last done."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
@@ -26,3 +27,28 @@ def is_due(connection: Connection, name: str, every: timedelta, now: datetime) -
 
 def note_done(database: Database, connection: Connection, name: str, now: datetime) -> None:
     put(database, connection, name, now.isoformat())
+
+
+def forget(database: Database, names: Iterable[str]) -> None:
+    """Remember that these things are not, or no longer, wholly done by any rules."""
+    with database.writing() as connection:
+        for name in sorted(names):
+            put(database, connection, name, "")
+
+
+def is_outdated(database: Database, name: str, value: str) -> bool:
+    """Whether something was last done by other rules than these."""
+    with database.reading() as connection:
+        return value_of(connection, name) != value
+
+
+def noted(database: Database, name: str) -> str | None:
+    """What was remembered under a name."""
+    with database.reading() as connection:
+        return value_of(connection, name)
+
+
+def note(database: Database, name: str, value: str) -> None:
+    """Remember by which rules something was done that is not published."""
+    with database.writing() as connection:
+        put(database, connection, name, value)

@@ -1,10 +1,8 @@
-"""Sources: which there are, which are due, who has claimed them."""
+"""Sources: which there are, how they do, when they are due."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -22,97 +20,34 @@ from sqlalchemy import (
 )
 
 from aggregator import urls
-from aggregator.models import Advice, Lease, Rhythm, SourceState, Visit
+from aggregator.models import Advice, Rhythm, SourceState, Visit
 from aggregator.registry import Source
 from aggregator.store.articles import chunks
-from aggregator.store.database import Database, dialect_insert
+from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import UtcDateTime, articles, hosts, sources, tombstones, visits
 from aggregator.store.settings import put, value_of
 from aggregator.words import digest
 
 AT_REST = timedelta(minutes=1)  # a host that is left alone for longer has asked for it
-_AT_ONCE = 256  # rows taken from the database
+STATE = [field.name for field in fields(SourceState) if field.name != "files"]  # these have a table of their own
 
 
-# What each round of visits asks is built here, once: to build a statement takes longer than to execute it.
-_STATE = [field.name for field in fields(SourceState) if field.name != "files"]  # these have a table of their own
-_LEASE = [sources.c[name] for name in ("id", "leased_until", "due_at", "failures", *_STATE)]
-_NOW, _DUE_BY = bindparam("now", type_=UtcDateTime()), bindparam("due_by", type_=UtcDateTime())
-
-
-def _claimable(table: Any) -> ColumnElement[bool]:
-    unclaimed = or_(table.c.leased_until.is_(None), table.c.leased_until <= _NOW)
-    return and_(table.c.active, table.c.due_at <= _DUE_BY, unclaimed)
-
-
-def _due() -> Select[Any]:
-    """Due sources whose hosts can be visited, with the number of visits that are going on there."""
-    other = sources.alias("other")
-    visited = select(func.count()).select_from(other).where(other.c.host == sources.c.host, other.c.leased_until > _NOW)
-    busy = visited.correlate(sources).scalar_subquery()
-    # A question for each source that is looked at, never a join: of very many hosts few concern what is claimed.
-    free_at = select(hosts.c.free_at).where(hosts.c.host == sources.c.host).correlate(sources).scalar_subquery()
-    return (
-        select(sources.c.id, sources.c.host, busy.label("busy"))
-        .where(_claimable(sources), func.coalesce(free_at, _NOW) <= _NOW)
-        .where(busy < bindparam("per_host"))
-        .order_by(sources.c.due_at)
-    )
-
-
-def _claim() -> Any:
-    mine = (
-        select(sources.c.id)
-        .where(sources.c.id.in_(bindparam("wanted", expanding=True)), _claimable(sources))
-        .with_for_update(skip_locked=True)  # PostgreSQL only; SQLite lets in one writer at a time anyway
-        .cte("mine")
-    )
-    claimed = update(sources).where(sources.c.id.in_(select(mine.c.id)))
-    return claimed.values(leased_until=bindparam("until", type_=UtcDateTime())).returning(*_LEASE)
-
-
-def _visitable_at() -> ColumnElement[Any]:
+def visitable_at() -> ColumnElement[Any]:
+    """When a source may be visited: once it is due and its host free."""
     waits = and_(hosts.c.free_at.is_not(None), hosts.c.free_at > sources.c.due_at)
     return case((waits, hosts.c.free_at), else_=sources.c.due_at)
 
 
 def _summary() -> Any:
-    next_at = func.min(case((sources.c.leased_until.is_(None), _visitable_at())), type_=UtcDateTime())
+    next_at = func.min(case((sources.c.leased_until.is_(None), visitable_at())), type_=UtcDateTime())
     failing = func.count(case((sources.c.failures > 0, 1)))
     found = select(func.count(), failing, next_at).where(sources.c.active)
     return found.outerjoin_from(sources, hosts, hosts.c.host == sources.c.host)
 
 
-def _next_visit() -> Select[Any]:
-    at = _visitable_at()
-    unclaimed = sources.c.active, sources.c.leased_until.is_(None), sources.c.due_at <= _DUE_BY
-    return select(func.min(at)).outerjoin_from(sources, hosts, hosts.c.host == sources.c.host).where(*unclaimed)
-
-
-@cache
-def _take_up(is_sqlite: bool) -> Any:
-    """In the order of hosts, so that two workers never wait for each other."""
-    of_hosts = sources.c.host.in_(bindparam("wanted", expanding=True))
-    each = select(sources.c.host, bindparam("free_at", type_=UtcDateTime())).where(of_hosts).distinct()
-    statement = dialect_insert(hosts, is_sqlite).from_select(["host", "free_at"], each.order_by(sources.c.host))
-    replaced = {"free_at": statement.excluded.free_at}
-    statement = statement.on_conflict_do_update(index_elements=["host"], set_=replaced, where=hosts.c.free_at <= _NOW)
-    return statement.returning(hosts.c.host)
-
-
 _ALL = select(sources.c.id).order_by(sources.c.id).with_for_update()
-_BUSY = (
-    select(sources.c.host, func.count())
-    .where(sources.c.host.in_(bindparam("of_hosts", expanding=True)), sources.c.leased_until > _NOW)
-    .group_by(sources.c.host)
-)
-_DUE, _CLAIM, _NEXT_VISIT, _SUMMARY = _due(), _claim(), _next_visit(), _summary()
-_RELEASE = (
-    update(sources)
-    .where(sources.c.id == bindparam("source"), sources.c.leased_until == bindparam("until"))
-    .values(leased_until=None)
-)
+_SUMMARY = _summary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +109,7 @@ def make_due(database: Database, now: datetime, only: Collection[str] | None = N
     if only is not None:
         meant: ColumnElement[bool] = sources.c.id.in_(only)
     else:
-        meant = or_(sources.c.host.is_(None), sources.c.host.not_in(_resting(now)))
+        meant = or_(sources.c.host.is_(None), sources.c.host.not_in(resting(now)))
     with database.writing() as connection:
         connection.execute(_each_in_order(sources.c.active & meant).values(due_at=now, plan=""))
 
@@ -206,69 +141,6 @@ def hasten(database: Database, source: str, at: datetime) -> None:
     statement = update(sources).where(sources.c.id == source, sources.c.active, later)
     with database.writing() as connection:
         connection.execute(statement.values(due_at=at))
-
-
-def claim(
-    database: Database,
-    now: datetime,
-    *,
-    limit: int,
-    lease: timedelta,
-    per_host: int = 1,
-    spacing: timedelta = timedelta(),
-    due_by: datetime | None = None,
-    without: Collection[str] = (),
-) -> list[Lease]:
-    """Up to `limit` sources that are due, or were at `due_by`, that no other worker gets before the lease ends; none of
-    those `without` which it is to be.
-
-    Of each host no more than `per_host` are claimed at a time, and only one each `spacing`; sources of hosts that have
-    to wait stay due and keep no others from being claimed.
-    """
-    with database.writing() as connection:
-        sought = {"now": now, "due_by": due_by or now, "per_host": per_host}
-        found = _in_turn(connection, sought, limit, 1 if spacing else per_host, without)
-        hosts_wanted = sorted({row.host for row in found if row.host})
-        free = _taken_up(database, connection, hosts_wanted, now, spacing)
-        wanted = [row.id for row in found if row.host is None or row.host in free]
-        if not spacing and not database.is_sqlite:
-            wanted = _with_room(connection, found, wanted, sought)
-        rows = connection.execute(_CLAIM, sought | {"wanted": wanted, "until": now + lease}).all() if wanted else []
-    return [_lease(row) for row in sorted(rows, key=lambda row: row.id)]
-
-
-def claim_one(
-    database: Database, source: str, now: datetime, *, lease: timedelta, politely: bool = False
-) -> Lease | None:
-    """A claim on one source, due or not; None while another worker has it, or if `politely` while its host rests."""
-    unclaimed = or_(sources.c.leased_until.is_(None), sources.c.leased_until <= now)
-    statement = update(sources).where(sources.c.id == source, sources.c.active, unclaimed)
-    if politely:
-        statement = statement.where(or_(sources.c.host.is_(None), sources.c.host.not_in(_resting(now))))
-    with database.writing() as connection:
-        row = connection.execute(statement.values(leased_until=now + lease).returning(*_LEASE)).one_or_none()
-    return _lease(row) if row else None
-
-
-def release(database: Database, leases: Iterable[Lease]) -> None:
-    """Give claims back without a visit: the sources stay due."""
-    rows = [{"source": lease.source, "until": lease.until} for lease in sorted(leases, key=lambda lease: lease.source)]
-    if rows:
-        with database.writing() as connection:
-            connection.execute(_RELEASE, rows)
-
-
-def release_all(database: Database) -> None:
-    """Forget all claims: for the one process that a SQLite store has, after a crash."""
-    with database.writing() as connection:
-        connection.execute(update(sources).where(sources.c.leased_until.is_not(None)).values(leased_until=None))
-
-
-def next_visit_at(database: Database, due_by: datetime) -> datetime | None:
-    """The earliest time at which the host of a source may be visited that was due by then and nobody has claimed."""
-    with database.reading() as connection:
-        found: datetime | None = connection.execute(_NEXT_VISIT, {"due_by": due_by}).scalar_one()
-        return found
 
 
 def summary(database: Database) -> Summary:
@@ -318,7 +190,7 @@ def statuses(
 def row_of(state: SourceState) -> dict[str, Any]:
     """A source's memory as columns."""
     advice, rhythm = state.advice, state.rhythm
-    return {name: getattr(state, name) for name in _STATE} | {
+    return {name: getattr(state, name) for name in STATE} | {
         "advice": {
             "ttl": advice.ttl.total_seconds() if advice.ttl else None,
             "skip_hours": sorted(advice.skip_hours),
@@ -332,11 +204,7 @@ def row_of(state: SourceState) -> dict[str, Any]:
 
 def state_of(row: Row[Any]) -> SourceState:
     """A source's memory from a row that has its columns."""
-    return _state([getattr(row, name) for name in _STATE])
-
-
-def _state(values: Sequence[Any]) -> SourceState:
-    stored = dict(zip(_STATE, values, strict=True))
+    stored = {name: getattr(row, name) for name in STATE}
     return SourceState(**stored | {"advice": advice_of(stored["advice"]), "rhythm": rhythm_of(stored["rhythm"])})
 
 
@@ -392,55 +260,9 @@ def _hand_over(connection: Connection, successors: Mapping[str, str]) -> None:
     connection.execute(rhythm, pairs)
 
 
-def _resting(now: datetime) -> Select[tuple[str]]:
+def resting(now: datetime) -> Select[tuple[str]]:
+    """The hosts that have asked to be left alone."""
     return select(hosts.c.host).where(hosts.c.free_at > now + AT_REST)
-
-
-def _in_turn(
-    connection: Connection, sought: Mapping[str, Any], limit: int, places: int, without: Collection[str]
-) -> list[Row[Any]]:
-    """Due sources, those first that have waited longest: of each host no more than `places` and than have room there.
-
-    Rows are taken from the database until there are enough: all may be very many.
-    """
-    found: list[Row[Any]] = []
-    taken: Counter[str] = Counter()
-    with connection.execute(_DUE, sought, execution_options={"yield_per": _AT_ONCE}) as rows:
-        for row in rows:
-            if len(found) == limit:
-                break
-            if row.id in without:
-                continue
-            if row.host is None or taken[row.host] < min(places, sought["per_host"] - row.busy):
-                taken[row.host] += 1
-                found.append(row)
-    return found
-
-
-def _taken_up(
-    database: Database, connection: Connection, wanted: list[str], now: datetime, spacing: timedelta
-) -> set[str]:
-    """Those of the hosts that no other worker has gone to meanwhile. Each waits for `spacing` from now on."""
-    if not wanted:
-        return set()
-    statement = _take_up(database.is_sqlite)
-    return set(connection.execute(statement, {"wanted": wanted, "free_at": now + spacing, "now": now}).scalars())
-
-
-def _with_room(
-    connection: Connection, found: Iterable[Row[Any]], wanted: Collection[str], sought: Mapping[str, Any]
-) -> list[str]:
-    """Those sources for which there is room on their hosts, now that no other worker can claim any there: their rows
-    in `hosts` are ours until the end of the transaction."""
-    chosen = [row for row in found if row.id in set(wanted)]
-    asked = {"of_hosts": sorted({row.host for row in chosen if row.host}), "now": sought["now"]}
-    busy = Counter({host: count for host, count in connection.execute(_BUSY, asked)})
-    kept = []
-    for row in chosen:
-        if row.host is None or busy[row.host] < sought["per_host"]:
-            busy[row.host] += 1
-            kept.append(row.id)
-    return kept
 
 
 def _each_in_order(meant: ColumnElement[bool]) -> Any:
@@ -448,11 +270,6 @@ def _each_in_order(meant: ColumnElement[bool]) -> Any:
     somebody who waits for them."""
     held = select(sources.c.id).where(meant).order_by(sources.c.id).with_for_update().cte("held")
     return update(sources).where(sources.c.id.in_(select(held.c.id)))
-
-
-def _lease(row: Row[Any]) -> Lease:
-    source, until, due_at, failures, *state = tuple(row)
-    return Lease(source, until, due_at, _state(state), failures)
 
 
 def visit_of(row: Any) -> Visit:

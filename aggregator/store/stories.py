@@ -8,11 +8,13 @@ from sqlalchemy import bindparam, case, delete, insert, null, select, update
 
 from aggregator.models import Membership, Story, Wish
 from aggregator.store import editions, pages, relations, withdrawals
+from aggregator.store import memberships as stored_memberships
 from aggregator.store.articles import chunks
 from aggregator.store.database import Database
 from aggregator.store.rows import fields_of
 from aggregator.store.schema import UtcDateTime, articles, memberships, retired, stories, wishes
-from aggregator.store.visits import describe_memberships, replace_memberships, save_leads, touch
+from aggregator.store.topics import touch
+from aggregator.store.visits import save_leads
 
 TURN = "stories"  # `Database.in_turn`: whatever reads which stories there are, to change them by that
 
@@ -89,10 +91,10 @@ def regroup(
             connection.execute(_RESTORE, {"ids": chunk})
             connection.execute(_UNRETIRE, {"ids": chunk})
             withdrawals.forget(connection, chunk)
-        old, new = replace_memberships(database, connection, memberships_by_story)
+        old, new = stored_memberships.replace(database, connection, memberships_by_story)
         if shown:
             connection.execute(_SHOW, shown)
-        describe_memberships(connection, (story.id for story in after))
+        stored_memberships.describe(connection, (story.id for story in after))
         touch(connection, touched | {membership.topic for membership in old | new})
         editions.touch(connection, [editions.EVERYTHING])
 

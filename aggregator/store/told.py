@@ -11,8 +11,8 @@ from sqlalchemy import Integer, Select, bindparam, func, or_, select, union_all
 from aggregator.models import Attribution, Tag
 from aggregator.store.articles import CREDITED, among, chunks, tag_of
 from aggregator.store.database import Database
+from aggregator.store.events import FOUNDER, IS_ONE_PER_EVENT
 from aggregator.store.schema import articles, departed, memberships, sources, stories, tags
-from aggregator.store.topics import FOUNDER, IS_ONE_PER_EVENT
 
 AT_ONCE = 2000  # stories read
 _BEHIND_ALL = "~"  # after the ids of all stories

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from aiohttp import web
+
+from aggregator.web import conditional
+from aggregator.web.private import NOT_FOUND
+
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -34,8 +39,24 @@ def assets() -> dict[str, Asset]:
     return {file.name: _asset(file.name, file.read_bytes()) for file in _folder() if not file.name.startswith(".")}
 
 
+def routes() -> list[web.RouteDef]:
+    return [web.get("/static/{name}", _answer)]
+
+
+async def _answer(request: web.Request) -> web.Response:
+    """Raises HTTPNotFound: also where a page of another version asks for its own."""
+    found = _by_name().get(request.match_info["name"])
+    if found is None:
+        raise web.HTTPNotFound(text=NOT_FOUND)
+    if request.headers.get("If-None-Match") == found.headers["ETag"]:
+        return web.Response(status=304, headers=found.headers)
+    if conditional.takes_gzip(request.headers.get("Accept-Encoding", "")):
+        return web.Response(body=found.packed, headers={**found.headers, "Content-Encoding": "gzip"})
+    return web.Response(body=found.body, headers=found.headers)
+
+
 @cache
-def by_name() -> dict[str, Asset]:
+def _by_name() -> dict[str, Asset]:
     """All of them, by the names with which they are asked for."""
     return {asset.name: asset for asset in assets().values()}
 

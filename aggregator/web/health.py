@@ -1,43 +1,35 @@
-"""`/healthz`, `/readyz` and `/metrics`: how the daemon is, for who looks after it. The first two do not ask the store.
+"""`/healthz` and `/readyz`: how the daemon is, for who looks after it. Neither asks the store.
 
-They are served among all else, and alone on `health_listen`, also by a process that serves nothing else.
+They are served among all else; with `/metrics` also alone on `health_listen`, by any process.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from aggregator import metrics
 from aggregator.condition import Condition
 from aggregator.errors import StateError
-from aggregator.gauges import Gauges
 from aggregator.web.limits import is_at_hand
 
 Reports = Mapping[str, Callable[[], Condition]]  # by the last part of the path
 
 
-def routes(reports: Reports, gauges: Gauges) -> list[web.RouteDef]:
+def routes(reports: Reports) -> list[web.RouteDef]:
     """A page for each report: 200, or 503 where it says "down". Text; JSON for `?format=json` or who accepts that.
 
     Who does not ask on this machine itself hears no more than what it is about: details name sources, topics and files.
     """
-
-    async def counters(request: web.Request) -> web.StreamResponse:
-        body = await gauges.page()
-        return web.Response(body=body, headers={"Content-Type": metrics.MEDIA_TYPE, "Cache-Control": "no-store"})
-
-    pages = [web.get(f"/{name}", _answering(report)) for name, report in reports.items()]
-    return [*pages, web.get("/metrics", counters)]
+    return [web.get(f"/{name}", _answering(report)) for name, report in reports.items()]
 
 
 @asynccontextmanager
-async def running(address: tuple[str, int], reports: Reports, gauges: Gauges) -> AsyncIterator[None]:
+async def running(address: tuple[str, int], alone: Iterable[web.RouteDef]) -> AsyncIterator[None]:
     """Serve these alone while inside. Raises StateError when the address is taken."""
     app = web.Application()
     app.on_response_prepare.append(nameless)
-    app.add_routes(routes(reports, gauges))
+    app.add_routes(alone)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:

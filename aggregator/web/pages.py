@@ -18,9 +18,9 @@ from aggregator.pipeline import utc_now
 from aggregator.plurals import counted
 from aggregator.store import Database
 from aggregator.store import articles as stored_articles
+from aggregator.store import contents as stored_contents
 from aggregator.store import relations as stored_relations
-from aggregator.store import topics as stored_topics
-from aggregator.store.topics import StoredCopy, StoredStory
+from aggregator.store.contents import StoredCopy, StoredStory
 from aggregator.store.volumes import Volume
 from aggregator.web import charts
 from aggregator.web.overview import DAYS
@@ -81,7 +81,7 @@ def topic(
     found, cursor = config.topics.get(slug), _read_cursor(after)
     if found is None or found.private is not private or (after is not None and cursor is None):
         return None
-    stories = stored_topics.stories_in(
+    stories = stored_contents.stories_in(
         database,
         slug,
         since=utc_now() - found.horizon,

@@ -19,6 +19,7 @@ from aggregator.models import Token
 from aggregator.store import Database
 from aggregator.store import tokens as stored_tokens
 
+PLACE = "private/{token:[A-Za-z0-9_-]{43}}/{slug:_?[a-z0-9-]+}"  # of what the doorkeeper is asked about
 NOT_FOUND = "There is no such page; / lists the topics.\n"
 
 log = logging.getLogger(__name__)

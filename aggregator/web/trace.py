@@ -12,7 +12,7 @@ from aggregator.config import Config, Topic
 from aggregator.judge import Judge
 from aggregator.models import Article, Membership, Verdict
 from aggregator.store import Database
-from aggregator.store import topics as stored_topics
+from aggregator.store import memberships as stored_memberships
 
 MOST_ASKED = 40  # topics; of more, those alone to which the article can belong at all
 
@@ -48,8 +48,8 @@ class Tracer:
     def trace(self, config: Config, article: Article, story: str) -> Trace:
         """What each topic says of an article of this story."""
         judge = self._judge(config)
-        memberships = stored_topics.memberships_of(self._database, [story])[story]
-        hidden = stored_topics.hiding(self._database, story)
+        memberships = stored_memberships.of(self._database, [story])[story]
+        hidden = stored_memberships.hiding(self._database, story)
         public = [slug for slug, topic in config.topics.items() if not topic.private]
         asked = public if len(public) <= MOST_ASKED else _candidates(judge, article, public, memberships)
         verdicts = judge.explain(article, asked).verdicts

@@ -67,9 +67,9 @@ def writes_in_place() -> None:
 
 def forgets_ids() -> None:
     """The id of an item is not stored before it is published."""
-    from aggregator.store import topics
+    from aggregator.store import contents
 
-    topics.pin = lambda database, item_ids: {story: f"{one}#{os.getpid()}" for story, one in item_ids.items()}
+    contents.pin = lambda database, item_ids: {story: f"{one}#{os.getpid()}" for story, one in item_ids.items()}
 
 
 def no_sync() -> None:

@@ -34,7 +34,7 @@ from aggregator.models import Lease, Visit
 from aggregator.pipeline import LEASE, Pipeline
 from aggregator.readers import Readers
 from aggregator.store import Database, schema
-from aggregator.store import sources as stored_sources
+from aggregator.store import claims as stored_claims
 from aggregator.store import stories as stored_stories
 from aggregator.store import visits as stored_visits
 from tests import postgresql_server
@@ -130,7 +130,7 @@ class Machine(RuleBasedStateMachine):
     def claim(self, worker: str, folder: str) -> None:
         """It begins a visit, and does not get on with it."""
         one = self.workers[worker]
-        if lease := stored_sources.claim_one(one.database, self.source(folder), self.now, lease=LEASE):
+        if lease := stored_claims.claim_one(one.database, self.source(folder), self.now, lease=LEASE):
             holders = [other for other in self.workers.values() if folder in other.leases]
             assert all(other.leases[folder].until <= self.now for other in holders)
             one.leases[folder] = lease
@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
             try:
                 one = Worker(found, self.open_store, lambda: self.now)
                 die_at(number)
-                if lease := stored_sources.claim_one(one.database, source, self.now, lease=LEASE):
+                if lease := stored_claims.claim_one(one.database, source, self.now, lease=LEASE):
                     one.visit(lease)
                 one.pipeline.publish()
             finally:
@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
         self.now += LEASE + timedelta(minutes=1)
         one = self.workers["a"]
         for folder in ("one", "two"):
-            lease = stored_sources.claim_one(one.database, self.source(folder), self.now, lease=LEASE)
+            lease = stored_claims.claim_one(one.database, self.source(folder), self.now, lease=LEASE)
             assert lease
             assert one.visit(lease)
         one.pipeline.publish()
