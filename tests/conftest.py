@@ -5,6 +5,7 @@ When tests run in parallel, all workers use one PostgreSQL server: the process t
 
 import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -16,13 +17,18 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Connection
 
+from aggregator import digests
 from aggregator.store import Database, schema
+from aggregator.store import database as store_database
 from tests import postgresql_server
 from tests.postgresql_server import GIVEN
 
 ROOT = Path(__file__).parent.parent
 SHARED_SERVER = pytest.StashKey[ExitStack]()
+MIGRATE = store_database._upgrade
+LONG = ("test_workers", "test_xss")  # beside tests/durability
 
 # How long an example takes tells of the machine and what else it does, not of the code.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +50,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """After workers have ended, also when they were interrupted."""
     if SHARED_SERVER in config.stash:
         config.stash[SHARED_SERVER].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first: at the end nobody waits for one of them."""
+    items.sort(key=lambda item: "durability" not in item.path.parts and item.path.stem not in LONG)
 
 
 @pytest.hookimpl(trylast=True)
@@ -114,6 +125,34 @@ def postgresql() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _without_waiting_for_disks() -> Iterator[None]:
+    """No test in this process outlives its machine. What has to reach a disk, tests/durability sees from outside."""
+    pragmas = (*store_database._PRAGMAS, "synchronous=OFF")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(store_database, "_PRAGMAS", pragmas)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once(migrated_sqlite: Path) -> Iterator[None]:
+    """A new SQLite store gets the tables that migrations have made once: a hundred times quicker than to run them."""
+    with closing(sqlite3.connect(migrated_sqlite)) as connection:
+        statements = list(connection.iterdump())[1:-1]  # without BEGIN and COMMIT
+
+    def upgrade(connection: Connection) -> None:
+        if connection.dialect.name == "sqlite" and store_database._version(connection) is None:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        else:
+            MIGRATE(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_database, "_upgrade", upgrade)
+        yield
+
+
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of an empty SQLite store, to be copied."""
@@ -152,8 +191,11 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def unmigrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+def unmigrated_database(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], Database]]:
     """The same, of a database in which nothing is yet: the first to open it runs the migrations."""
+    monkeypatch.setattr(store_database, "_upgrade", MIGRATE)
     if request.param == "sqlite":
         with _opener("sqlite", tmp_path) as open_store:
             yield open_store
@@ -165,6 +207,12 @@ def unmigrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
             yield open_store
     finally:
         postgresql_server.drop(server, name)
+
+
+@pytest.fixture
+def all_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digests and bundles tell all their stories, however many."""
+    monkeypatch.setattr(digests, "MOST_STORIES", 999)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from sqlalchemy import delete
 
 from aggregator import config, publication
@@ -20,6 +21,7 @@ from tests.test_store import CONFIGURED, article, lease_of, visited
 START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)  # a Monday
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TOPIC = "topics:\n  fairs:\n    title: Fairs & markets\n    {more}any: [{{phrase: market}}]\n"
+on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @cache

@@ -3,12 +3,13 @@
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp.test_utils import TestServer
 
 from aggregator import config, runtime
@@ -19,9 +20,11 @@ from tests.conftest import ROOT
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
 
+Opened = Callable[..., AbstractAsyncContextManager[tuple[Any, list[str]]]]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 700}
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 UNBROKEN = "Donaudampfschifffahrtsgesellschaft" * 8
@@ -58,7 +61,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def base(filled: Config) -> AsyncIterator[str]:
     """Address of a web server over it."""
     found = filled
@@ -69,22 +72,32 @@ async def base(filled: Config) -> AsyncIterator[str]:
             yield base
 
 
-@asynccontextmanager
-async def opened(**options: Any) -> AsyncIterator[tuple[Any, list[str]]]:
-    """A tab, and what the browser complains of in it: policies that are broken, scripts that fail or speak up."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Any]:
     from playwright.async_api import async_playwright
 
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         try:
-            page = await (await browser.new_context(**options)).new_page()
+            yield browser
+        finally:
+            await browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Any) -> Opened:
+    @asynccontextmanager
+    async def opened(**options: Any) -> AsyncIterator[tuple[Any, list[str]]]:
+        """A tab, and what the browser complains of in it: policies that are broken, scripts that fail or speak up."""
+        async with await chromium.new_context(**options) as context:
+            page = await context.new_page()
             complaints: list[str] = []
             page.on("console", lambda message: complaints.append(message.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("dialog", lambda dialog: complaints.append(f"a dialog: {dialog.message}"))
             yield page, complaints
-        finally:
-            await browser.close()
+
+    return opened
 
 
 async def every_page(page: Any, base: str) -> AsyncIterator[str]:
@@ -99,7 +112,7 @@ async def every_page(page: Any, base: str) -> AsyncIterator[str]:
         yield words
 
 
-async def test_reader_finds_topic_story_and_reason(base: str) -> None:
+async def test_reader_finds_topic_story_and_reason(base: str, opened: Opened) -> None:
     async with opened(viewport=NARROW) as (page, complaints):
         await page.goto(base)
         assert await page.locator("h2").all_inner_texts() == ["China–Russia", "US–China", "Energy"]
@@ -122,7 +135,7 @@ async def test_reader_finds_topic_story_and_reason(base: str) -> None:
     ],
     ids=["light", "dark", "narrow"],
 )
-async def test_pages_fit_and_break_no_rule_of_accessibility(base: str, options: dict[str, Any]) -> None:
+async def test_pages_fit_and_break_no_rule_of_accessibility(base: str, opened: Opened, options: dict[str, Any]) -> None:
     from axe_playwright_python.async_playwright import Axe
 
     rules = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
@@ -137,7 +150,7 @@ async def test_pages_fit_and_break_no_rule_of_accessibility(base: str, options: 
         assert complaints == []
 
 
-async def test_pages_fit_on_paper_with_addresses_and_all_that_is_folded(base: str) -> None:
+async def test_pages_fit_on_paper_with_addresses_and_all_that_is_folded(base: str, opened: Opened) -> None:
     async with opened(viewport={"width": 700, "height": 900}) as (page, complaints):
         await page.emulate_media(media="print")
         async for name in every_page(page, base):
@@ -150,7 +163,7 @@ async def test_pages_fit_on_paper_with_addresses_and_all_that_is_folded(base: st
         assert complaints == []
 
 
-async def test_pages_can_be_read_and_searched_without_scripts(base: str) -> None:
+async def test_pages_can_be_read_and_searched_without_scripts(base: str, opened: Opened) -> None:
     async with opened(viewport=WIDE, java_script_enabled=False) as (page, _):
         await page.goto(base)
         assert await page.get_by_role("button", name="Copy").count() == 0
@@ -163,7 +176,7 @@ async def test_pages_can_be_read_and_searched_without_scripts(base: str) -> None
         assert await page.get_by_text("connection refused").count() == 2
 
 
-async def test_an_address_is_copied(base: str) -> None:
+async def test_an_address_is_copied(base: str, opened: Opened) -> None:
     async with opened(viewport=WIDE, permissions=["clipboard-read", "clipboard-write"]) as (page, complaints):
         await page.goto(base)
         await page.get_by_role("button", name="Copy the Atom address of Energy").click()
@@ -173,7 +186,7 @@ async def test_an_address_is_copied(base: str) -> None:
         assert complaints == []
 
 
-async def test_an_address_is_copied_where_there_is_no_clipboard(base: str) -> None:
+async def test_an_address_is_copied_where_there_is_no_clipboard(base: str, opened: Opened) -> None:
     async with opened(viewport=WIDE) as (page, complaints):
         await page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
         await page.goto(base)
@@ -186,7 +199,7 @@ async def test_an_address_is_copied_where_there_is_no_clipboard(base: str) -> No
         assert complaints == []
 
 
-async def test_keyboard_reaches_the_content_first(base: str) -> None:
+async def test_keyboard_reaches_the_content_first(base: str, opened: Opened) -> None:
     async with opened(viewport=NARROW) as (page, _):
         await page.goto(base)
         await page.keyboard.press("Tab")

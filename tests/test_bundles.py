@@ -1,7 +1,6 @@
 """Flood control: what is over a topic's caps is in one item for each hour; no story comes twice, and none is lost."""
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -11,31 +10,19 @@ from typing import Any
 
 import feedparser
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, insert, text
 
-from aggregator import bundles, digests
+from aggregator import bundles
 from aggregator.models import Membership
 from aggregator.store import Database, entering, memberships, schema, told, topics, visits
 from aggregator.store import pages as stored_pages
 from aggregator.web import pages
-from tests.desk import DAY, HOUR, START, Desk
+from tests.desk import DAY, HOUR, START, Desk, on_one_store
 from tests.test_migrations import filled
 from tests.test_relating import plan_of
 from tests.test_store import article, lease_of, visited
-
-on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(autouse=True)
-def _without_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def _all_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "MOST_STORIES", 999)
 
 
 @pytest.fixture
@@ -245,7 +232,7 @@ events = st.lists(
 )
 
 
-@pytest.mark.usefixtures("_all_told")
+@pytest.mark.usefixtures("all_told")
 @on_one_store
 @given(events, st.sampled_from(["max_per_hour: 3", "max_share: 20%", "max_per_hour: 4\n    max_share: 40%"]))
 def test_each_story_is_there_once_whatever_comes_when(

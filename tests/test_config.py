@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from aggregator import agencies, config, units
+from aggregator import agencies, config, markers, units
 from aggregator.config import Concept
 from aggregator.config.concepts import shipped
 from aggregator.errors import ConfigError
@@ -247,6 +247,15 @@ def test_the_file_of_agencies_may_be_absent_and_adds_to_what_is_known(directory:
     known = config.load(directory, {}).agencies
     found = [known.named(name) for name in ("Isle News", "Rtr", "Reuters")]
     assert [one and one.label for one in found] == ["isle", "Reuters", "Reuters"]
+
+
+def test_a_file_of_furniture_that_is_empty_adds_nothing_and_takes_no_time(directory: Path) -> None:
+    (directory / "furniture").mkdir()
+    own = directory / "furniture" / "own.yaml"
+    own.write_text("behind: []\n")
+    assert config.load(directory, {}).markers is markers.built_in()
+    own.write_text("behind: [an odd line]\n")
+    assert config.load(directory, {}).markers.kinds("An odd line!") == markers.BEHIND
 
 
 def test_articles_are_kept_for_as_long_as_a_topic_shows_them(directory: Path) -> None:

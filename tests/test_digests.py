@@ -1,6 +1,5 @@
 """Digests: each story in one of each kind, published when its period ends, and the same ever after."""
 
-import os
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import feedparser
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -23,22 +22,11 @@ from aggregator.store.told import Told
 from aggregator.telling import LONGEST, Teller, brief
 from aggregator.web import pages
 from aggregator.web.published import Published
-from tests.desk import DAY, HOUR, START, Desk
+from tests.desk import DAY, HOUR, START, Desk, on_one_store
 from tests.test_store import article
 
 KINDS = ("hourly", "daily", "weekly")
 ALL = "digests: [hourly, daily, weekly]"
-on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(autouse=True)
-def _without_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def _all_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "MOST_STORIES", 999)
 
 
 @pytest.fixture
@@ -338,7 +326,7 @@ events = st.lists(
 )
 
 
-@pytest.mark.usefixtures("_all_told")
+@pytest.mark.usefixtures("all_told")
 @on_one_store
 @given(events, st.sampled_from(["UTC", "Europe/Zurich", "Asia/Kathmandu"]))
 def test_each_story_is_in_one_digest_of_each_kind_and_a_rebuild_gives_the_same_bytes(

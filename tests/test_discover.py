@@ -13,7 +13,7 @@ from aggregator.config.settings import Fetch
 from aggregator.discover import MAX_CANDIDATES, Discovery, discover
 from aggregator.errors import FetchError
 from aggregator.fetch import Fetcher
-from tests.test_daemon import aggregator
+from tests.in_process import aggregator
 from tests.test_fetch import LOOPBACK
 from tests.test_pipeline import once, rss
 
@@ -117,7 +117,7 @@ async def test_command_speaks_to_people_pipes_and_machines(site: Site, config_di
 
     url = f"{site.base}news.atom"
     plain = await asyncio.to_thread(run, site.base)
-    assert (plain.returncode, plain.stdout) == (0, f"{url}\tAll news\tAtom 1.0\t2\t2026-11-03T00:00:00+00:00\n")
+    assert (plain.exit_code, plain.stdout) == (0, f"{url}\tAll news\tAtom 1.0\t2\t2026-11-03T00:00:00+00:00\n")
     facts = json.loads((await asyncio.to_thread(run, "--json", site.base)).stdout)
     assert facts["feeds"] == [
         {"url": url, "title": "All news", "format": "Atom 1.0", "entries": 2, "newest": "2026-11-03T00:00:00+00:00"}
@@ -125,7 +125,7 @@ async def test_command_speaks_to_people_pipes_and_machines(site: Site, config_di
     assert facts["yaml"] == f"  - url: {url}\n    name: All news\n"
     del site.pages["/news.atom"]
     nothing = await asyncio.to_thread(run, f"{site.base}empty/")
-    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
     assert f"  {site.base}feed.xml: answered 404\n" in nothing.stderr
 
 

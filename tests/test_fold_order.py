@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
@@ -26,6 +26,7 @@ from aggregator.outcome import Outcomes
 from aggregator.sources.folder import FolderSource
 from aggregator.sources.http import HttpSource
 from aggregator.store import Database, articles, claims, contents, schema, sources, topics, visits
+from tests.desk import on_one_store
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -33,7 +34,6 @@ MINUTE = timedelta(minutes=1)
 FEED = timedelta(days=30)  # what a feed holds
 TOPIC = "china-russia"
 VIEWED = ("articles", "stories", "tags", "memberships", "sketches", "rulings", "retired")
-on_one_store = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @cache

@@ -11,7 +11,7 @@ from aggregator import config, opml
 from aggregator.errors import ConfigError
 from aggregator.opml import Outline
 from aggregator.subscriptions import add, exported, plan
-from tests.test_daemon import aggregator
+from tests.in_process import aggregator
 from tests.test_pipeline import rss
 
 LIST = (
@@ -50,7 +50,7 @@ def test_import_adds_text_and_says_what_it_left_out(directory: Path) -> None:
     path.chmod(0o640)
     before = path.read_text()
     ended = aggregator(directory, "import", str(directory.parent / "list.opml"))
-    assert (ended.returncode, ended.stdout.splitlines()) == (
+    assert (ended.exit_code, ended.stdout.splitlines()) == (
         0,
         [f"2 feeds added to {path}; a running daemon takes them over by itself, or, with `reload: signal`, on SIGHUP"],
     )
@@ -77,7 +77,7 @@ def test_import_adds_text_and_says_what_it_left_out(directory: Path) -> None:
         "topics.yaml",
     ]
     again = aggregator(directory, "import", str(directory.parent / "list.opml"))
-    assert (again.returncode, again.stdout) == (0, "")
+    assert (again.exit_code, again.stdout) == (0, "")
     assert "4 there already" in again.stderr
     assert again.stderr.endswith("nothing to add\n")
 
@@ -85,7 +85,7 @@ def test_import_adds_text_and_says_what_it_left_out(directory: Path) -> None:
 def test_dry_run_shows_and_changes_nothing(directory: Path) -> None:
     before = (directory / "sources.yaml").read_bytes()
     ended = aggregator(directory, "import", "--dry-run", str(directory.parent / "list.opml"))
-    assert (ended.returncode, ended.stdout.splitlines()[0]) == (0, "  - url: https://a.example/feed")
+    assert (ended.exit_code, ended.stdout.splitlines()[0]) == (0, "  - url: https://a.example/feed")
     assert ended.stderr.endswith("2 feeds would be added\n")
     assert (directory / "sources.yaml").read_bytes() == before
 
@@ -94,7 +94,7 @@ def test_list_that_no_text_can_be_added_to_is_left_and_the_text_shown(directory:
     path = directory / "sources.yaml"
     path.write_text("sources: [{url: 'https://own.example/feed'}]\n")
     ended = aggregator(directory, "import", str(directory.parent / "list.opml"))
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     assert f"{path}:1:1: the list is not written with a line for each item" in ended.stderr
     assert ended.stdout.startswith("  - url: https://a.example/feed\n    name: A\n")
     assert path.read_text() == "sources: [{url: 'https://own.example/feed'}]\n"
@@ -142,7 +142,7 @@ def test_link_to_sources_yaml_stays_a_link(directory: Path, tmp_path: Path) -> N
 def test_list_that_cannot_be_read_is_one_line_and_1(directory: Path, name: str, reason: str) -> None:
     (directory.parent / "page.opml").write_text("<html></html>")
     ended = aggregator(directory, "import", str(directory.parent / name))
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert (ended.exit_code, ended.stderr.count("\n")) == (1, 1)
     assert reason in ended.stderr
 
 
@@ -168,9 +168,9 @@ async def test_list_from_an_address_is_fetched_and_dead_feeds_left_out(directory
         refused = await asyncio.to_thread(aggregator, directory, "import", f"{base}list")
         missing = await asyncio.to_thread(aggregator, directory, "import", f"{base}nowhere", **inside)
         ended = await asyncio.to_thread(aggregator, directory, "import", "--check", f"{base}list", **inside)
-    assert (refused.returncode, "not a public address" in refused.stderr) == (1, True)
-    assert (missing.returncode, missing.stderr) == (1, f"aggregator: {base}nowhere: answered 410\n")
-    assert ended.returncode == 0
+    assert (refused.exit_code, "not a public address" in refused.stderr) == (1, True)
+    assert (missing.exit_code, missing.stderr) == (1, f"aggregator: {base}nowhere: answered 410\n")
+    assert ended.exit_code == 0
     assert ended.stderr.splitlines()[0] == "2 left out, since they cannot be read:"
     assert f"{base}gone: answered 410" in ended.stderr
     assert [source.title for source in config.load(directory, {}).sources.values()] == ["own.example", "good"]
@@ -179,7 +179,7 @@ async def test_list_from_an_address_is_fetched_and_dead_feeds_left_out(directory
 def test_export_has_names_and_folders_and_no_secrets(directory: Path, tmp_path: Path) -> None:
     aggregator(directory, "import", str(directory.parent / "list.opml"))
     ended = aggregator(directory, "export")
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.exit_code, ended.stderr) == (0, "")
     assert "hush" not in ended.stdout
     assert opml.read(ended.stdout.encode(), "out") == (
         Outline("https://own.example/feed", "own.example", ("Own",)),
@@ -189,7 +189,7 @@ def test_export_has_names_and_folders_and_no_secrets(directory: Path, tmp_path: 
     assert aggregator(directory, "export", "--output", str(tmp_path / "out.opml")).stdout == ""
     assert (tmp_path / "out.opml").read_text() == ended.stdout
     failed = aggregator(directory, "export", "--output", str(tmp_path / "no" / "out.opml"))
-    assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
+    assert (failed.exit_code, failed.stderr.count("\n")) == (1, 1)
 
 
 def test_what_is_exported_can_be_imported_elsewhere(directory: Path) -> None:

@@ -4,20 +4,18 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from aggregator import cli, runtime
+from aggregator import runtime
 from aggregator.errors import StateError
 from aggregator.store import Database, upkeep
 from aggregator.store.database import HEAD
+from tests import in_process
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,15 +29,8 @@ def filled(config_directory: Path) -> Path:
 
 def aggregator(directory: Path, *arguments: str) -> tuple[int, str]:
     """Exit code, and all that a command says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "aggregator", "--config", str(directory), *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
-    return done.returncode, done.stdout
+    done = in_process.aggregator(directory, *arguments)
+    return done.exit_code, done.output
 
 
 def count(place: Path) -> int:
@@ -225,7 +216,7 @@ def test_postgresql_does_that_itself_and_no_password_is_shown(
     config_directory: Path, monkeypatch: pytest.MonkeyPatch, command: str, program: str
 ) -> None:
     monkeypatch.setenv("AGGREGATOR_DATABASE", "postgresql+psycopg://me:secret@db.example.org/news")
-    done = CliRunner().invoke(cli.main, ["--config", str(config_directory), "db", command, "x.db"])
+    done = in_process.aggregator(config_directory, "db", command, "x.db")
     assert done.exit_code == 1
     assert program in done.stderr
     assert "postgresql://me@db.example.org/news" in done.stderr

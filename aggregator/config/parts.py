@@ -55,7 +55,7 @@ def _stands_for_nothing(
 def read_markers(folder: Path, loading: Loading) -> Markers:
     """What comes with the program, and the lists of the folder."""
     files = [loading.read(path, furniture.SCHEMA) for path in yaml_files(folder)]
-    lists = [parsed.model_dump() for _, parsed in filter(None, files)]
+    lists = [own for _, parsed in filter(None, files) if any((own := parsed.model_dump()).values())]
     return Markers.of(*lists_built_in(), *lists) if lists else built_in()
 
 

@@ -55,12 +55,13 @@ def no_transaction() -> None:
 
 
 def writes_in_place() -> None:
-    """Published files are written over, piece by piece."""
+    """Published files are written over, piece by piece, each of which gets to the disk."""
 
     def mistaken(path: Path, data: bytes, changed_at: float, mode: int) -> None:
         with path.open("wb", buffering=0) as file:
-            for start in range(0, len(data), 512):
-                file.write(data[start : start + 512])
+            for start in range(0, len(data), 4096):
+                file.write(data[start : start + 4096])
+                os.fsync(file)
 
     publish._write = mistaken
 

@@ -16,10 +16,10 @@ import pytest
 
 from tests.durability.judge import Judge
 from tests.durability.passes import Passes, passes
-from tests.durability.test_kills import IN_FULL, place
+from tests.durability.test_kills import IN_FULL, place, places
 from tests.durability.world import Site, World
 
-__all__ = ["place"]
+__all__ = ["place", "places"]
 
 CALLS = ["renameat", "rename", "fsync", "fdatasync", "pwrite64", "write", "openat", "unlink", "ftruncate"]
 MOST = 60  # of one kind and thread; what comes then are messages to threads and over the network

@@ -5,7 +5,8 @@ AGGREGATOR_TEST_ALL=1 pytest -s tests/durability/test_kills.py     ten thousand 
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -19,20 +20,31 @@ from tests.durability.world import Site, World
 
 IN_FULL = bool(os.environ.get("AGGREGATOR_TEST_ALL"))
 KILLS = {"sqlite": 7000 if IN_FULL else 200, "postgresql": 3000 if IN_FULL else 100}
-OF_A_WORLD = 200  # kills; then another one begins, before its feeds are full and old items have to leave
+OF_A_WORLD = 200 if IN_FULL else 50  # kills; then another one begins, before its feeds are full and old items leave
+LONGEST = 2.0  # seconds until a kill: more than a pass takes where two tests run on two cores
 ENOUGH = 2000  # kills, after which no mistake that has not been noticed ever will be
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database: its setting."""
+def places(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """Empty databases: the setting of another one each time, for each world has its own."""
     if request.param == "sqlite":
-        yield "sqlite"
+        yield lambda: "sqlite"
         return
     server: str = request.getfixturevalue("postgresql")
-    name = postgresql_server.created(server)
-    yield f"{server}/{name}"
-    postgresql_server.drop(server, name)
+    with ExitStack() as stack:
+
+        def another() -> str:
+            name = postgresql_server.created(server)
+            stack.callback(postgresql_server.drop, server, name)
+            return f"{server}/{name}"
+
+        yield another
+
+
+@pytest.fixture
+def place(places: Callable[[], str]) -> str:
+    return places()
 
 
 def killed(
@@ -50,7 +62,7 @@ def killed(
                 world.go_on()
                 said = some.make(f"after {chance.uniform(0.01, longest):.4f}")
                 made += said == "killed"
-                longest = min(longest * 1.15, 1.0) if said == "killed" else longest * 0.75
+                longest = min(longest * 1.15, LONGEST) if said == "killed" else longest * 0.75
                 faults = _faults(judge, said, at_rest=said == "0")
             faults = faults or _faults(judge, some.make("after 60"), at_rest=True)
     return made, faults
@@ -64,8 +76,9 @@ def _faults(judge: Judge, said: str, *, at_rest: bool = False) -> list[str]:
     return faults if said == "0" or (said == "killed" and not at_rest) else [f"a pass has failed: {said}", *faults]
 
 
-def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path, place: str) -> None:
+def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path, places: Callable[[], str]) -> None:
     seed = random.randrange(2**32)
+    place = places()
     chance, kills = random.Random(seed), KILLS[place.partition("+")[0]]
     print(f"seed {seed}")
     for number in count():
@@ -74,6 +87,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path, place: 
         assert faults == []
         if kills <= 0:
             break
+        place = places()
 
 
 @pytest.mark.parametrize("mutant", [name for name in MUTANTS if name != "no sync"])
