@@ -21,6 +21,7 @@ from tests.durability.world import Site, World
 IN_FULL = bool(os.environ.get("AGGREGATOR_TEST_ALL"))
 KILLS = {"sqlite": 7000 if IN_FULL else 200, "postgresql": 3000 if IN_FULL else 100}
 OF_A_WORLD = 200 if IN_FULL else 50  # kills; then another one begins, before its feeds are full and old items leave
+LATEST = 2.0 if IN_FULL else 1.0  # seconds until a kill: on a busy machine a pass takes longer than one
 ENOUGH = 2000  # kills, after which no mistake that has not been noticed ever will be
 
 
@@ -47,13 +48,10 @@ def place(places: Callable[[], str]) -> str:
 
 
 def killed(
-    directory: Path, chance: random.Random, kills: int, database: str, mutant: str = ""
+    directory: Path, chance: random.Random, kills: int, database: str, mutant: str = "", latest: float = LATEST
 ) -> tuple[int, list[str]]:
     """Passes killed at random moments until so many were, or something is wrong: how many were, and what is."""
     made, longest, site = 0, 0.25, Site()  # seconds: about as long as a pass takes on this machine
-    latest = (
-        2.0 if mutant or IN_FULL else 1.0
-    )  # seconds: on a busy machine the end of a pass comes later than the latter
     with site.served():
         world = World(directory, chance, site, database)
         judge = Judge(world)
@@ -95,6 +93,6 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path, places:
 @pytest.mark.parametrize("mutant", [name for name in MUTANTS if name != "no sync"])
 def test_a_mistake_is_noticed(tmp_path: Path, mutant: str) -> None:
     """The judge judges: each of these programs is found out."""
-    kills, faults = killed(tmp_path, random.Random(1), ENOUGH, "sqlite", mutant)
+    kills, faults = killed(tmp_path, random.Random(1), ENOUGH, "sqlite", mutant, latest=2.0)
     print(f"found after {kills} kills: {faults[:3]}")
     assert faults
