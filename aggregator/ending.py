@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from aggregator.store import stories as stored_stories
 from aggregator.store import visits as stored_visits
 
 UNMOVED = timedelta(minutes=1)  # until files that could not be moved are tried again
+MOST_TOGETHER = 50  # articles: to judge thousands takes longer than a transaction may be silent
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +128,8 @@ class Endings:
         if isinstance(found, SourceError):
             outcome = self._outcomes().failed(source, lease, found, now, network_is_down=self._outage.is_on)
         else:
-            with self._database.together():
+            few = sum(len(one.articles) for _, one in readings if isinstance(one, Reading)) <= MOST_TOGETHER
+            with self._database.together() if few else nullcontext():
                 outcome, rejected = self._outcomes().reached(source, lease, found, readings, now)
         milliseconds = round((time.monotonic() - ending.clock) * 1000)
         return replace(outcome, visit=replace(outcome.visit, milliseconds=milliseconds)), rejected

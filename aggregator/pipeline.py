@@ -21,30 +21,18 @@ off anywhere and done again.
 import logging
 import time
 from asyncio import get_running_loop, to_thread
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import TypeVar
 
-from aggregator import (
-    alert_feed,
-    editions,
-    metrics,
-    publication,
-    publish,
-    registry,
-    regroup,
-    retag,
-    schedule,
-    selecting,
-)
+from aggregator import metrics, publication, regroup, selecting
 from aggregator.batches import Batches
+from aggregator.catching_up import CatchingUp
 from aggregator.config import Config
 from aggregator.documents import Documents, bug, put_off
-from aggregator.editions import Edition
 from aggregator.ending import Ending, Endings, report
 from aggregator.errors import LeaseLost, SourceError, StateError
 from aggregator.fetch import Fetcher
@@ -68,7 +56,6 @@ from aggregator.store import stories as stored_stories
 from aggregator.store import subscriptions as stored_subscriptions
 from aggregator.store import topics as stored_topics
 from aggregator.store import visits as stored_visits
-from aggregator.words import digest
 
 log = logging.getLogger(__name__)
 
@@ -108,12 +95,11 @@ class Pipeline:
         self.database = database
         self.judge = Judge(config)
         self.shared = None if database.is_sqlite else Shared(lambda: self.config, database)
-        self._publishes = publishes
         self.outage = Outage()
         self.refusal: Refusal | None = None  # the last configuration that was not taken over, until one is
         self._outcomes = Outcomes(config, database, self.judge)
         self._relating = Relating(database)
-        self._behind: retag.Steps | None = iter(())  # None: prepare again
+        self._catching_up = CatchingUp(database, self.shared, self._relating, clock, LEASE, publishes=publishes)
         self._executor = executor
         self._documents = Documents(database, readers, self.in_executor)
         endings = Endings(database, lambda: self._outcomes, self.outage)
@@ -125,89 +111,12 @@ class Pipeline:
         self._taken = taken
 
     def prepare(self, progress: Progress = lambda count: None) -> None:
-        """Tell the store what the configuration says; what that means for what is stored is left to `catch_up`.
-
-        Raises ConfigError, StateError, and OSError where files cannot be withdrawn; whatever it was broken off by, the
-        next call does it all.
-        """
-        self._behind = None
-        self._behind = self._prepared(progress)
-
-    def _prepared(self, progress: Progress = lambda count: None) -> retag.Steps:
-        registry.load()
-        if self.shared:
-            self.shared.bring_up()
-            self.shared.withdraw()
-        publication.check_authority(self.config, self.database)
-        now = self._clock()
-        for old, new in stored_sources.register(self.database, self.config.sources, now).items():
-            log.info("%s: what it had is now that of %s, to which it has moved", old, new)
-        fixed = (source.every for source in self.config.sources.values() if source.every)
-        longest = max(schedule.MUTED, self.config.settings.poll.max, *fixed)
-        stored_sources.limit_waits(self.database, now, longest * 2, schedule.LONGEST_REST, LEASE * 2)
-        with self.database.in_turn(stored_stories.TURN):
-            return self._prepared_topics(now, progress)
-
-    def _prepared_topics(self, now: datetime, progress: Progress) -> retag.Steps:
-        topics = self.config.topics
-        metrics.keep_topics(topics.keys() if self._publishes else ())
-        known = editions.of(self.config)
-        public = {name for name, edition in known.items() if not edition.private}
-        operator = {self.config.settings.operator_feed: {alert_feed.SLUG}}
-        publish.withdraw(public | operator.get("public", set()), self.config.public)
-        publication.publish_list(self.config)
-        publish.withdraw(known.keys() - public | operator.get("private", set()), self.config.private)
-        others = {name for name, edition in known.items() if not edition.is_its_topics}
-        stored_editions.register(self.database, others, now)
-        outdated = stored_topics.register(self.database, topics, self.judge.rules_hash, now)
-        steps = retag.steps(self.database, self.judge, self.config, now, is_judged=not outdated)
-        link_rules = retag.link_rules(self.config.links)
-        if stored_settings.is_outdated(self.database, "links", link_rules):
-            stored_settings.forget(self.database, ["links"])
-            retag.compare_all(self.database, self.config.links, progress)
-            stored_settings.note(self.database, "links", link_rules)
-        settings = self.config.settings
-        shown = [settings.base_url, settings.tag_authority, *settings.hubs, settings.timezone, settings.digest_at]
-        shown += [repr(self.config.topics), repr(settings.everything)]
-        shown += [f"{key} {source.title} {source.rank}" for key, source in sorted(self.config.sources.items())]
-        stored_topics.touch_all_if(self.database, "shown", digest(shown))
-        if self._publishes:
-            missing = self._missing(known)
-            slugs = {known[name].topics[0] for name in missing - others}
-            stored_topics.republish(self.database, slugs, archives=True)
-            stored_editions.republish(self.database, missing & others)
-        return chain(steps, self._folded_again())
-
-    def _missing(self, known: Mapping[str, Edition]) -> set[str]:
-        """The editions whose files are not there, on this machine or on all."""
-        shared = self.shared.names if self.shared else known.keys()
-        roots = {name: editions.root(edition, self.config) for name, edition in known.items()}
-        return {name for name, root in roots.items() if name not in shared or not publish.is_published(name, root)}
+        """Tell the store what the configuration says: see `CatchingUp.prepare`."""
+        self._catching_up.prepare(self.config, self.judge, progress)
 
     def catch_up(self) -> tuple[int, int] | None:
-        """Apply changed rules to a little more of what is stored: how many articles or stories were looked at, and how
-        many articles are cut in another way; None where all is done. Whatever it raises, as `prepare` does, the next
-        call begins again."""
-        behind = self._behind
-        try:
-            if behind is None:
-                behind = self._behind = self._prepared()
-            with self.database.in_turn(stored_stories.TURN):
-                step = next(behind, None)
-            metrics.count_retagged(step[0] if step else 0)
-            return step
-        except BaseException:
-            self._behind = None  # an iterator that has raised is at its end
-            raise
-
-    def _folded_again(self) -> retag.Steps:
-        """What `retag` asks for beside what newer rules do: copies and relations of late are looked for anew."""
-        if stored_settings.is_outdated(self.database, "folds", ""):
-            return
-        regroup.fold_recent(self.database, self.judge, self._clock())
-        self._relating.forget(self._clock())
-        stored_settings.note(self.database, "folds", "done")
-        yield 0, 0
+        """Apply changed rules to a little more of what is stored: see `CatchingUp.step`."""
+        return self._catching_up.step(self.config, self.judge)
 
     def retag(self, progress: Progress) -> int:
         """Prepare, and apply all rules though they have not changed; the number of articles that are cut in another
@@ -243,8 +152,8 @@ class Pipeline:
 
     def stand_by(self) -> None:
         """Another worker catches up, relates, publishes: what this one has found out for that is outdated."""
-        self._behind = None
-        self._relating = Relating(self.database)
+        self._catching_up.begin_again()
+        self._relating.stand_by()
         metrics.keep_topics(())
 
     def adopt(self, config: Config, progress: Progress = lambda count: None) -> None:

@@ -65,6 +65,10 @@ class Relating:
         stored_frequencies.forget(self._database)
         stored_relations.look_again(self._database, now - WINDOW)
 
+    def stand_by(self) -> None:
+        """Another worker does it: what is known here of how common terms are is outdated."""
+        self._known.clear()
+
     def _learn(self, language: str, new: int, now: datetime) -> None:
         """Learn how common terms are, unless that was done when not much less was there."""
         known = self._of(language)

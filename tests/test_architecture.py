@@ -75,7 +75,7 @@ LAYERS = [
     ["reading", "folding", "outcome", "retag", "regroup", "relating", "archive", "entering", "digesting"],
     ["reader_process", "readers", "samples"],
     ["documents", "publication", "selecting"],
-    ["ending"],
+    ["ending", "catching_up"],
     ["pipeline"],
     ["housekeeping", "visiting"],
     ["runtime", "explain", "show", "subscribe", "distribute", "discover", "watching", "config_files"],

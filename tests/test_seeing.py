@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
+from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
 from aggregator import condition, config, gauges, metrics, runtime, service
@@ -25,6 +26,7 @@ from aggregator.web import health
 from aggregator.web import metrics as metrics_page
 from aggregator.web.serve import application
 from tests.conftest import ROOT, Site
+from tests.postgresql_server import free_port
 from tests.test_pipeline import once, only_inbox
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -292,6 +294,14 @@ async def test_health_is_said_as_text_and_as_json(config_directory: Path) -> Non
             ):
                 assert answer.content_type == "application/json"
                 assert await answer.json() == {"state": "degraded", "reasons": ["look"]}
+
+
+async def test_where_health_is_alone_no_page_names_the_program() -> None:
+    address = "127.0.0.1", free_port()
+    async with health.running(address, health.routes({"healthz": Condition})), ClientSession() as session:
+        for page, status in ("healthz", 200), ("sources", 404):
+            async with session.get(f"http://127.0.0.1:{address[1]}/{page}") as response:
+                assert (response.status, response.headers.get("Server")) == (status, None)
 
 
 async def test_strangers_hear_no_more_than_what_it_is_about(config_directory: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ from aggregator.config import Topic
 from aggregator.config.topics import schema
 from aggregator.daemon import Daemon
 from aggregator.errors import StateError
+from aggregator.judge import Judge, Judgement
+from aggregator.models import Article
 from aggregator.pipeline import Pipeline
 from aggregator.readers import Readers
 from aggregator.sharing import Shared
@@ -118,12 +121,12 @@ def test_who_is_silent_in_its_turn_is_thrown_out_by_who_waits(
 @SEVERAL
 def test_all_that_is_done_in_a_turn_is_one_transaction(stores: Callable[[], Database]) -> None:
     database, other = stores(), stores()
-    with pytest.raises(RuntimeError), database.in_turn("a"):
+    with pytest.raises(ZeroDivisionError), database.in_turn("a"):
         note(database, "one", "1")
         assert noted(other, "one") is None
-        with database.in_turn("b"):  # inside another it is part of it
+        with database.in_turn("a"):  # who has it need not wait for it
             note(database, "two", "2")
-        raise RuntimeError
+        raise ZeroDivisionError
     assert [noted(database, name) for name in ("one", "two")] == [None, None]
     with pytest.raises(StateError), database.in_turn("a"), pytest.raises(StateError):  # whoever bears it inside
         note(database, "one", "1")
@@ -133,6 +136,52 @@ def test_all_that_is_done_in_a_turn_is_one_transaction(stores: Callable[[], Data
     with database.in_turn("a"):
         note(database, "one", "1")
     assert noted(other, "one") == "1"
+
+
+@SEVERAL
+def test_what_is_done_together_is_one_transaction_and_takes_no_turn(stores: Callable[[], Database]) -> None:
+    database, other = stores(), stores()
+    with pytest.raises(ZeroDivisionError), database.together():
+        note(database, "one", "1")
+        raise ZeroDivisionError
+    assert noted(database, "one") is None
+    with database.together(), database.together():
+        note(database, "one", "1")
+        assert (noted(database, "one"), noted(other, "one")) == ("1", None)
+        with pytest.raises(RuntimeError, match="'a' is to be waited for before"), database.in_turn("a"):
+            pass
+    with database.in_turn("a"), pytest.raises(RuntimeError, match="'b' is to be waited for"), database.in_turn("b"):
+        pass
+    assert noted(other, "one") == "1"
+
+
+@SEVERAL
+def test_a_visit_of_many_articles_may_take_longer_than_a_transaction_may_be_silent(
+    stores: Callable[[], Database], config_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, said_first = Judge.judge, store_database.SAID_FIRST.replace("'30s'", "'200ms'")
+
+    def slowly(self: Judge, article: Article) -> Judgement:
+        time.sleep(0.4)
+        return judge(self, article)
+
+    monkeypatch.setattr(Judge, "judge", slowly)
+    monkeypatch.setattr(store_database, "SAID_FIRST", said_first)
+    monkeypatch.setattr(ending, "MOST_TOGETHER", 1)
+    (config_directory / "sources.yaml").write_text("sources: [{folder: ../a}]\n")
+    folder = config_directory.parent / "a"
+    folder.mkdir()
+    for number in range(2):
+        text = " ".join(f"word{number}.{n}" for n in range(80))
+        drop(folder, f"{number}.txt", f"China and Russia sign {number}\n\n{text}\n".encode())
+    found = config.load(config_directory, {})
+    with runtime.executor() as executor, Readers(found.settings.parse) as readers:
+        pipeline = Pipeline(found, stores(), executor, readers)
+        pipeline.prepare()
+        lease = claims.claim_one(pipeline.database, "folder:a", NOW, lease=600 * SECOND)
+        assert lease
+        visit = asyncio.run(pipeline.ingest(lease, None))  # type: ignore[arg-type]
+    assert visit and visit.new == 2
 
 
 @SEVERAL
@@ -235,6 +284,12 @@ def test_a_worker_leaves_to_others_what_is_not_there(database: Database) -> None
     assert [lease.source for lease in claimed] == ["b.example/feed"]
 
 
+class Settled(SimpleNamespace):
+    """A configuration, as far as files are shared by it."""
+
+    __hash__ = object.__hash__  # each is one of its own, as those that are loaded
+
+
 class Machine:
     """A state directory, with public and private topics."""
 
@@ -244,7 +299,7 @@ class Machine:
             slug: Topic(title=slug, any=({"phrase": "x"},), private=private)  # type: ignore[arg-type]
             for slug, private in is_private.items()
         }
-        self.config: Any = SimpleNamespace(
+        self.config: Any = Settled(
             state=state,
             public=state / "public",
             private=state / "private",

@@ -197,7 +197,7 @@ def test_no_attack_comes_through(
     monkeypatch.setattr(pages.stored_articles, "story_of", lambda database, key: (copy_of(articles[key], 0),))
     monkeypatch.setattr(pages.stored_relations, "of", lambda *_: related)
     monkeypatch.setattr(pages.stored_articles, "tags_of", lambda database, key: stories[key].tags)
-    monkeypatch.setattr(pages.stored_topics, "stories_in", lambda *_, **__: list(stories.values()))
+    monkeypatch.setattr(pages.stored_contents, "stories_in", lambda *_, **__: list(stories.values()))
     database: Any = SimpleNamespace()
     tracer: Any = SimpleNamespace(trace=lambda config, article, story: answered(article.title))
     written = [pages.topic(CONFIG, database, SLUG)]
