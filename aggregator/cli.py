@@ -1,8 +1,10 @@
 """The command `aggregator`. Exit codes: 0, 1 failure, 2 usage, 78 bad configuration (EX_CONFIG), 130 Ctrl-C."""
 
 import json
+import logging
 import shutil
 import sys
+from collections.abc import Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,8 @@ from aggregator.topic_commands import topics
 if TYPE_CHECKING:  # loaded when a command runs: `--help` is quick
     from aggregator.config import Config
     from aggregator.models import Visit
+
+log = logging.getLogger(__name__)
 
 
 @click.group(
@@ -54,7 +58,7 @@ def main(context: click.Context, directory: Path | None, verbose: bool) -> None:
 
 
 @main.command()
-@click.option("--only", default="poll,publish,serve", metavar="ROLES", help="What to do of it; see below.")
+@click.option("--only", default="poll,publish,serve", metavar="ROLES", help="What to do of it: poll, publish, serve.")
 @click.pass_obj
 def run(directory: Path | None, only: str) -> None:
     """Run the daemon: visit sources, publish topics, serve feeds, until Ctrl-C or SIGTERM.
@@ -81,7 +85,9 @@ def run(directory: Path | None, only: str) -> None:
             raise click.BadParameter(str(error), param_hint="--only") from error
         with runtime.locked(config.state), runtime.opened(config) as database:
             daemon = Daemon(config, database, lambda: config_of(directory), files, mine)
-            asyncio.run(daemon.run(_announce if "serve" in mine else _announce_worker))
+            if not database.is_sqlite and "base_url" not in config.settings.model_fields_set:
+                log.warning("no base_url is set: what this worker renders names %s", config.settings.base_url)
+            asyncio.run(daemon.run(lambda config: _announce(config, mine)))
 
 
 @main.command()
@@ -277,14 +283,21 @@ def retag(directory: Path | None) -> None:
         click.echo(f"{counted(cut, 'article')} cut in another way; {counted(changed, 'file')} changed")
 
 
-def _announce_worker(config: "Config") -> None:
-    """Say what is worked on, where nothing is served."""
-    sources, topics = counted(len(config.sources), "source"), counted(len(config.topics), "topic")
-    click.echo(f"aggregator {__version__}: {sources}, {topics}")
+def _announce(config: "Config", roles: Collection[str]) -> None:
+    """Say what is done, and where everything is, once it is there."""
+    if "serve" in roles:
+        _announce_feeds(config)
+    else:
+        sources, topics = counted(len(config.sources), "source"), counted(len(config.topics), "topic")
+        click.echo(f"aggregator {__version__}: {sources}, {topics}; this worker does {', '.join(sorted(roles))}")
+    if config.settings.health_listen:
+        click.echo(f"  /healthz, /readyz and /metrics at {config.settings.health_listen}")
+    for source in config.sources.values():
+        if "poll" in roles and source.watched():
+            click.echo(f"  watching {source.watched()}")
 
 
-def _announce(config: "Config") -> None:
-    """Say where everything is, once it is there."""
+def _announce_feeds(config: "Config") -> None:
     from aggregator import editions
 
     base, known = config.settings.base_url, editions.of(config)
@@ -296,9 +309,6 @@ def _announce(config: "Config") -> None:
         )
     for edition in (*editions.labels(config), *editions.everything(config)):
         click.echo(f"  {edition.title}: " + "  ".join(editions.urls(edition, base).values()))
-    for source in config.sources.values():
-        if source.watched():
-            click.echo(f"  watching {source.watched()}")
 
 
 for command in (topics, config, token, stories, import_, export, discover, db):

@@ -159,7 +159,11 @@ def copy(directory: Path | None, url: str) -> None:
             closing(Database(url, state)) as target,
             stepping("copying and comparing") as progress,
         ):
-            counts = copying.copy(source, target, progress)
+            try:
+                counts = copying.copy(source, target, progress)
+            except KeyboardInterrupt:
+                click.echo("broken off; the same command goes on", err=True)
+                raise
             place = target.place
         click.echo(f"{place}: {sum(counts.values()):,} rows, {counts['articles']:,} of them articles, the same as here")
         click.echo("now set `database` in aggregator.yaml, or AGGREGATOR_DATABASE, to that URL and start the daemon")

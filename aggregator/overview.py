@@ -37,6 +37,7 @@ def status(
     told = [alert for alert in stored_alerts.latest(database, alert_feed.MOST) if alert.resolved_at is None]
     return {
         "state": str(config.state),
+        "database": config.settings.database.rpartition("@")[2],
         "articles": found.articles,
         "stories": found.stories,
         "database_bytes": found.database_bytes,
@@ -105,7 +106,8 @@ def print_tables(facts: dict[str, Any], now: datetime, console: Console) -> None
 
 
 def _head(facts: dict[str, Any], now: datetime) -> Iterator[str]:
-    yield f"{facts['articles']} articles in {facts['stories']} stories ({facts['state']})"
+    place = facts["state"] if facts["database"] == "sqlite" else facts["database"]
+    yield f"{facts['articles']} articles in {facts['stories']} stories ({place})"
     free = f", {_size(facts['free_bytes'])} free" if facts["free_bytes"] is not None else ""
     yield f"database {_size(facts['database_bytes'])}{free}"
     yield f"{facts['source_count']:,} sources, {facts['failing_count']:,} failing"

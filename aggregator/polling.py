@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from aggregator.ticks import TICK_SECONDS, Ticks
 from aggregator.visiting import Visits
 from aggregator.watching import Watch
 
+FILES_SECONDS = 20  # between two looks of one of several workers for files in its own folders
 SUBSCRIBE_SECONDS = 30  # between two looks for subscriptions to begin, renew or end
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,8 @@ class Polling:
     def begin(self, ticks: Ticks) -> None:
         ticks.every(SUBSCRIBE_SECONDS, self._subscribe, first=0)
         ticks.every(TICK_SECONDS, self.poll, self._look_after_folders)
+        if not self._is_alone:
+            ticks.every(FILES_SECONDS, self._look_for_files, first=0)
 
     def soon(self) -> None:
         """Do not wait for the next tick."""
@@ -75,11 +79,7 @@ class Polling:
         called, self._called = self._called, set()
         try:
             await self.look_at_clock()
-            if called:
-                await self._pipeline.in_executor(
-                    lambda: stored_sources.make_due(self._pipeline.database, utc_now(), called)
-                )
-                called = set()
+            called = await self._heed(called & self._pipeline.config.sources.keys())
             await self._visits.start_due()
             self._service.note("visits", None)
         except StateError as error:
@@ -89,6 +89,18 @@ class Polling:
         finally:
             self._called |= called
             self._service.pulse.beat("visits")
+
+    async def _heed(self, called: set[str]) -> set[str]:
+        """See to it that sources are visited in whose folders something has happened; those that cannot be visited now.
+
+        One of several workers does so itself: the others have folders of their own of the same name.
+        """
+        if called and self._is_alone:
+            await self._pipeline.in_executor(
+                lambda: stored_sources.make_due(self._pipeline.database, utc_now(), called)
+            )
+            return set()
+        return await self._visits.start(called) if called else called
 
     async def look_at_clock(self) -> None:
         """Say that it jumped; let nobody wait for a time that a clock which was ahead has written."""
@@ -126,8 +138,24 @@ class Polling:
     async def _look_after_folders(self) -> None:
         await self._watch.look(self._pipeline.config.sources)
 
+    async def _look_for_files(self) -> None:
+        """Another worker may have made the visit for which files here have waited, and found nothing where it is."""
+        waiting = await asyncio.to_thread(_waiting, self._pipeline.config)
+        if waiting:
+            self._called_by(waiting)
+
     async def _subscribe(self) -> None:
         await self._duties.do(SUBSCRIPTION, self._subscriber.step, failing="no hub asked, will try again: %s")
+
+
+def _waiting(config: Config) -> set[str]:
+    """Sources of which something lies here. A folder that cannot be read is told of by who visits it."""
+    waiting = set()
+    for key, _ in _folders(config):
+        with suppress(OSError):
+            if config.sources[key].waits():
+                waiting.add(key)
+    return waiting
 
 
 @lru_cache(maxsize=1)

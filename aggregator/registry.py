@@ -140,6 +140,11 @@ class Source(Options, ABC):
         """Whether a file of this name in the folder that is watched may mean news."""
         return True
 
+    def waits(self) -> bool:
+        """Whether something lies on this machine that only a worker on it can take; its place is made if that is
+        wanted. Raises OSError."""
+        return False
+
 
 class ParseNew(Protocol):
     """What of a document is new since a memory; None where the whole is to be read.

@@ -5,6 +5,7 @@ them has it and says so every few seconds; when it falls silent another one take
 which does everything.
 """
 
+import logging
 import os
 import secrets
 import socket
@@ -22,6 +23,8 @@ SAY_AGAIN_SECONDS = 5.0
 
 PUBLICATION = "publication"  # what is published, and what is done with stories before that
 SUBSCRIPTION = "subscription"  # asking hubs to push
+
+log = logging.getLogger(__name__)
 
 
 def chosen(text: str, *, is_sqlite: bool) -> frozenset[str]:
@@ -60,6 +63,8 @@ class Duties:
         answer = await self._pipeline.in_executor(
             lambda: duties.take(self._pipeline.database, name, self._worker, self._pipeline.now(), hold=HOLD)
         )
+        if answer and not (name in self._asked and self._asked[name][1]):
+            log.info("this worker does the %s from now on", name)
         self._asked[name] = now, answer
         return answer
 

@@ -19,7 +19,7 @@ from aggregator.models import Visit
 from aggregator.pipeline import LEASE, Pipeline, Taken, utc_now
 from aggregator.readers import Readers
 from aggregator.retag import Progress
-from aggregator.store import Database, ahead
+from aggregator.store import Database, ahead, copying
 from aggregator.store import articles as stored_articles
 from aggregator.store import claims as stored_claims
 from aggregator.store import sources as stored_sources
@@ -61,6 +61,8 @@ def opened(config: Config) -> Iterator[Database]:
         raise StateError(f"the state directory {config.state} cannot be made: {error.strerror}") from error
     database = Database(config.settings.database, config.state)
     try:
+        if not database.is_sqlite:
+            copying.check_whole(database)
         yield database
     finally:
         database.close()

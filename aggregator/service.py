@@ -16,6 +16,7 @@ from aggregator.errors import AggregatorError, StateError
 from aggregator.models import Refusal
 from aggregator.notify import notify, watchdog_seconds
 from aggregator.pipeline import Pipeline
+from aggregator.schedule import spoken
 from aggregator.store import sources as stored_sources
 from aggregator.store.sources import Summary
 
@@ -115,6 +116,8 @@ class Service:
         since, _, said = self.store_trouble if self.store_trouble and self._failing else (now, now, "")
         self.store_trouble = since, now, str(error or said)
         (self._failing.add if error else self._failing.discard)(part)
+        if not self._failing:
+            log.info("the store is well again, after %s", spoken(now - since))
 
     def ready(self) -> None:
         self.pulse.beat()

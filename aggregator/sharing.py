@@ -16,6 +16,7 @@ from pathlib import Path
 from aggregator import alert_feed, editions, publish
 from aggregator.config import Config
 from aggregator.errors import StateError
+from aggregator.plurals import counted
 from aggregator.store import Database, renditions
 from aggregator.store.renditions import Rendition
 
@@ -70,7 +71,7 @@ class Shared:
                 async with renditions.listening(self._database) as wait:
                     while True:
                         if count := await asyncio.to_thread(self.bring_up):
-                            log.info("%d files that others have rendered", count)
+                            log.info("%s taken over that others have rendered", counted(count, "file"))
                         failures = 0
                         await wait(LOOK_SECONDS)
             except (StateError, OSError) as error:

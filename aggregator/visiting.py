@@ -50,6 +50,20 @@ class Visits:
         async with self._claiming:
             return await self._start_due(due_by)
 
+    async def start(self, sources: Collection[str]) -> set[str]:
+        """Begin visits of these, due or not; those of which a visit is under way, here or elsewhere, are left."""
+        async with self._claiming:
+            if self._ended:
+                return set()
+            now, database = utc_now(), self._pipeline.database
+            found = await self._pipeline.in_executor(
+                lambda: {source: stored_claims.claim_one(database, source, now, lease=LEASE) for source in sources}
+            )
+            for lease in found.values():
+                if lease:
+                    self._start(lease)
+            return {source for source, lease in found.items() if lease is None}
+
     async def _start_due(self, due_by: datetime | None) -> int:
         await self._give_back()
         room = self._room()

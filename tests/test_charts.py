@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from aggregator.web import charts
-from aggregator.web.assets import assets, by_name
+from aggregator.web.assets import assets
 from aggregator.web.conditions import Asked, asked
 from aggregator.web.limits import is_at_hand
 from aggregator.web.rendering import apart, language, moment, without_queries
@@ -49,7 +49,7 @@ def test_every_chart_is_xml_within_its_bounds_without_style(values: list[float],
 
 def test_assets_are_named_by_their_content() -> None:
     assert set(assets()) == {"style.css", "copy.js", "icon.svg"}
-    assert all(re.fullmatch(r"[a-z]+\.[0-9a-f]{12}\.[a-z]+", name) for name in by_name())
+    assert all(re.fullmatch(r"[a-z]+\.[0-9a-f]{12}\.[a-z]+", asset.name) for asset in assets().values())
     style = assets()["style.css"].body.decode()
     assert "url(" not in style  # nothing is fetched from elsewhere
     assert "@import" not in style

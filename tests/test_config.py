@@ -124,6 +124,12 @@ def test_a_value_is_the_text_it_looks_like(directory: Path) -> None:
             "aggregator.yaml", "health_listen: 81\n", "1:1: health_listen: host and port are written", id="health"
         ),
         pytest.param(
+            "aggregator.yaml",
+            "listen: 127.0.0.1:81\nhealth_listen: 0.0.0.0:81\n",
+            "2:1: health_listen: `listen` has port 81, too: give one of them another",
+            id="both",
+        ),
+        pytest.param(
             "aggregator.yaml", "fetch: {total: 0s}\n", "1:9: fetch.total: this duration must be longer", id="0s"
         ),
         pytest.param(

@@ -66,11 +66,14 @@ def test_a_copy_that_was_broken_off_goes_on(filled: Path, url: str, monkeypatch:
         with pytest.raises(BrokenOff):
             copying.copy(source, target, stop)
         reached = max(steps)
+        with pytest.raises(StateError, match="a copy that was broken off; go on with `aggregator db copy"):
+            copying.check_whole(target)
         steps = [0] * 100  # no more stops
         counts = copying.copy(source, target, stop)
         assert reached > 0
         assert steps[100] <= reached
         assert counts["articles"] == 16
+        copying.check_whole(target)
         with target.writing() as connection:  # ids go on behind the copied ones
             visit = {"source": "folder:seeds", "started_at": func.now(), "outcome": "failed", "milliseconds": 0}
             numbers = dict.fromkeys(("byte_count", "new", "updated", "known", "skipped"), 0)

@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
+from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlencode
 from urllib.request import urlopen
 
@@ -61,7 +62,10 @@ class Running:
     def until_published(self, words: str, path: str) -> None:
         """Ask for a feed until words stand in it: changed rules are applied in the background."""
         deadline = time.monotonic() + WITHIN
-        while words not in self.get(path):
+        while True:
+            with suppress(HTTPError):  # 503: not published yet
+                if words in self.get(path):
+                    return
             assert time.monotonic() < deadline
             time.sleep(0.1)
 

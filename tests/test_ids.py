@@ -40,7 +40,7 @@ async def test_another_authority_is_refused_until_it_is_meant(config_directory: 
     before = [item["id"] for item in items(config_directory, "rail")]
     change(config_directory, "tag_authority: news.example,2027")
     with pytest.raises(
-        ConfigError, match=r"aggregator\.yaml:11:1: tag_authority is news\.example,2027, but was example"
+        ConfigError, match=r"aggregator\.yaml:12:1: tag_authority is news\.example,2027, but was example"
     ):
         await once(config_directory)
     assert b"tag:example.org,2026:topic/rail" in feed(config_directory, "rail", "atom")

@@ -96,6 +96,7 @@ def test_no_label_has_a_value_for_each_source() -> None:
         "version",
         "topic",
         "state",
+        "database",
         "le",
     }
 

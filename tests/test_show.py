@@ -32,6 +32,7 @@ def facts(**source: Any) -> dict[str, Any]:
     due = {"due_at": (NOW + timedelta(minutes=23, seconds=9)).isoformat()}
     return {
         "state": "/var/lib/aggregator",
+        "database": "sqlite",
         "articles": 2,
         "stories": 1,
         "sources": [plain | due | source],
@@ -182,7 +183,7 @@ def test_of_very_many_sources_those_that_fail_are_shown(database: Database, tmp_
     assert lease
     visit = Visit("007", NOW, "failed", 12, kind="connect", error="refused")
     visits.save(database, lease, Outcome(visit, SourceState(failing_since=NOW), NOW + timedelta(hours=1), 1))
-    config = SimpleNamespace(state=tmp_path, topics={})
+    config = SimpleNamespace(state=tmp_path, topics={}, settings=SimpleNamespace(database="sqlite"))
 
     def shown(**wanted: bool) -> list[str]:
         return [one["id"] for one in overview.status(config, database, NOW, **wanted)["sources"]]  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from aggregator import config, dedup, runtime
+from aggregator.errors import StateError
 from aggregator.models import Article, Verdict
 from aggregator.store import articles as stored_articles
 from aggregator.store import contents, memberships
@@ -49,6 +50,18 @@ TYPES = {
     "rss": "application/rss+xml; charset=utf-8",
     "json": "application/feed+json; charset=utf-8",
 }
+
+
+async def test_a_page_that_the_store_keeps_from_being_made_says_so(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> str:
+        raise StateError("the database db.example/news cannot be used")
+
+    monkeypatch.setattr("aggregator.web.pages.topic", fails)
+    async with client.get("/topics/energy") as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
+        assert await answer.text() == "The database does not answer. Feeds are served all the same.\n"
 
 
 @pytest.mark.parametrize("extension", TYPES)

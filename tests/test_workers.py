@@ -204,6 +204,18 @@ def test_a_poller_says_how_it_is_where_health_listen_says_and_nothing_else(
         workers.until(lambda: asked(f"{page}readyz") == (200, "ok\n"))
 
 
+def test_each_worker_takes_what_is_dropped_on_its_own_machine(workers: Fleet) -> None:
+    (workers.config / "sources.yaml").write_text("sources: [{folder: '{state}/inbox', after: move, create: true}]\n")
+    for _ in range(2):
+        workers.start("poll")
+    inboxes = [workers.folder / f"state{number}/inbox" for number in range(2)]
+    workers.until(lambda: all(inbox.exists() for inbox in inboxes))
+    for number, inbox in enumerate(inboxes):
+        (inbox / "a.txt").write_text(f"The harbour of number {number}\n\nA ship has come.\n")
+    workers.until(lambda: workers.value("SELECT count(*) FROM articles") == 2)
+    workers.until(lambda: all((inbox / "done/a.txt").exists() for inbox in inboxes))
+
+
 @ALL
 def test_nothing_is_lost_and_nothing_comes_twice_whatever_happens(tmp_path: Path) -> None:
     """Eight workers, 2,000 sources, 26 rounds; in the second a worker is killed, one is frozen past its leases, the

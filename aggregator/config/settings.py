@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
 from aggregator.addresses import is_outside
 from aggregator.registry import Options
@@ -246,6 +246,14 @@ class Settings(Options):
     operator_feed: Literal["private", "public", "off"] = Field(
         "private", description="Who may read the feed of what needs an operator: who has a token, everybody, nobody."
     )
+
+    @field_validator("health_listen")
+    @classmethod
+    def _apart(cls, health_listen: str | None, given: ValidationInfo) -> str | None:
+        port = _address(given.data["listen"])[1] if "listen" in given.data else 0
+        if health_listen and port and _address(health_listen)[1] == port:
+            raise ValueError(f"`listen` has port {port}, too: give one of them another")
+        return health_listen
 
     @property
     def subscribes(self) -> bool:

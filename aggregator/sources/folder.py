@@ -31,6 +31,7 @@ the folder and is no article.
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -96,6 +97,14 @@ class FolderSource(Source):
     def heeds(self, name: str) -> bool:
         ours = name in ("done", "rejected") or name.endswith(_files.REASON)
         return not ours and not name.startswith(".") and not name.endswith(_UNFINISHED)
+
+    def waits(self) -> bool:
+        if self.create:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        if self.after == "keep":
+            return False
+        with os.scandir(self.folder) as entries:
+            return any(self.heeds(entry.name) for entry in entries)
 
     async def visit(self, state: SourceState, fetcher: "Fetcher", now: datetime) -> Found:
         """Read what is complete, as much as a visit takes; in a kept folder what is new or changed."""

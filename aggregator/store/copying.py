@@ -20,6 +20,7 @@ from aggregator.store.settings import put, value_of
 AT_ONCE = 200  # rows of a piece
 TABLES = [table for table in metadata.sorted_tables if table not in (settings, duties, renditions)]
 _NOTE = "copy of "  # names in `settings` of an unfinished copy
+_BEGUN = select(settings.c.name).where(settings.c.name.startswith(_NOTE)).limit(1)
 
 Progress = Callable[[int, int], None]  # rows that are done, and all of them
 
@@ -45,6 +46,16 @@ def copy(source: Database, target: Database, progress: Progress) -> dict[str, in
     return counts
 
 
+def check_whole(database: Database) -> None:
+    """Raises StateError where a store is the beginning of a copy, which could not go on once something is added."""
+    with database.reading() as connection:
+        if connection.execute(_BEGUN).first():
+            raise StateError(
+                f"{database.place} holds a copy that was broken off; go on with `aggregator db copy --to` where it"
+                " comes from, or empty it"
+            )
+
+
 def digest(database: Database, table: Table) -> tuple[int, str]:
     """How many rows a table has, and a hash of them all, in whatever order a database has them."""
     count, whole = 0, 0
@@ -57,8 +68,7 @@ def digest(database: Database, table: Table) -> tuple[int, str]:
 
 def _check(target: Database) -> None:
     with target.reading() as connection:
-        is_begun = connection.execute(select(settings.c.name).where(settings.c.name.startswith(_NOTE))).first()
-        if is_begun:
+        if connection.execute(_BEGUN).first():
             return
         for table in TABLES:
             if connection.execute(select(literal(1)).select_from(table).limit(1)).first():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from aggregator.config import Config
+from aggregator.errors import StateError
 from aggregator.pipeline import utc_now
 from aggregator.store import Database
 from aggregator.web import conditions, pages
@@ -24,6 +25,7 @@ PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: http:;"
     " media-src https: http:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
+AWAY = "The database does not answer. Feeds are served all the same.\n"
 _PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _PAGES_AT_ONCE = 2  # that are made: the rest of the daemon has work to do, too
 
@@ -91,9 +93,13 @@ class Browsing:
         return await self._page(lambda: conditions.page(self._config(), self._database, asked), _PRIVATE)
 
     async def _page(self, render: Callable[[], str | None], headers: Mapping[str, str] | None = None) -> web.Response:
-        """What `render` makes in a thread, a few at a time. Raises HTTPNotFound where it makes none."""
+        """What `render` makes in a thread, a few at a time. Raises HTTPNotFound where it makes none, and
+        HTTPServiceUnavailable while the store does not answer."""
         async with self._turn:
-            text = await asyncio.to_thread(render)
+            try:
+                text = await asyncio.to_thread(render)
+            except StateError as error:
+                raise web.HTTPServiceUnavailable(text=AWAY, headers={"Retry-After": "30"}) from error
         if text is None:
             raise web.HTTPNotFound(text=NOT_FOUND)
         response = web.Response(text=text, content_type="text/html", headers={**PAGE_HEADERS, **(headers or {})})
