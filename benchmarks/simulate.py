@@ -40,11 +40,11 @@ DAY = timedelta(days=1)
 POLL = Poll()
 
 # Measured, in seconds.
-TURN, TURN_MORE = 0.024, 0.004  # of two articles, of each more: scale.py workers 1 (in turn)
-BEFORE, BEFORE_MORE = 0.018, 0.003  # likewise, of the worker by itself: it fetches, reads, judges, folds
-PYTHON, SERVER = 22 / 42, 18 / 42  # likewise, processor time in a second of these
+TURN, TURN_MORE = 0.016, 0.0018  # of two articles, of each more: scale.py workers 1 (in turn)
+BEFORE, BEFORE_MORE = 0.018, 0.0017  # likewise, of the worker by itself: it fetches, reads, judges, folds
+PYTHON, SERVER = 21 / 34, 11 / 34  # likewise, processor time in a second of these
 QUIET, QUIET_PYTHON, QUIET_SERVER = 0.003, 0.003, 0.001  # of a visit without news: the thread, processors
-CLAIM = 0.024  # scale.py claim 1000000
+CLAIM = 0.014  # scale.py claim 1000000
 RELATING = 0.0031  # of an article, half of it in turn: stories.py, visits of 20 on PostgreSQL
 PUBLICATION = 0.1  # of a topic with a hundred items: scale.py size 50
 REMOVING = 0.3 / 200  # of an article that is too old, in turn: stories.py --housekeeping
@@ -296,6 +296,12 @@ def _spoken(seconds: Sequence[float], unit: float, name: str) -> str:
     return f"{median(seconds) / unit:.1f}, {_most(seconds) / unit:.1f} {name}"
 
 
+def _number(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
 def main(sizes: Sequence[int], articles: int, keep: int) -> None:
     found = [needs(sources, articles, keep) for sources in sizes]
     said, shares = ([one[part] for one in found] for part in (0, 1))
@@ -313,8 +319,9 @@ def _table(sizes: Sequence[int], rows: Mapping[str, Sequence[str]]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sources", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--articles", type=int, default=1_000_000, help="a day")
-    parser.add_argument("--keep", type=int, default=365, help="days")
+    sizes = [10_000, 100_000, 1_000_000]
+    parser.add_argument("--sources", type=_number, nargs="+", default=sizes, help="one or more numbers (%(default)s)")
+    parser.add_argument("--articles", type=_number, default=1_000_000, help="a day (%(default)s)")
+    parser.add_argument("--keep", type=_number, default=365, help="days (%(default)s)")
     options = parser.parse_args()
     main(options.sources, options.articles, options.keep)

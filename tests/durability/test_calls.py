@@ -69,7 +69,7 @@ class Stage:
 
     def recovers(self) -> None:
         """All by itself, in the next pass."""
-        said = self._passes.make("after 60")
+        said = self._passes.make("after 600")
         assert (said, self.judge.faults_at_rest()) == ("0", []), self.world.said.read_text()[-2000:]
 
 

@@ -64,7 +64,7 @@ def killed(
                 made += said == "killed"
                 longest = min(longest * 1.15, latest) if said == "killed" else longest * 0.75
                 faults = _faults(judge, said, at_rest=said == "0")
-            faults = faults or _faults(judge, some.make("after 60"), at_rest=True)
+            faults = faults or _faults(judge, some.make("after 600"), at_rest=True)
     return made, faults
 
 
