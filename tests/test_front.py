@@ -95,6 +95,15 @@ async def test_feed_is_sent_as_it_lies_on_the_disk(connect: Connect, found: Conf
     assert packed["ETag"] != plain["ETag"]
 
 
+async def test_who_speaks_no_http_is_told_so_and_fills_no_log(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = await connect()
+    raw.writer.write(b"GET /topics/energy HTTP/1.1\r\nBad Header\r\n\r\n")
+    assert (await raw.reader.readline()).split()[1] == b"400"
+    assert caplog.records == []
+
+
 async def test_front_and_pages_behind_it_say_the_same(connect: Connect) -> None:
     for lines in ((), ("Accept-Encoding: gzip",)):
         lean = await (await connect()).ask(FEED, *lines)

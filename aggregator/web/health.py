@@ -3,15 +3,19 @@
 They are served among all else; with `/metrics` also alone on `health_listen`, by any process.
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from aggregator.condition import Condition
 from aggregator.errors import StateError
 from aggregator.web.limits import is_at_hand
+
+SERVER_LOG = logging.getLogger("aggregator.web.server")  # of aiohttp
 
 Reports = Mapping[str, Callable[[], Condition]]  # by the last part of the path
 
@@ -30,7 +34,7 @@ async def running(address: tuple[str, int], alone: Iterable[web.RouteDef]) -> As
     app = web.Application()
     app.on_response_prepare.append(nameless)
     app.add_routes(alone)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, logger=SERVER_LOG)
     await runner.setup()
     try:
         try:
@@ -40,6 +44,15 @@ async def running(address: tuple[str, int], alone: Iterable[web.RouteDef]) -> As
         yield
     finally:
         await runner.cleanup()
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a request has failed by a fault of ours: what is no HTTP is answered with 400, and no stranger fills the
+    log with it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+SERVER_LOG.addFilter(_is_ours)
 
 
 async def nameless(request: web.Request, response: web.StreamResponse) -> None:

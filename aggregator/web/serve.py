@@ -38,7 +38,9 @@ async def running(
     limits, published = Limits(lambda: config().settings.serve), Published(config)
     app = application(config, database, more, limits, published)
     # A head is waited for no longer than for the next request: aiohttp has one clock for both.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
+    runner = web.AppRunner(
+        app, access_log=None, logger=health.SERVER_LOG, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS
+    )
     await runner.setup()
     assert runner.server
     front = Front(published, limits, runner.server)
