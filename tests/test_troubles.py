@@ -216,8 +216,9 @@ async def test_a_reload_waits_for_the_end_of_the_start(config_directory: Path, t
 
 
 async def test_what_cannot_be_written_is_a_trouble_though_it_can_be_read(
-    config_directory: Path, monkeypatch: pytest.MonkeyPatch
+    config_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "aggregator.service")
     monkeypatch.setattr("aggregator.store.database._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
     found = config.load(config_directory, {})
     with runtime.opened(found) as database:
@@ -234,6 +235,7 @@ async def test_what_cannot_be_written_is_a_trouble_though_it_can_be_read(
             other.execute("ROLLBACK")
         await daemon._polling.poll()
         assert "visits" not in daemon._service.readiness().text()
+        assert caplog.text.count("the store is well again, after ") == 1
         daemon._executor.shutdown()
 
 

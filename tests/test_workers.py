@@ -151,6 +151,7 @@ def share_the_work(workers: Fleet, web: Web, **settings: str) -> None:
         other[0][name] for name in ("etag", "last-modified")
     ]
     assert "published" not in workers.said(3)
+    assert "this worker does the publication from now on" in workers.said(2)
 
 
 def test_what_a_killed_and_a_frozen_worker_had_claimed_others_do_and_the_frozen_one_is_refused(

@@ -57,7 +57,7 @@ _PATIENCE = {
     "tcp_user_timeout": 30_000,
 }
 # Said first on each connection. The server is to have no more patience with us: else what a process held to whom much
-# was being sent when the network went away stays held for a quarter of an hour, and its connections open for hours.
+# was being sent when the network went away stays held for minutes, until TCP gives it up.
 SAID_FIRST = (
     f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s';"
     " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
